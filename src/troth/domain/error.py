@@ -1,0 +1,320 @@
+"""One tree of errors. They carry facts, never screen text: `troth.explain` finds the words.
+
+    TrothError
+    ├── ProviderError         the provider answered, and the answer is a no
+    │   ├── KeyRejected       401, or 400 that says the key is bad
+    │   ├── AccessDenied      403
+    │   ├── NoCredit          402, insufficient_quota, billing
+    │   ├── ModelUnknown      the provider does not know the model
+    │   ├── RateLimited       429; retry_after_s when it was told
+    │   ├── ContextTooLong    the conversation does not fit
+    │   ├── ContentRefused    a filter refused the prompt or the reply
+    │   ├── ParameterRefused  a 400 that names a parameter; `parameter` holds it
+    │   ├── RequestRefused    any other 4xx
+    │   ├── ServerFailed      5xx, overloaded, an error event after text
+    │   ├── ReplyMalformed    HTML instead of JSON, an empty 200, bytes that are not the wire
+    │   └── ReplyCut          the stream ended without its wire's own end mark
+    ├── NetworkError          nothing usable came back
+    │   ├── HostUnknown       DNS
+    │   ├── ConnectFailed     refused, reset, unreachable
+    │   ├── TlsFailed         certificate or handshake
+    │   ├── ProxyFailed
+    │   └── TimedOut
+    ├── KeyMissing            no key for this provider
+    ├── PolicyRefused         the chat's policy forbids this send
+    ├── VaultError
+    │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
+    │   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
+    │   └── VaultReadOnly  DiskFull  KeyringFailed
+    ├── LocalModelError
+    │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
+    ├── ConfigError           file, line, key
+    ├── NotFound              a chat, message, provider or file that does not exist
+    └── UsageError            what was asked makes no sense; `detail` says why
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+class TrothError(Exception):
+    """Base of every error that Troth raises on purpose."""
+
+    kind = "error"
+
+    def facts(self) -> dict[str, str]:
+        """Return what is known, as strings fit for a vault row; no secret, prompt or reply text."""
+        return {
+            name: str(value)
+            for name, value in vars(self).items()
+            if not name.startswith("_") and value is not None and value != ""
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a value: what a message or an event keeps of it."""
+
+    kind: str
+    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, error: TrothError) -> Failure:
+        return cls(error.kind, MappingProxyType(error.facts()))
+
+
+class ProviderError(TrothError):
+    """The provider said no. `detail` is the provider's own sentence: foreign text."""
+
+    kind = "provider"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        provider: str = "",
+        model: str = "",
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+        parameter: str = "",
+    ) -> None:
+        super().__init__(f"{self.kind}: {provider} {status or ''}".strip())
+        self.detail = detail
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+        self.parameter = parameter
+
+
+class KeyRejected(ProviderError):
+    kind = "key-rejected"
+
+
+class AccessDenied(ProviderError):
+    kind = "access-denied"
+
+
+class NoCredit(ProviderError):
+    kind = "no-credit"
+
+
+class ModelUnknown(ProviderError):
+    kind = "model-unknown"
+
+
+class RateLimited(ProviderError):
+    kind = "rate-limited"
+
+
+class ContextTooLong(ProviderError):
+    kind = "context-too-long"
+
+
+class ContentRefused(ProviderError):
+    kind = "content-refused"
+
+
+class ParameterRefused(ProviderError):
+    kind = "parameter-refused"
+
+
+class RequestRefused(ProviderError):
+    kind = "request-refused"
+
+
+class ServerFailed(ProviderError):
+    kind = "server-failed"
+
+
+class ReplyMalformed(ProviderError):
+    kind = "reply-malformed"
+
+
+class ReplyCut(ProviderError):
+    kind = "reply-cut"
+
+
+class NetworkError(TrothError):
+    """No usable answer. `host` is where we tried; `detail` is the system's word for it."""
+
+    kind = "network"
+
+    def __init__(self, host: str, detail: str = "", *, limit_s: float | None = None) -> None:
+        super().__init__(f"{self.kind}: {host}")
+        self.host = host
+        self.detail = detail
+        self.limit_s = limit_s
+
+
+class HostUnknown(NetworkError):
+    kind = "host-unknown"
+
+
+class ConnectFailed(NetworkError):
+    kind = "connect-failed"
+
+
+class TlsFailed(NetworkError):
+    kind = "tls-failed"
+
+
+class ProxyFailed(NetworkError):
+    kind = "proxy-failed"
+
+
+class TimedOut(NetworkError):
+    kind = "timed-out"
+
+
+class KeyMissing(TrothError):
+    kind = "key-missing"
+
+    def __init__(self, provider: str, variables: tuple[str, ...] = ()) -> None:
+        super().__init__(f"no key for {provider}")
+        self.provider = provider
+        self.variables = ", ".join(variables)
+
+
+class PolicyRefused(TrothError):
+    kind = "policy-refused"
+
+    def __init__(self, policy: str, reason: str) -> None:
+        super().__init__(f"policy {policy}: {reason}")
+        self.policy = policy
+        self.reason = reason
+
+
+class VaultError(TrothError):
+    """Something is wrong with the vault at `path`; `detail` is technical, never contents."""
+
+    kind = "vault"
+
+    def __init__(self, path: str = "", detail: str = "") -> None:
+        super().__init__(f"{self.kind}: {path} {detail}".strip())
+        self.path = path
+        self.detail = detail
+
+
+class VaultMissing(VaultError):
+    kind = "vault-missing"
+
+
+class VaultExists(VaultError):
+    kind = "vault-exists"
+
+
+class VaultLocked(VaultError):
+    kind = "vault-locked"
+
+
+class WrongPassphrase(VaultError):
+    kind = "wrong-passphrase"
+
+
+class WrongRecoveryWords(VaultError):
+    kind = "wrong-recovery-words"
+
+
+class HeaderDamaged(VaultError):
+    """`vault.json` cannot be trusted: altered, truncated or not ours."""
+
+    kind = "header-damaged"
+
+
+class VaultDamaged(VaultError):
+    kind = "vault-damaged"
+
+
+class VaultNewer(VaultError):
+    """Written by a newer Troth."""
+
+    kind = "vault-newer"
+
+
+class VaultOlder(VaultError):
+    """The file is older than when it was last used here (rollback, restored copy, lost WAL)."""
+
+    kind = "vault-older"
+
+
+class VaultBusy(VaultError):
+    kind = "vault-busy"
+
+
+class VaultReadOnly(VaultError):
+    kind = "vault-read-only"
+
+
+class DiskFull(VaultError):
+    kind = "disk-full"
+
+
+class KeyringFailed(VaultError):
+    kind = "keyring-failed"
+
+
+class LocalModelError(TrothError):
+    kind = "local-model"
+
+    def __init__(self, detail: str = "", *, name: str = "") -> None:
+        super().__init__(f"{self.kind}: {detail}")
+        self.detail = detail
+        self.name = name
+
+
+class LocalModelMissing(LocalModelError):
+    kind = "local-model-missing"
+
+
+class PlatformUnsupported(LocalModelError):
+    kind = "platform-unsupported"
+
+
+class DownloadFailed(LocalModelError):
+    kind = "download-failed"
+
+
+class HashMismatch(LocalModelError):
+    kind = "hash-mismatch"
+
+
+class ChildDied(LocalModelError):
+    kind = "child-died"
+
+
+class ConfigError(TrothError):
+    """A file of the user's is wrong at `line` (1-based, 0 when unknown), `key`."""
+
+    kind = "config"
+
+    def __init__(self, file: str, detail: str, *, line: int = 0, key: str = "") -> None:
+        super().__init__(f"{file}:{line}: {key} {detail}")
+        self.file = file
+        self.detail = detail
+        self.line = line
+        self.key = key
+
+
+class NotFound(TrothError):
+    kind = "not-found"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"{what} not found")
+        self.what = what
+        self.name = name
+
+
+class UsageError(TrothError):
+    kind = "usage"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
