@@ -1,0 +1,1 @@
+"""The parts that `servers` is made of. Tests import from `servers`."""
