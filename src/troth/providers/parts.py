@@ -1,0 +1,176 @@
+"""What every wire does with a message's parts: data URLs, documents as text, merging, pairing.
+
+Pure. Nothing here knows a vendor; what a vendor wants of it stands in the vendor's file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from troth.domain.error import UsageError
+from troth.domain.message import (
+    Blob,
+    BlobPart,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+CONTINUE_PROMPT = (
+    "Your last reply was cut off. Go on exactly where it stopped, with no introduction and "
+    "without repeating anything."
+)
+"""Sent as the user's words where a wire cannot be given the beginning of its own reply."""
+
+_DATA_URL = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),(.*)", re.DOTALL | re.IGNORECASE)
+
+
+def base64_of(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def bytes_of_base64(text: str) -> bytes | None:
+    """Decode base64 or base64url, padding and line ends optional; None where it is neither."""
+    bare = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def data_url(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64_of(content)}"
+
+
+def parse_data_url(url: str) -> tuple[str, bytes] | None:
+    """Return media type and bytes of a base64 data URL (RFC 2397); None where it is none."""
+    match = _DATA_URL.fullmatch(url.strip())
+    if match is None or ";base64" not in match[2].lower():
+        return None
+    content = bytes_of_base64(match[3])
+    return None if content is None else (match[1].lower() or sniff_media_type(content), content)
+
+
+def sniff_media_type(content: bytes) -> str:
+    """Name the type of an image from its first bytes; `application/octet-stream` when unknown."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/pdf" if content.startswith(b"%PDF-") else "application/octet-stream"
+
+
+def content_of(blob: Blob, blobs: Mapping[str, bytes]) -> bytes:
+    """Return the bytes of `blob`; raise UsageError where the turn does not carry them."""
+    content = blobs.get(blob.sha256)
+    if content is None:
+        raise UsageError(f"the bytes of {blob.name or blob.media_type} are not in the turn")
+    return content
+
+
+def is_textual(media_type: str) -> bool:
+    """Whether bytes of this type can simply be read as text."""
+    bare = media_type.partition(";")[0].strip().lower()
+    return (
+        bare.startswith("text/")
+        or bare.endswith(("+json", "+xml", "+yaml"))
+        or bare
+        in {
+            "application/json",
+            "application/xml",
+            "application/yaml",
+            "application/x-yaml",
+            "application/toml",
+            "application/javascript",
+            "application/x-sh",
+            "application/sql",
+            "application/x-ndjson",
+        }
+    )
+
+
+def document_text(part: BlobPart, blobs: Mapping[str, bytes]) -> str | None:
+    """Return a document as text to send in its place, named and fenced off; None where none is.
+
+    The extracted text comes first; else the bytes themselves where their type is text.
+    """
+    text = part.extracted_text
+    if text is None and is_textual(part.blob.media_type):
+        text = content_of(part.blob, blobs).decode("utf-8", "replace").removeprefix("\ufeff")
+    if text is None:
+        return None
+    return f'<document name="{_bare_name(part.blob.name)}">\n{text}\n</document>'
+
+
+def placeholder(part: BlobPart) -> str:
+    """Return the words that stand for a file which this model is not given."""
+    kind = "image" if part.blob.is_image else "file"
+    name = _bare_name(part.blob.name)
+    return f"[{kind} {name} is not shown to this model]" if part.blob.name else f"[{kind} left out]"
+
+
+def _bare_name(name: str) -> str:
+    """Return a file name that cannot break out of the line or attribute it is put into."""
+    return re.sub(r'["<>\x00-\x1f\x7f]+', "_", name) or "document"
+
+
+def is_empty(part: Part) -> bool:
+    """Whether a part says nothing: no wire accepts empty text."""
+    return isinstance(part, TextPart | ThinkingPart) and not part.text.strip()
+
+
+def sendable(messages: Iterable[Message], *, keeps_raw: bool = False) -> list[Message]:
+    """Return messages ready for a wire: nothing empty, every tool call paired with its result.
+
+    Thinking and sources are never sent as text, so a reply of nothing else is dropped; with
+    `keeps_raw` a reply that still holds raw items stays, for wires that replay them.
+    """
+    kept = list(messages)
+    results = {part.call_id for m in kept for part in m.parts if isinstance(part, ToolResultPart)}
+    calls = {part.call_id for m in kept for part in m.parts if isinstance(part, ToolCallPart)}
+    ready: list[Message] = []
+    for message in kept:
+        parts = tuple(
+            part
+            for part in message.parts
+            if not is_empty(part)
+            and not (isinstance(part, ToolCallPart) and part.call_id not in results)
+            and not (isinstance(part, ToolResultPart) and part.call_id not in calls)
+        )
+        says = any(
+            isinstance(part, TextPart | BlobPart | ToolCallPart | ToolResultPart) for part in parts
+        )
+        if says or (keeps_raw and message.role is Role.ASSISTANT and message.raw_items):
+            ready.append(message if parts == message.parts else replace(message, parts=parts))
+    return ready
+
+
+def merged(messages: Sequence[Message]) -> list[Message]:
+    """Join neighbours of the same role into one message, for wires that want roles to alternate.
+
+    Texts are kept as parts of their own, so that the words between them stay apart.
+    """
+    joined: list[Message] = []
+    for message in messages:
+        if joined and joined[-1].role is message.role:
+            last = joined[-1]
+            joined[-1] = replace(
+                last,
+                parts=(*last.parts, *message.parts),
+                raw_items=(*last.raw_items, *message.raw_items),
+            )
+        else:
+            joined.append(message)
+    return joined
