@@ -73,6 +73,8 @@ class Verdict:
     key_fingerprint: str = ""
     signed_at: datetime | None = None
     """The signer's own clock."""
+    is_simulated: bool = False
+    """Checked against the trust of `troth demo`: every face must say SIMULATED beside the state."""
 
     @property
     def is_verified(self) -> bool:

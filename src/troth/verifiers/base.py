@@ -16,10 +16,17 @@ from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.verdict import Verdict
 from troth.verifiers.trust import Trust
 
+VERIFIER = "troth 1"
+"""Stands in every verdict: raised when the same bytes could come out differently than before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Evidence that a verifier asks for. `name` is its key in the evidence mapping."""
+    """Evidence that a verifier asks for. `name` is its key in the evidence mapping.
+
+    A name carries what the check needs to know of the request (`attestation:<nonce hex>`), so that
+    stored evidence can be checked again without the request that fetched it.
+    """
 
     name: str
     request: HttpRequest
@@ -30,22 +37,51 @@ class Wanted:
 Evidence = Mapping[str, HttpResponse]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the engine knows about an exchange and no byte of it can say.
+
+    `route` is one of `direct` (HTTPS to the provider or gateway), `relay` (sealed, Oblivious
+    HTTP), `veil` (a verifying proxy on loopback), `device` (the user's own machine) and `import`.
+    """
+
+    provider: str = ""
+    model: str = ""
+    message_id: str = ""
+    route: str = "direct"
+    shown_text: str | None = None
+    """The reply's text as the chat shows it; None when it is not known. Must be the signed text."""
+    shown_kinds: frozenset[str] = frozenset()
+    """What else of the reply is on the screen: `image`, `thinking`, `source`, `document`."""
+    tls_certificate: bytes | None = None
+    """DER of the certificate that the other end of a direct connection showed."""
+    is_foreign: bool = False
+    """The evidence came in a stranger's file: only what proves itself may count."""
+    judged_at: datetime | None = None
+    """The moment for which evidence must be valid; None = when the reply came."""
+
+
 class Verifier(Protocol):
     """One scheme."""
 
     @property
     def scheme(self) -> str: ...
 
-    def recognizes(self, exchange: Exchange) -> bool:
+    def recognizes(self, exchange: Exchange, facts: Facts) -> bool:
         """Whether this exchange carries this scheme's marks. Cheap; never raises."""
         ...
 
-    def wants(self, exchange: Exchange, nonce: bytes) -> tuple[Wanted, ...]:
-        """Return what else is needed to reach this scheme's strongest verdict."""
+    def wants(
+        self, exchange: Exchange, nonce: bytes, facts: Facts, trust: Trust
+    ) -> tuple[Wanted, ...]:
+        """Return what else is needed to reach this scheme's strongest verdict.
+
+        `nonce` is 32 fresh random bytes.
+        """
         ...
 
     def verify(
-        self, exchange: Exchange, evidence: Evidence, trust: Trust, now: datetime
+        self, exchange: Exchange, evidence: Evidence, trust: Trust, now: datetime, facts: Facts
     ) -> Verdict:
         """Run every check, none stopping the others, and fold them. Never raises on bad input."""
         ...
