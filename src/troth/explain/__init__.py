@@ -1,0 +1,33 @@
+"""Errors and verdicts in words for a person: what it is, what happened, what to do next.
+
+Both faces read these and add nothing of their own. Words of providers, servers and files are data
+inside them: a face draws every field through its sanitiser, as it does with all foreign text.
+"""
+
+from troth.explain.failures import Explanation, Face, explain, explain_failure
+from troth.explain.sending import left_out_lines, left_out_words, notice_words, policy_words
+from troth.explain.verdicts import (
+    OutcomeWords,
+    Tone,
+    VerdictWords,
+    check_title,
+    outcome_words,
+    verdict_words,
+)
+
+__all__ = [
+    "Explanation",
+    "Face",
+    "OutcomeWords",
+    "Tone",
+    "VerdictWords",
+    "check_title",
+    "explain",
+    "explain_failure",
+    "left_out_lines",
+    "left_out_words",
+    "notice_words",
+    "outcome_words",
+    "policy_words",
+    "verdict_words",
+]

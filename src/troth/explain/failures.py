@@ -1,0 +1,162 @@
+"""From an error, or what a message kept of one, to words. Never raises, also for foreign kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from troth.domain.error import Failure, TrothError
+from troth.explain.words import ALL, OF_PROVIDERS
+
+Face = Literal["app", "shell"]
+"""Where the words are read: it decides which keys or commands the next step names."""
+
+MAX_FOREIGN_CHARACTERS = 400
+
+_ACTIONS: Mapping[Face, Mapping[str, str]] = {
+    "app": {
+        "set_key": "/setup, or `troth keys set {provider_name}` in a shell,",
+        "pick_model": "ctrl+o picks another model",
+        "list_models": "ctrl+o",
+        "again": "/again asks once more",
+        "go_on": "/continue lets the model go on; /again asks once more",
+        "make_room": "Begin a new chat with /new",
+        "params": "/settings",
+        "unlock": "Type the passphrase",
+        "help": "F1 shows every command.",
+    },
+    "shell": {
+        "set_key": "`troth keys set {provider_name}`",
+        "pick_model": "-m PROVIDER/MODEL picks another model",
+        "list_models": "`troth models --provider {provider_name}`",
+        "again": "try again",
+        "go_on": "Ask again; or go on with it in the app",
+        "make_room": "Ask without -c to begin anew",
+        "params": "`troth config edit`, in [params],",
+        "unlock": "Run it at a terminal to be asked for the passphrase, or set "
+        "TROTH_PASSPHRASE_FILE or TROTH_PASSPHRASE_COMMAND",
+        "help": "`troth --help` shows every command.",
+    },
+}
+
+_LISTINGS: Mapping[str, tuple[str, str]] = {
+    "provider": ("ctrl+o shows the providers.", "`troth providers list` shows those that exist."),
+    "model": ("ctrl+o shows the models.", "`troth models` shows those that exist."),
+    "chat": ("ctrl+b shows the chats.", "`troth chats` shows those that exist."),
+    "key": ("/setup sets one.", "`troth keys list` shows those that exist."),
+    "file": ("Check the path.", "Check the path."),
+    "theme": ("/theme shows the themes.", "The app's /theme shows those that exist."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An error in words. `detail` may quote foreign text, and names are foreign too: sanitise."""
+
+    kind: str
+    title: str
+    detail: str
+    next_step: str
+
+
+def explain(error: TrothError, face: Face = "app") -> Explanation:
+    """Put `error` into words for `face`."""
+    return explain_failure(Failure.of(error), face)
+
+
+def explain_failure(failure: Failure, face: Face = "app") -> Explanation:
+    """Put a kept failure into words; an unknown kind (a newer Troth's) gets general ones."""
+    words = ALL.get(failure.kind, ALL["error"])
+    values = _values(failure.facts, face)
+    detail = words.detail.format_map(values)
+    return Explanation(
+        failure.kind,
+        _sentence_case(words.title.format_map(values)),
+        " ".join(filter(None, (detail, _said(failure)))),
+        _sentence_case(words.next_step.format_map(values)),
+    )
+
+
+def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
+    """Return everything that the sentences may name. Facts are values here, never templates."""
+    provider = facts.get("provider", "")
+    values = _General(facts)
+    values |= {
+        "who": provider or "the provider",
+        "which": facts.get("model") or "this model",
+        "where": facts.get("host") or "the server",
+        "provider_name": provider or "NAME",
+        "wait": _with_seconds(" It asks to wait {}.", facts.get("retry_after_s")),
+        "limit": _with_seconds(" for {}", facts.get("limit_s")),
+        "variables_hint": _filled(" and none in {}", facts.get("variables")),
+        "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
+        "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
+    }
+    actions = _ACTIONS[face]
+    listing = _LISTINGS.get(facts.get("what", ""), (actions["help"],) * 2)
+    values["listing"] = listing[0 if face == "app" else 1]
+    for name, action in actions.items():
+        values[name] = action.replace("{provider_name}", values["provider_name"])
+    return values
+
+
+class _General(dict[str, str]):
+    """Facts by name; one that the error does not carry reads as a general word."""
+
+    def __missing__(self, name: str) -> str:
+        return {"parameter": "that parameter", "detail": "It makes no sense here."}.get(name, "it")
+
+
+def _said(failure: Failure) -> str:
+    """Quote the other side, with what its support will ask for."""
+    facts = failure.facts
+    if failure.kind in {"config", "usage", "not-found"}:
+        return ""
+    quoted = _shortened(facts.get("detail", "") or facts.get("reason", ""))
+    who = "It says" if failure.kind in OF_PROVIDERS else "In detail"
+    numbers = ", ".join(
+        label.format(facts[name])
+        for name, label in (("status", "HTTP {}"), ("request_id", "request {}"))
+        if name in facts
+    )
+    return " ".join(
+        filter(
+            None,
+            (
+                f"{who}: “{quoted}”" if quoted else "",
+                f"({numbers})" if numbers else "",
+                f"[{facts['path']}]" if "path" in facts else "",
+            ),
+        )
+    )
+
+
+def _shortened(text: str) -> str:
+    flat = " ".join(text.split())
+    if len(flat) <= MAX_FOREIGN_CHARACTERS:
+        return flat
+    return flat[: MAX_FOREIGN_CHARACTERS - 1] + "…"
+
+
+def _with_seconds(template: str, seconds: str | None) -> str:
+    try:
+        amount = float(seconds or "")
+    except ValueError:
+        return ""
+    if amount < 120:
+        return template.format(f"{amount:.3g} s")
+    return template.format(f"{amount / 60:.0f} min")
+
+
+def _filled(template: str, value: str | None) -> str:
+    return template.format(value) if value else ""
+
+
+def _sentence_case(text: str) -> str:
+    """Begin with a capital, but leave names (`gpt-5`, `openai`) and code as they are written."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first in _PLAIN_FIRST_WORDS else text
+
+
+_PLAIN_FIRST_WORDS = {"the", "this", "try", "that", "no"}

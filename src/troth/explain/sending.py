@@ -1,0 +1,76 @@
+"""What was left out of a request, what a reply was told on its way, and what a policy allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from troth.domain.message import LeftOut
+
+_THINGS = {
+    "image": ("image", "images"),
+    "document": ("document", "documents"),
+    "thinking": ("thinking block", "thinking blocks"),
+    "tool_call": ("tool call", "tool calls"),
+    "tool_result": ("tool result", "tool results"),
+    "failed_reply": ("failed reply", "failed replies"),
+    "parameter": ("parameter", "parameters"),
+}
+
+_REASONS = {
+    "no_image_input": "the model reads no images",
+    "no_document_input": "the model reads no documents of this kind",
+    "other_vendor": "another vendor's thinking is never passed on",
+    "other_model": "it belongs to another model",
+    "unpaired": "its other half is missing",
+    "not_verified": "it failed verification",
+    "not_supported": "the model does not take it",
+    "refused": "the model does not take it",
+}
+
+_NOTICES = {
+    "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
+}
+
+_POLICIES = {
+    "any": "any model",
+    "signed": "signed replies only",
+    "attested": "attested models only",
+    "device": "this device only",
+}
+
+
+def left_out_words(items: Sequence[LeftOut]) -> str:
+    """Return one line such as `left out 3 thinking blocks, 1 image`; "" when nothing was."""
+    amounts: dict[tuple[str, str], int] = {}
+    for item in items:
+        thing = (item.kind, item.name)
+        amounts[thing] = amounts.get(thing, 0) + item.count
+    listed = ", ".join(_amount(kind, name, count) for (kind, name), count in amounts.items())
+    return f"left out {listed}" if listed else ""
+
+
+def left_out_lines(items: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield one line an item with its reason, for the place where there is room."""
+    for item in items:
+        reason = _REASONS.get(item.reason, item.reason.replace("_", " "))
+        yield f"{_amount(item.kind, item.name, item.count)}: {reason}"
+
+
+def notice_words(kind: str, detail: str = "") -> str:
+    """Return the sentence for a Notice; an unknown kind is said as it is written."""
+    words = _NOTICES.get(kind)
+    if words is not None:
+        return words.format(detail or "A parameter")
+    return ": ".join(filter(None, (kind.replace("_", " "), detail)))
+
+
+def policy_words(policy: str) -> str:
+    """Return what a chat's policy allows."""
+    return _POLICIES.get(policy, policy)
+
+
+def _amount(kind: str, name: str, count: int) -> str:
+    one, many = _THINGS.get(kind, (kind.replace("_", " "), kind.replace("_", " ")))
+    if name and kind == "parameter":
+        return f"{one} {name}"
+    return f"{count} {one if count == 1 else many}"

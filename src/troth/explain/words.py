@@ -1,0 +1,264 @@
+"""The sentences for each kind of error: title, what happened, what to do next.
+
+Braces name facts of the error. `{who}`, `{which}` and `{where}` are the provider, model and host,
+or a general word where the error does not say. The last four stand for what differs between faces:
+`{set_key}`, `{pick_model}`, `{again}`, `{unlock}`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    title: str
+    detail: str
+    next_step: str
+
+
+OF_PROVIDERS = {
+    "provider": Words(
+        "{who} said no",
+        "The request arrived and was turned down.",
+        "{again}, or {pick_model}.",
+    ),
+    "key-rejected": Words(
+        "{who} does not accept the key",
+        "The key is wrong, was revoked, or belongs to another service or region.",
+        "{set_key} gives a new one.",
+    ),
+    "access-denied": Words(
+        "{who} does not let this key in",
+        "The key is known, but it may not use {which}, or not from here.",
+        "Look at the key's permissions and regions at {who}, or {pick_model}.",
+    ),
+    "no-credit": Words(
+        "No credit left at {who}",
+        "The account behind the key has run out, or billing is not set up.",
+        "Top up at {who}, then {again}; or {pick_model}.",
+    ),
+    "model-unknown": Words(
+        "{who} does not know {which}",
+        "The name may be misspelt or retired, or the key may not use this model.",
+        "{list_models} shows what there is.",
+    ),
+    "rate-limited": Words(
+        "{who} asks to slow down",
+        "Too many requests, or too many tokens, in a short time.{wait}",
+        "Wait a little, then {again}; or {pick_model}.",
+    ),
+    "context-too-long": Words(
+        "The conversation is too long for {which}",
+        "All that would be sent is more than the model can read at once. Nothing is lost.",
+        "{make_room}, or choose a model with a larger context ({pick_model}).",
+    ),
+    "content-refused": Words(
+        "{who} refused the content",
+        "A filter stopped the prompt or the reply. What had come is kept.",
+        "Put it in other words, or {pick_model}.",
+    ),
+    "parameter-refused": Words(
+        "{which} does not take {parameter}",
+        "This model does not allow that parameter, or not that value.",
+        "{params} takes it out.",
+    ),
+    "request-refused": Words(
+        "{who} did not accept the request",
+        "It understood who asks, but not what was asked.",
+        "{pick_model}. If it goes on, `troth doctor` shows what is set up here.",
+    ),
+    "server-failed": Words(
+        "{who} has a problem",
+        "Its server failed or is overloaded. It is not about your key or your words.",
+        "{again} in a moment, or {pick_model}.",
+    ),
+    "reply-malformed": Words(
+        "{who} answered with something that is no reply",
+        "Often that is the page of a login or a proxy, or a base URL that belongs to no API.",
+        "Check the address: `troth providers test {provider_name}`.",
+    ),
+    "reply-cut": Words(
+        "The reply was cut short",
+        "The connection ended before the reply did. What had come is kept and marked.",
+        "{go_on}.",
+    ),
+}
+
+OF_THE_NETWORK = {
+    "network": Words(
+        "No usable answer from {where}",
+        "The connection failed before a reply could begin.",
+        "Check the connection, then {again}.",
+    ),
+    "host-unknown": Words(
+        "{where} was not found",
+        "No address has that name: this computer is offline, or the name is misspelt.",
+        "Check the connection, and the address in `troth providers list`.",
+    ),
+    "connect-failed": Words(
+        "No connection to {where}",
+        "Nothing listens there, or something on the way refuses.",
+        "Check that the server runs and that the address is right: `troth providers list`.",
+    ),
+    "tls-failed": Words(
+        "{where} could not prove who it is",
+        "Its certificate does not hold, so nothing was sent.",
+        "If your network has its own certificate authority, set ca_file: `troth config edit`.",
+    ),
+    "proxy-failed": Words(
+        "The proxy did not pass the request on",
+        "It stands between this computer and {where}.",
+        "Check `proxy` in config.toml, or HTTPS_PROXY; NO_PROXY leaves hosts out.",
+    ),
+    "answer-too-large": Words(
+        "{where} sent too much",
+        "The answer went over the limit for such a request and was not taken.",
+        "Check the address: `troth providers list`.",
+    ),
+    "timed-out": Words(
+        "{where} did not answer in time",
+        "It was reached, or tried, and stayed silent{limit}. What had come is kept.",
+        "{again}, or {pick_model}.",
+    ),
+}
+
+OF_THE_VAULT = {
+    "vault": Words(
+        "The vault cannot be used",
+        "Something about its files is not as it must be.",
+        "`troth vault status` shows what is there.",
+    ),
+    "vault-missing": Words(
+        "There is no vault yet",
+        "Chats and keys are kept in an encrypted vault, and none was made here.",
+        "`troth vault init` makes one.",
+    ),
+    "vault-exists": Words(
+        "There is a vault already",
+        "A second one in its place would make the first unreadable, so nothing was changed.",
+        "Open it with its passphrase; `troth vault passphrase` changes that.",
+    ),
+    "vault-locked": Words(
+        "The vault is locked",
+        "It opens with your passphrase only.",
+        "{unlock}.",
+    ),
+    "wrong-passphrase": Words(
+        "That passphrase does not open this vault",
+        "The vault itself is sound. Caps Lock may be on, or another keyboard layout.",
+        "Try again; the twelve recovery words open it too.",
+    ),
+    "wrong-recovery-words": Words(
+        "These recovery words do not open this vault",
+        "One may be misspelt or out of order, or they belong to another vault.",
+        "Check all twelve and their order, or use the passphrase.",
+    ),
+    "header-damaged": Words(
+        "The vault's key file is damaged",
+        "vault.json was altered or cut, or is not Troth's. Your passphrase is not to blame.",
+        "Put the copy beside it, vault.json.bak, in its place; else bring back a backup.",
+    ),
+    "vault-damaged": Words(
+        "The vault is damaged",
+        "A part of it is not what was written. Troth does not show what it cannot vouch for.",
+        "Copy the whole folder before anything else, then bring back a backup.",
+    ),
+    "vault-newer": Words(
+        "A newer Troth wrote this vault",
+        "This version does not know its format and will not touch it.",
+        "Update Troth: `pip install --upgrade troth`.",
+    ),
+    "vault-older": Words(
+        "This vault is older than when it was last used here",
+        "A copy was put back, or the newest changes were lost. They may be gone for good.",
+        "If you brought back a backup yourself, all is well. Else look for the newer files first.",
+    ),
+    "vault-busy": Words(
+        "Another program holds the vault",
+        "It did not let go within the waiting time.",
+        "Close the other Troth, or wait until it is done, then {again}.",
+    ),
+    "vault-read-only": Words(
+        "The vault cannot be written",
+        "Its folder or disk allows reading only. Nothing new is kept.",
+        "Give yourself write permission, or choose another folder with TROTH_HOME.",
+    ),
+    "disk-full": Words(
+        "The disk is full",
+        "The last change was not kept; everything before it is safe.",
+        "Free some space, then {again}.",
+    ),
+    "keyring-failed": Words(
+        "The system's keychain does not work here",
+        "It is missing, locked, or does not keep what it is given.",
+        "The passphrase opens the vault all the same.",
+    ),
+}
+
+OF_THIS_COMPUTER = {
+    "local-model": Words(
+        "The model on this computer does not work",
+        "It could not be started or used.",
+        "`troth local status` shows what is there.",
+    ),
+    "local-model-missing": Words(
+        "The model is not on this computer yet",
+        "It is one download of 93 MB and then needs no network and no key.",
+        "`troth local install` fetches it; `troth local add FILE` takes a GGUF file of yours.",
+    ),
+    "platform-unsupported": Words(
+        "No model can run inside Troth on this computer",
+        "There is no ready-made runtime for this system, and Troth compiles nothing.",
+        "Use a local server such as Ollama or LM Studio, or a provider: `troth providers list`.",
+    ),
+    "download-failed": Words(
+        "The download did not finish",
+        "The installer that fetches the model gave up. Nothing half-done was kept.",
+        "Check the connection and run `troth local install` again.",
+    ),
+    "hash-mismatch": Words(
+        "The downloaded file is not the expected one",
+        "Its checksum differs, so it was deleted and not used.",
+        "Run `troth local install` again; if it goes on, do not trust the package index in use.",
+    ),
+    "child-died": Words(
+        "The model's process ended",
+        "It crashed, or the system stopped it, often for want of memory. What had come is kept.",
+        "{again}: it starts anew by itself.",
+    ),
+}
+
+OTHERS = {
+    "error": Words(
+        "Something went wrong",
+        "Troth has no better word for it.",
+        "{again}; `troth doctor` shows what works here.",
+    ),
+    "key-missing": Words(
+        "No key for {who}",
+        "There is none in the vault{variables_hint}.",
+        "{set_key} keeps one in the vault; or {pick_model}.",
+    ),
+    "policy-refused": Words(
+        "This chat does not allow that model",
+        "Its policy is “{policy}”, and nothing was sent.",
+        "Pick a model that meets the policy, or change the policy of this chat.",
+    ),
+    "config": Words(
+        "A setting is wrong",
+        "{file}{line_hint}: {subject}. The rest is in force.",
+        "`troth config edit` opens config.toml.",
+    ),
+    "not-found": Words(
+        "There is no {what} “{name}”",
+        "Nothing here has that name.",
+        "{listing}",
+    ),
+    "usage": Words(
+        "That cannot be done",
+        "{detail}",
+        "{help}",
+    ),
+}
+
+ALL = {**OF_PROVIDERS, **OF_THE_NETWORK, **OF_THE_VAULT, **OF_THIS_COMPUTER, **OTHERS}
