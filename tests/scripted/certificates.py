@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,17 +35,28 @@ class Certificate:
 
 
 def make_certificate(
-    names: Sequence[str] = ("127.0.0.1", "localhost"), *, is_expired: bool = False
+    names: Sequence[str] = ("127.0.0.1", "localhost"),
+    *,
+    is_expired: bool = False,
+    issuer: Certificate | None = None,
 ) -> Certificate:
-    """Make a self-signed certificate for these host names and addresses."""
+    """Make a certificate for these host names and addresses, self-signed unless `issuer` signs."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.now(UTC)
+    signer = key
+    signed_by = subject
+    if issuer is not None:
+        signer = cast(
+            ec.EllipticCurvePrivateKey,
+            serialization.load_pem_private_key(issuer.key_pem, None),
+        )
+        signed_by = x509.load_der_x509_certificate(issuer.der).subject
     ends = now - timedelta(days=1) if is_expired else now + timedelta(days=1)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(signed_by)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=30))
@@ -52,8 +64,8 @@ def make_certificate(
         .add_extension(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
         )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
     )
     return Certificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM),

@@ -68,6 +68,10 @@ class Changes:
                 await future
 
 
+TLS_HANDSHAKE = 0x16
+"""The first byte of a client that speaks TLS to a server that does not (RFC 8446, 5.1)."""
+
+
 class Hangup(Exception):
     """The client closed its side, or sent what is no HTTP."""
 
@@ -112,6 +116,11 @@ class Connection:
             return
 
     async def request(self, number: int) -> RecordedRequest:
+        while not self.buffer:
+            await self.fill()
+        if self.buffer[0] == TLS_HANDSHAKE:
+            self.writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+            raise Hangup
         head = (await self.take_until(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         try:
             method, path, _version = head[0].split(" ")

@@ -1,36 +1,36 @@
 """One tree of errors. They carry facts, never screen text: `troth.explain` finds the words.
 
-    TrothError
-    ├── ProviderError         the provider answered, and the answer is a no
-    │   ├── KeyRejected       401, or 400 that says the key is bad
-    │   ├── AccessDenied      403
-    │   ├── NoCredit          402, insufficient_quota, billing
-    │   ├── ModelUnknown      the provider does not know the model
-    │   ├── RateLimited       429; retry_after_s when it was told
-    │   ├── ContextTooLong    the conversation does not fit
-    │   ├── ContentRefused    a filter refused the prompt or the reply
-    │   ├── ParameterRefused  a 400 that names a parameter; `parameter` holds it
-    │   ├── RequestRefused    any other 4xx
-    │   ├── ServerFailed      5xx, overloaded, an error event after text
-    │   ├── ReplyMalformed    HTML instead of JSON, an empty 200, bytes that are not the wire
-    │   └── ReplyCut          the stream ended without its wire's own end mark
-    ├── NetworkError          nothing usable came back
-    │   ├── HostUnknown       DNS
-    │   ├── ConnectFailed     refused, reset, unreachable
-    │   ├── TlsFailed         certificate or handshake
-    │   ├── ProxyFailed
-    │   └── TimedOut
-    ├── KeyMissing            no key for this provider
-    ├── PolicyRefused         the chat's policy forbids this send
-    ├── VaultError
-    │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
-    │   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
-    │   └── VaultReadOnly  DiskFull  KeyringFailed
-    ├── LocalModelError
-    │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
-    ├── ConfigError           file, line, key
-    ├── NotFound              a chat, message, provider or file that does not exist
-    └── UsageError            what was asked makes no sense; `detail` says why
+TrothError
+├── ProviderError         the provider answered, and the answer is a no
+│   ├── KeyRejected       401, or 400 that says the key is bad
+│   ├── AccessDenied      403
+│   ├── NoCredit          402, insufficient_quota, billing
+│   ├── ModelUnknown      the provider does not know the model
+│   ├── RateLimited       429; retry_after_s when it was told
+│   ├── ContextTooLong    the conversation does not fit
+│   ├── ContentRefused    a filter refused the prompt or the reply
+│   ├── ParameterRefused  a 400 that names a parameter; `parameter` holds it
+│   ├── RequestRefused    any other 4xx
+│   ├── ServerFailed      5xx, overloaded, an error event after text
+│   ├── ReplyMalformed    HTML instead of JSON, an empty 200, bytes that are not the wire
+│   └── ReplyCut          the stream ended without its wire's own end mark
+├── NetworkError          nothing usable came back
+│   ├── HostUnknown       DNS
+│   ├── ConnectFailed     refused, reset, unreachable
+│   ├── TlsFailed         certificate or handshake
+│   ├── ProxyFailed
+│   └── TimedOut
+├── KeyMissing            no key for this provider
+├── PolicyRefused         the chat's policy forbids this send
+├── VaultError
+│   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
+│   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
+│   └── VaultReadOnly  DiskFull  KeyringFailed
+├── LocalModelError
+│   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
+├── ConfigError           file, line, key
+├── NotFound              a chat, message, provider or file that does not exist
+└── UsageError            what was asked makes no sense; `detail` says why
 """
 
 from __future__ import annotations
@@ -172,6 +172,14 @@ class ProxyFailed(NetworkError):
 
 class TimedOut(NetworkError):
     kind = "timed-out"
+
+
+class AnswerTooLarge(NetworkError):
+    kind = "answer-too-large"
+
+    def __init__(self, host: str, detail: str = "", *, limit_bytes: int) -> None:
+        super().__init__(host, detail)
+        self.limit_bytes = limit_bytes
 
 
 class KeyMissing(TrothError):

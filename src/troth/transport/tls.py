@@ -1,0 +1,51 @@
+"""TLS contexts: public authorities with the user's own beside them, or one pinned certificate."""
+
+from __future__ import annotations
+
+import hmac
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from troth.domain.error import TlsFailed
+
+
+def trust_authorities(ca_file: str | None, environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Build the context for ordinary hosts; takes tens of milliseconds, so do it in a thread.
+
+    SSL_CERT_FILE or SSL_CERT_DIR replace the built-in authorities, as OpenSSL has it; the user's
+    `ca_file` is trusted besides. Raises OSError (ssl.SSLError is one) when a file is unusable.
+    """
+    import certifi
+
+    file, folder = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
+    if file or folder:
+        context = ssl.create_default_context(cafile=file or None, capath=folder or None)
+    else:
+        context = ssl.create_default_context(cafile=certifi.where())
+    if ca_file:
+        context.load_verify_locations(Path(ca_file).expanduser())
+    return context
+
+
+def pin(certificate: bytes) -> ssl.SSLContext:
+    """Build a context whose only trust anchor is `certificate` (DER).
+
+    The host's name is not checked: an enclave's certificate is known by its bytes, and
+    `check_pinned` compares those. PARTIAL_CHAIN lets a leaf that is no authority be the anchor.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificate)
+    return context
+
+
+def check_pinned(host: str, pinned: bytes, presented: bytes | None) -> None:
+    """Raise TlsFailed unless the peer showed exactly the pinned certificate.
+
+    The chain check alone would accept whatever a pinned authority has signed.
+    """
+    if presented is None or not hmac.compare_digest(pinned, presented):
+        raise TlsFailed(host, "the certificate is not the pinned one")
