@@ -166,7 +166,7 @@ OF_THE_VAULT = {
     "vault-newer": Words(
         "A newer Troth wrote this vault",
         "This version does not know its format and will not touch it.",
-        "Update Troth: `pip install --upgrade troth`.",
+        "Update Troth, or point TROTH_HOME to another folder.",
     ),
     "vault-older": Words(
         "This vault is older than when it was last used here",
@@ -246,7 +246,7 @@ OTHERS = {
     ),
     "config": Words(
         "A setting is wrong",
-        "{file}{line_hint}: {subject}. The rest is in force.",
+        "{file}{line_hint}: {subject}.",
         "`troth config edit` opens config.toml.",
     ),
     "not-found": Words(
