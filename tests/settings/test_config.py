@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from troth.domain.model import ModelRef, Params
 from troth.settings import (
     Paths,
     Settings,
+    check_model,
+    check_provider_name,
+    check_url,
     find_paths,
     load_settings,
     parse_settings,
@@ -334,3 +338,19 @@ def test_a_linked_config_file_stays_a_link(paths: Paths, tmp_path: Path) -> None
 def test_a_key_that_is_no_name_is_a_usage_error(paths: Paths, key: str) -> None:
     with pytest.raises(UsageError):
         set_value(paths, key, 1)
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (check_model, "openrouter/org/model", "gpt"),
+        (check_url, "http://127.0.0.1:8080/v1", "127.0.0.1:8080"),
+        (check_provider_name, "my-server.2", "My Server"),
+    ],
+)
+def test_what_is_typed_is_checked_before_it_is_written(
+    check: Callable[[str], None], good: str, bad: str
+) -> None:
+    check(good)
+    with pytest.raises(UsageError):
+        check(bad)

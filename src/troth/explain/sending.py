@@ -25,6 +25,7 @@ _REASONS = {
     "not_verified": "it failed verification",
     "not_supported": "the model does not take it",
     "refused": "the model does not take it",
+    "refused_before": "the model refused it before",
 }
 
 _NOTICES = {

@@ -9,7 +9,7 @@ import re
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from troth.domain.error import ConfigError
+from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import ModelInfo, ModelRef, Params
 from troth.settings.reader import SourceFile, TableReader
 from troth.settings.recovery import BrokenStatement
@@ -44,7 +44,7 @@ def read_settings(
     top = TableReader(source, document)
     defaults = Settings()
     settings = Settings(
-        default_model=top.text("default_model", "", check_model),
+        default_model=top.text("default_model", "", _fault_in_model),
         system_prompt=top.text("system_prompt", ""),
         persona=top.text("persona", ""),
         theme=top.text("theme", defaults.theme, _check_filled),
@@ -68,12 +68,31 @@ def read_settings(
     return settings
 
 
-def check_model(text: str) -> str:
+def check_model(text: str) -> None:
+    """Raise UsageError when `text` is not `provider/model`."""
+    _refuse("a model", _fault_in_model(text))
+
+
+def check_url(text: str) -> None:
+    """Raise UsageError when `text` is no base URL that a key may be sent to."""
+    _refuse("the base URL", _fault_in_url(text))
+
+
+def check_provider_name(text: str) -> None:
+    """Raise UsageError when a provider cannot be called `text`."""
+    _refuse("a provider's name", _fault_in_name(text))
+
+
+def _refuse(what: str, fault: str) -> None:
+    if fault:
+        raise UsageError(f"{what} {fault}")
+
+
+def _fault_in_model(text: str) -> str:
     return "" if ModelRef.parse(text) else 'must be "provider/model"'
 
 
-def check_url(text: str) -> str:
-    """Whether a base URL is one that a key may be sent to."""
+def _fault_in_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname, parts.port
@@ -88,7 +107,7 @@ def check_url(text: str) -> str:
     return ""
 
 
-def check_provider_name(text: str) -> str:
+def _fault_in_name(text: str) -> str:
     if _PROVIDER_NAME.fullmatch(text):
         return ""
     return "must be lower-case letters, digits, dots, dashes and underscores"
@@ -145,7 +164,7 @@ def _read_personas(top: TableReader) -> dict[str, Persona]:
     personas: dict[str, Persona] = {}
     for name, table in top.tables("personas"):
         prompt = table.text("system_prompt", "", _check_filled)
-        model = table.text("model", "", check_model)
+        model = table.text("model", "", _fault_in_model)
         params = _read_params(table.table("params"))
         table.finish()
         if prompt:
@@ -166,7 +185,7 @@ def _read_providers(
             noted = next(item for item in source.problems if item.line == fault.line)
             providers[name] = ProviderSettings(name, fault=noted)
     for name, table in top.tables("providers"):
-        if detail := check_provider_name(name):
+        if detail := _fault_in_name(name):
             source.report(("providers", name), f"is no name for a provider: it {detail}")
             continue
         seen = len(source.problems)
@@ -197,7 +216,7 @@ def _read_provider(name: str, table: TableReader) -> ProviderSettings:
     provider = ProviderSettings(
         name=name,
         wire=table.text("wire", "", _check_filled),
-        base_url=table.text("base_url", "", check_url).rstrip("/"),
+        base_url=table.text("base_url", "", _fault_in_url).rstrip("/"),
         title=table.text("title", ""),
         key_variables=table.texts("key_env", _check_variable),
         headers=_read_headers(table.table("headers")),
