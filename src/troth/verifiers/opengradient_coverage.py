@@ -1,0 +1,88 @@
+"""What of an OpenGradient reply is on the screen and not under its signature, said aloud.
+
+A signature that passes says nothing about what it leaves out. Shown things that it leaves out make
+the reply `partly-covered`; settings and habits of the gateway are told without lowering it.
+"""
+
+from __future__ import annotations
+
+from troth.domain.model import Json
+from troth.verifiers.base import Facts
+from troth.verifiers.fold import Finding, not_covered, passed
+from troth.verifiers.opengradient_frames import ReplyRead
+from troth.verifiers.strict_json import as_list, as_object
+
+_SIGNED_SETTINGS = frozenset(
+    {"model", "messages", "prompt", "temperature", "max_tokens", "stop", "tools", "response_format"}
+)
+_SILENT_SETTINGS = frozenset({"stream", "stream_options"})
+"""Not signed either, and of no influence on the words."""
+_SHOWN = {"image": "images", "thinking": "reasoning", "source": "sources", "document": "documents"}
+
+
+def coverage(
+    request: dict[str, Json], reply: ReplyRead, profile: str, facts: Facts
+) -> tuple[Finding, ...]:
+    """Return the findings `coverage`, `settings` and `upstream`."""
+    if not reply.has_marks:
+        return ()
+    return (_shown(request, reply, profile, facts), *_settings(request, profile), _upstream(reply))
+
+
+def _shown(request: dict[str, Json], reply: ReplyRead, profile: str, facts: Facts) -> Finding:
+    left_out: list[str] = sorted(reply.unsigned | {_SHOWN.get(k, k) for k in facts.shown_kinds})
+    if reply.is_tool_reply and reply.text:
+        left_out.append("the text beside the tool calls")
+    elif reply.calls and not reply.is_tool_reply:
+        left_out.append("tool calls")
+    sentences: list[str] = []
+    if left_out:
+        sentences.append(f"The signature leaves out what is shown beside it: {_join(left_out)}.")
+    if _has_attachments(request):
+        sentences.append(
+            "The contents of your attachments were not signed: others could have been put there."
+            if profile == "v2"
+            else "Your attachments were signed as text: the same text without them signs alike."
+        )
+    if sentences:
+        return not_covered("coverage", " ".join(sentences))
+    what = "tool calls" if reply.is_tool_reply else "text"
+    return passed("coverage", f"All {what} shown is signed. Token counts and names never are.")
+
+
+def _has_attachments(request: dict[str, Json]) -> bool:
+    for message in map(as_object, as_list(request.get("messages"))):
+        for part in as_list(message.get("content")):
+            if as_object(part).get("type") != "text" and message.get("role") == "user":
+                return True
+    return False
+
+
+def _settings(request: dict[str, Json], profile: str) -> list[Finding]:
+    signed = _SIGNED_SETTINGS | ({"web_search"} if profile != "v1" else frozenset[str]())
+    unsigned = sorted(set(request) - signed - _SILENT_SETTINGS)
+    sentences: list[str] = []
+    if unsigned:
+        names = _join([name[:40] for name in unsigned])
+        sentences.append(f"These settings of yours are not signed: {names}.")
+    if request.get("stop"):
+        sentences.append("Your stop words are signed, but this gateway does not pass them on.")
+    return [not_covered("settings", " ".join(sentences))] if sentences else []
+
+
+def _upstream(reply: ReplyRead) -> Finding:
+    if reply.has_usage:
+        reason = (
+            "The signature says that the enclave got this from the model's vendor, not that the"
+            " vendor ran the model it names, nor that the vendor's answer was whole."
+        )
+    else:
+        reason = (
+            "The gateway reports no token count, as happens when the vendor's answer was cut short:"
+            " the signature cannot tell a cut answer from a whole one."
+        )
+    return not_covered("upstream", reason)
+
+
+def _join(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,224 @@
+"""What one OpenGradient answer says: its text, tool calls, proof fields, and how its stream ended.
+
+Both shapes are read strictly: the pretty-printed JSON body, and the event stream with the proof in
+the last frame before `[DONE]`. Framing is LF, CR and CRLF only; a provider's decoder must come to
+the same text, and the verifier is told what the chat shows so that it can compare.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from troth.domain.model import Json
+from troth.verifiers.opengradient_canonical import canonical_tool_calls
+from troth.verifiers.strict_json import (
+    NotStrict,
+    as_list,
+    as_object,
+    as_text,
+    parse_object,
+)
+
+PROOF_FIELDS = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_timestamp", "tee_id")
+"""In a JSON body at the top, in a stream in the last frame before `[DONE]`."""
+
+_LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "function_call", "name"})
+_UNSIGNED = {
+    "images": "images",
+    "image": "images",
+    "reasoning": "reasoning",
+    "reasoning_content": "reasoning",
+    "thinking": "reasoning",
+    "annotations": "sources",
+    "citations": "sources",
+    "audio": "audio",
+    "refusal": "a refusal",
+}
+
+
+@dataclass(slots=True)
+class ReplyRead:
+    """An answer taken apart. Filled while reading, only read afterwards."""
+
+    text: str = ""
+    calls: dict[int, dict[str, Json]] = field(default_factory=dict[int, dict[str, Json]])
+    proof: dict[str, Json] = field(default_factory=dict[str, Json])
+    finish: str = ""
+    model: str = ""
+    """The name that the answer gives itself; never signed."""
+    has_usage: bool = False
+    is_stream: bool = False
+    is_ended: bool = False
+    """The answer came to its own end: a whole JSON body, or `[DONE]`."""
+    unsigned: set[str] = field(default_factory=set[str])
+    """Kinds of content that are there and that no hash covers."""
+    faults: list[str] = field(default_factory=list[str])
+    """Things that no honest gateway sends, as sentences."""
+    error: str = ""
+    """The gateway's own word for a failure, when it reported one."""
+
+    @property
+    def has_marks(self) -> bool:
+        return bool(self.proof)
+
+    @property
+    def is_tool_reply(self) -> bool:
+        return self.finish == "tool_calls" and bool(self.calls)
+
+    def signed_output(self) -> bytes:
+        """Return the bytes whose Keccak-256 is the output hash.
+
+        Raises UnicodeEncodeError for half a surrogate pair, which no gateway can have signed.
+        """
+        if self.is_tool_reply:
+            return canonical_tool_calls([self.calls[index] for index in sorted(self.calls)])
+        return self.text.encode("utf-8")
+
+
+def is_event_stream(body: bytes, content_type: str) -> bool:
+    """Whether to read `body` as an event stream; the header may be missing in old records."""
+    if "event-stream" in content_type.lower():
+        return True
+    return body.lstrip(b"\xef\xbb\xbf\r\n ").startswith((b"data:", b":", b"event:"))
+
+
+def read_reply(body: bytes, content_type: str) -> ReplyRead:
+    """Take an answer apart. Never raises: what is wrong stands in `faults`."""
+    reply = ReplyRead(is_stream=is_event_stream(body, content_type))
+    if reply.is_stream:
+        _read_stream(reply, body)
+    else:
+        _read_body(reply, body)
+    return reply
+
+
+def _read_body(reply: ReplyRead, body: bytes) -> None:
+    try:
+        answer = parse_object(body)
+    except NotStrict as error:
+        reply.error = f"The answer cannot be read: {error}."
+        if str(error) == "it holds the same key twice":
+            reply.faults.append("The answer holds the same key twice, so it can be read two ways.")
+        return
+    reply.is_ended = True
+    if "choices" not in answer:
+        reply.error = _error_text(answer)
+    _take_top(reply, answer)
+    choices = as_list(answer.get("choices"))
+    if len(choices) > 1:
+        reply.faults.append("The answer holds more than one reply; only one can have been signed.")
+    choice = as_object(choices[0] if choices else None)
+    reply.finish = as_text(choice.get("finish_reason"))
+    if "message" in choice:
+        _take_message(reply, as_object(choice["message"]), is_delta=False)
+    else:
+        reply.text += as_text(choice.get("text"))
+
+
+def _read_stream(reply: ReplyRead, body: bytes) -> None:
+    is_signed = False
+    lines = _LINE_ENDS.split(body.removeprefix(b"\xef\xbb\xbf"))
+    if lines[-1] != b"data: [DONE]":
+        # A last line without a line end may have been cut; it never counts as a frame.
+        lines[-1] = b""
+    pending: list[bytes] = []
+    for line in (*lines, b""):
+        if line.startswith(b"data:"):
+            pending.append(line[5:].removeprefix(b" "))
+            continue
+        if line or not pending:
+            continue
+        payload = b"\n".join(pending)
+        pending.clear()
+        if reply.is_ended:
+            reply.faults.append("More came after the end mark of the stream.")
+            return
+        if payload == b"[DONE]":
+            reply.is_ended = True
+            continue
+        was_signed, is_signed = is_signed, _take_frame(reply, payload, is_signed=is_signed)
+        if was_signed:
+            return
+
+
+def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:
+    """Take one frame in; return whether a signed frame has now been seen."""
+    try:
+        frame = parse_object(payload)
+    except NotStrict as error:
+        reply.faults.append(f"A frame of the stream cannot be read: {error}.")
+        return is_signed
+    if is_signed:
+        again = any(name in frame for name in PROOF_FIELDS)
+        kind = "A second signed frame" if again else "An error" if "error" in frame else "A frame"
+        reply.faults.append(f"{kind} came after the frame that was signed as the last.")
+        return True
+    if "error" in frame:
+        reply.error = _error_text(frame)
+        return False
+    _take_top(reply, frame)
+    choices = as_list(frame.get("choices"))
+    for choice in map(as_object, choices):
+        if choice.get("index", 0) != 0 or len(choices) > 1:
+            reply.faults.append("The stream holds more than one reply; only one can be signed.")
+        _take_message(reply, as_object(choice.get("delta")), is_delta=True)
+        if finish := as_text(choice.get("finish_reason")):
+            reply.finish = finish
+    return any(name in frame for name in PROOF_FIELDS)
+
+
+def _take_top(reply: ReplyRead, answer: dict[str, Json]) -> None:
+    reply.proof.update({name: answer[name] for name in PROOF_FIELDS if name in answer})
+    reply.model = as_text(answer.get("model")) or reply.model
+    reply.has_usage = reply.has_usage or bool(answer.get("usage"))
+    for name, kind in _UNSIGNED.items():
+        if answer.get(name):
+            reply.unsigned.add(kind)
+
+
+def _take_message(reply: ReplyRead, message: dict[str, Json], *, is_delta: bool) -> None:
+    content = message.get("content")
+    if isinstance(content, str):
+        reply.text += content
+    elif isinstance(content, list):
+        for part in content:
+            text = as_object(part).get("text")
+            reply.text += as_text(text) if isinstance(part, dict) else str(part)
+            if not isinstance(text, str) and isinstance(part, dict):
+                reply.unsigned.add("parts that are not text")
+    for position, call in enumerate(as_list(message.get("tool_calls"))):
+        if is_delta:
+            _take_call_delta(reply, as_object(call))
+        else:
+            reply.calls[position] = as_object(call)
+    for name, value in message.items():
+        if value and name not in _MESSAGE_FIELDS:
+            reply.unsigned.add(_UNSIGNED.get(name, f"the field {name[:40]!r}"))
+    if message.get("function_call"):
+        reply.unsigned.add("a function call in the old form")
+
+
+def _take_call_delta(reply: ReplyRead, delta: dict[str, Json]) -> None:
+    """Add a piece of a tool call as the gateway buffers it: names are set, arguments grow."""
+    index = delta.get("index", 0)
+    if not isinstance(index, int) or isinstance(index, bool):
+        reply.faults.append("A tool call has an index that is not a number.")
+        return
+    function: dict[str, Json] = {"name": "", "arguments": ""}
+    call = reply.calls.setdefault(index, {"id": "", "type": "function", "function": function})
+    kept = as_object(call["function"])
+    for name in ("id", "type"):
+        if delta.get(name):
+            call[name] = delta[name]
+    piece = as_object(delta.get("function"))
+    if piece.get("name"):
+        kept["name"] = piece["name"]
+    kept["arguments"] = as_text(kept["arguments"]) + as_text(piece.get("arguments"))
+
+
+def _error_text(answer: dict[str, Json]) -> str:
+    error = answer.get("error", answer.get("detail"))
+    text = as_text(error) or as_text(as_object(error).get("message"))
+    return text[:200] or "The gateway reported a failure and gave no reason."

@@ -1,0 +1,141 @@
+"""Whether an enclave holds the key: the hardware document that came with an OpenGradient reply.
+
+A document proves itself up to a root that we know; what it says is compared with our nonce, the
+signing key, the connection, and the measurements that somebody published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from troth.domain.exchange import Exchange
+from troth.domain.verdict import Outcome
+from troth.verifiers.base import Evidence, Facts
+from troth.verifiers.fold import Finding, cannot_check, failed, not_covered, passed
+from troth.verifiers.nitro import (
+    PLATFORM,
+    NitroDocument,
+    NitroInvalid,
+    document_bytes,
+    open_document,
+    parse_binding,
+)
+from troth.verifiers.trust import Trust
+
+ATTESTATION = "attestation:"
+"""Prefix of the evidence name; the nonce that we asked with follows, in hex."""
+
+MIN_NONCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What the attestation evidence came to."""
+
+    findings: tuple[Finding, ...]
+    vouches: bool = False
+    """The document holds, is fresh, is not debug, and names this signing key."""
+    knows_code: bool = False
+    is_stale: bool = False
+
+
+def check_hardware(
+    exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts, spki: bytes
+) -> Hardware:
+    """Check the attestation document, if there is one, for the key `spki` (empty = unknown)."""
+    name = next((name for name in evidence if name.startswith(ATTESTATION)), None)
+    if name is None:
+        reason = "No hardware document was kept with this reply, so the enclave was not checked."
+        return Hardware((cannot_check("hardware", reason),))
+    response = evidence[name]
+    if response.status != 200:
+        reason = f"The gateway answered {response.status} instead of giving its hardware document."
+        return Hardware((cannot_check("hardware", reason),))
+    try:
+        document = open_document(document_bytes(response.body))
+        return _judge(document, name.removeprefix(ATTESTATION), exchange, trust, facts, spki)
+    except NitroInvalid as error:
+        return Hardware((failed("hardware", str(error)),))
+
+
+def _judge(
+    document: NitroDocument,
+    nonce_hex: str,
+    exchange: Exchange,
+    trust: Trust,
+    facts: Facts,
+    spki: bytes,
+) -> Hardware:
+    if document.root_sha256 not in trust.root_hashes(PLATFORM):
+        reason = f"The hardware document leads to a root that is not trusted: {document.root_name}."
+        return Hardware((failed("hardware", reason),))
+    if document.is_debug:
+        reason = "The enclave ran in debug mode: whoever runs it can read everything in it."
+        return Hardware((failed("hardware", reason),))
+    if len(document.nonce) < MIN_NONCE_BYTES or document.nonce.hex() != nonce_hex:
+        reason = "The hardware document was not made for our question: it holds another nonce."
+        return Hardware((failed("hardware", reason),))
+    binding = parse_binding(document.user_data)
+    if not spki or binding.signing_key_sha256 != sha256(spki).digest():
+        reason = "The hardware document speaks for another signing key than this reply's."
+        return Hardware((failed("hardware", reason),))
+    channel = _judge_channel(binding.tls_certificate_sha256, facts)
+    if channel is not None and channel.outcome is Outcome.FAILED:
+        return Hardware((channel,))
+    times = _judge_times(document, exchange, trust, facts.judged_at or exchange.received_at)
+    code = _judge_code(document, trust)
+    findings = tuple(f for f in (times, code, channel) if f is not None)
+    is_fresh = times.outcome is Outcome.PASSED
+    knows_code = is_fresh and code.outcome is Outcome.PASSED
+    is_stale = times.outcome is Outcome.CANNOT_CHECK
+    return Hardware(findings, is_fresh, knows_code, is_stale)
+
+
+def _judge_times(
+    document: NitroDocument, exchange: Exchange, trust: Trust, moment: datetime
+) -> Finding:
+    issued = document.issued_at
+    day = f"{issued:%d %b %Y %H:%M} UTC"
+    margin = timedelta(seconds=trust.policy.clock_skew_s)
+    age = timedelta(seconds=trust.policy.attestation_max_age_s)
+    if not document.valid_from <= issued <= document.valid_until:
+        reason = f"The hardware document of {day} was made outside its certificates' time."
+        return failed("hardware", reason)
+    if not issued - age <= exchange.received_at <= issued + age:
+        reason = f"The hardware document is of {day}, too far from this reply to speak for it."
+        return cannot_check("hardware", reason)
+    if moment > document.valid_until + margin:
+        until = f"{document.valid_until:%d %b %Y %H:%M} UTC"
+        reason = f"Was valid on {issued:%d %b %Y}; the hardware document expired {until}."
+        return cannot_check("hardware", reason)
+    if moment < document.valid_from - margin:
+        reason = f"The hardware document of {day} lies in the future: a clock is wrong."
+        return cannot_check("hardware", reason)
+    reason = (
+        f"An AWS Nitro enclave holds the signing key: document of {day}, made for our question,"
+        f" signed up to Amazon's root. Module {document.module_id}."
+    )
+    return passed("hardware", reason)
+
+
+def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
+    pcr0, pcr2 = document.pcrs[0].hex(), document.pcrs[2].hex()
+    for known in trust.measurements:
+        same = known.platform == PLATFORM and known.pcr0 == pcr0
+        if same and known.pcr2 in {"", pcr2}:
+            return passed("code", f"The enclave runs {known.name} ({pcr0[:6]}..).")
+    listed = [r.registry for r in trust.records if r.pcr_hash == document.pcr_hash]
+    words = f" The registry {listed[0]} lists it, which says who allows it, not what it is."
+    reason = f"The enclave runs code {pcr0[:6]}..; nobody in your trust has published what it is."
+    return cannot_check("code", reason + (words if listed else ""))
+
+
+def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:
+    if facts.route != "direct" or facts.tls_certificate is None:
+        return not_covered("channel", "The connection itself was not tied to the enclave.")
+    if sha256(facts.tls_certificate).digest() != tls_sha256:
+        reason = "The connection ended at another machine: its certificate is not the enclave's."
+        return failed("channel", reason)
+    return passed("channel", "The connection ended inside the enclave: its own certificate.")

@@ -1,0 +1,70 @@
+"""Foreign JSON read strictly: one value, no key twice, nothing that needs guessing.
+
+Two readers of one document must not be able to see two things. Python's own reader keeps the last
+of two equal keys, other languages the first; so a document that holds a key twice is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from troth.domain.model import Json
+
+MAX_DEPTH = 64
+
+
+class NotStrict(ValueError):
+    """The bytes are not one unambiguous JSON value; the argument says why, for people."""
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NotStrict("it holds the same key twice")
+    return found
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def parse_strict(received: bytes | str) -> Json:
+    """Return the one JSON value in UTF-8 `received`; raise NotStrict for anything else.
+
+    NaN, infinities and lone surrogates pass, as they do in Python: what is done with them is the
+    caller's affair.
+    """
+    try:
+        text = received if isinstance(received, str) else received.decode("utf-8")
+        return cast("Json", _decoder.decode(text))
+    except NotStrict:
+        raise
+    except UnicodeDecodeError as error:
+        raise NotStrict("it is not UTF-8") from error
+    except RecursionError as error:
+        raise NotStrict("it is nested too deeply") from error
+    except ValueError as error:
+        raise NotStrict("it is not JSON") from error
+
+
+def parse_object(received: bytes | str) -> dict[str, Json]:
+    """Return the one JSON object in `received`; raise NotStrict for anything else."""
+    value = parse_strict(received)
+    if not isinstance(value, dict):
+        raise NotStrict("it is not a JSON object")
+    return value
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """Return `value` when it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Json) -> list[Json]:
+    """Return `value` when it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Json) -> str:
+    """Return `value` when it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
