@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from troth.domain.error import ReplyMalformed
-from troth.providers.framing import BodyShape, EventStream, JsonLines, ReplyBody, ServerEvent
+from troth.providers.framing import BodyShape, EventStream, LineSplitter, ReplyBody, ServerEvent
 
 RULES: list[tuple[str, bytes, list[tuple[str, str]]]] = [
     ("lf", b"data: a\n\ndata: b\n\n", [("", "a"), ("", "b")]),
@@ -55,7 +55,7 @@ def test_the_last_id_stays_until_another_one_comes() -> None:
 
 @given(body=st.binary(max_size=80), cuts=st.lists(st.integers(0, 80), max_size=6))
 def test_any_bytes_in_any_cuts_give_the_same_lines(body: bytes, cuts: list[int]) -> None:
-    whole, pieces = JsonLines(), JsonLines()
+    whole, pieces = LineSplitter(), LineSplitter()
     expected = whole.feed(body) + whole.close()
     found: list[str] = []
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]

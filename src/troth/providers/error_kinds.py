@@ -110,7 +110,7 @@ _CONTEXT_WORDS = _any_of(
     r"reduce the length of",
     r"tokens > \d+ maximum",
     r"range of input length",
-    r"token limit (?:reached|exceeded)",
+    r"token limit exceeded",
     r"too many (?:input |prompt )?tokens",
     r"request too large for model",
     r"larger than the (?:max )?context",

@@ -241,7 +241,7 @@ def _gather_codes(value: Object, facts: _Facts) -> None:
             facts.status = facts.status or int(number)
         elif number is not None:
             facts.codes.append(str(int(number)))
-        elif isinstance(code, str) and code and code != "error":
+        elif isinstance(code, str) and code.lower() not in {"", "error", "none", "null"}:
             facts.codes.append(code)
 
 

@@ -156,23 +156,6 @@ class EventStream:
         self._event = b""
 
 
-class JsonLines:
-    """NDJSON framing: one JSON text a line; blank lines are skipped; the last needs no line end."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines = LineSplitter()
-
-    def feed(self, received: bytes) -> list[str]:
-        return [
-            line.decode("utf-8", "replace") for line in self._lines.feed(received) if line.strip()
-        ]
-
-    def close(self) -> list[str]:
-        return [line.decode("utf-8", "replace") for line in self._lines.close() if line.strip()]
-
-
 class BodyShape(StrEnum):
     """What a body looks like from its first bytes, whatever its content type claims."""
 
@@ -262,6 +245,39 @@ class ReplyBody:
         else:
             self.shape = BodyShape.EVENTS
         return bare
+
+
+class LineBody:
+    """NDJSON framing: one JSON text a line; blank lines are skipped; the last needs no line end."""
+
+    __slots__ = ("_lines", "shape", "strays")
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter()
+        self.shape = BodyShape.UNKNOWN
+        self.strays: list[bytes] = []
+
+    def feed(self, received: bytes) -> list[ServerEvent]:
+        return self._events(self._lines.feed(received))
+
+    def close(self) -> list[ServerEvent]:
+        """Return the last line; raise ReplyMalformed for an empty body and for markup."""
+        events = self._events(self._lines.close())
+        if self.shape is BodyShape.UNKNOWN:
+            raise ReplyMalformed("the reply is empty", code="empty")
+        if self.shape is BodyShape.MARKUP:
+            raise ReplyMalformed(title_of_markup(b"\n".join(self.strays)), code="markup")
+        return events
+
+    def _events(self, lines: list[bytes]) -> list[ServerEvent]:
+        bare = [line for line in lines if line and not line.isspace()]
+        if bare and self.shape is BodyShape.UNKNOWN:
+            is_markup = bare[0].lstrip().startswith(b"<")
+            self.shape = BodyShape.MARKUP if is_markup else BodyShape.EVENTS
+        if self.shape is BodyShape.MARKUP:
+            self.strays += bare[: max(0, 100 - len(self.strays))]
+            return []
+        return [ServerEvent("", line.decode("utf-8", "replace")) for line in bare]
 
 
 def title_of_markup(body: bytes) -> str:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from troth.domain.error import UsageError
@@ -18,6 +19,7 @@ from troth.domain.message import (
     Message,
     Part,
     Role,
+    SourcePart,
     TextPart,
     ThinkingPart,
     ToolCallPart,
@@ -114,63 +116,65 @@ def document_text(part: BlobPart, blobs: Mapping[str, bytes]) -> str | None:
     return f'<document name="{_bare_name(part.blob.name)}">\n{text}\n</document>'
 
 
-def placeholder(part: BlobPart) -> str:
-    """Return the words that stand for a file which this model is not given."""
-    kind = "image" if part.blob.is_image else "file"
-    name = _bare_name(part.blob.name)
-    return f"[{kind} {name} is not shown to this model]" if part.blob.name else f"[{kind} left out]"
-
-
 def _bare_name(name: str) -> str:
     """Return a file name that cannot break out of the line or attribute it is put into."""
     return re.sub(r'["<>\x00-\x1f\x7f]+', "_", name) or "document"
 
 
-def is_empty(part: Part) -> bool:
-    """Whether a part says nothing: no wire accepts empty text."""
-    return isinstance(part, TextPart | ThinkingPart) and not part.text.strip()
-
-
 def sendable(messages: Iterable[Message], *, keeps_raw: bool = False) -> list[Message]:
-    """Return messages ready for a wire: nothing empty, every tool call paired with its result.
+    """Return messages ready for a wire: none empty, every tool call paired with its result.
 
     Thinking and sources are never sent as text, so a reply of nothing else is dropped; with
     `keeps_raw` a reply that still holds raw items stays, for wires that replay them.
     """
     kept = list(messages)
-    results = {part.call_id for m in kept for part in m.parts if isinstance(part, ToolResultPart)}
-    calls = {part.call_id for m in kept for part in m.parts if isinstance(part, ToolCallPart)}
+    parts = [part for message in kept for part in message.parts]
+    results = {part.call_id for part in parts if isinstance(part, ToolResultPart)}
+    calls = {part.call_id for part in parts if isinstance(part, ToolCallPart)}
     ready: list[Message] = []
     for message in kept:
-        parts = tuple(
-            part
-            for part in message.parts
-            if not is_empty(part)
-            and not (isinstance(part, ToolCallPart) and part.call_id not in results)
-            and not (isinstance(part, ToolResultPart) and part.call_id not in calls)
-        )
-        says = any(
-            isinstance(part, TextPart | BlobPart | ToolCallPart | ToolResultPart) for part in parts
-        )
-        if says or (keeps_raw and message.role is Role.ASSISTANT and message.raw_items):
-            ready.append(message if parts == message.parts else replace(message, parts=parts))
+        says = _said(message, calls & results)
+        is_replayed = keeps_raw and message.role is Role.ASSISTANT and bool(message.raw_items)
+        if says or is_replayed:
+            ready.append(message if says == message.parts else replace(message, parts=says))
     return ready
+
+
+def _said(message: Message, paired: AbstractSet[str]) -> tuple[Part, ...]:
+    """Return the parts that go on a wire. Blank text is no text, but blanks between words stay."""
+    is_blank = not message.text.strip()
+    said: list[Part] = []
+    for part in message.parts:
+        match part:
+            case TextPart(text):
+                if text and not is_blank:
+                    said.append(part)
+            case ToolCallPart(call_id, _, _) | ToolResultPart(call_id, _, _):
+                if call_id in paired:
+                    said.append(part)
+            case BlobPart():
+                said.append(part)
+            case ThinkingPart() | SourcePart():
+                pass  # thinking goes back as raw items or not at all; sources stand in the text
+    return tuple(said)
 
 
 def merged(messages: Sequence[Message]) -> list[Message]:
     """Join neighbours of the same role into one message, for wires that want roles to alternate.
 
-    Texts are kept as parts of their own, so that the words between them stay apart.
+    Two messages of the user are set apart by a blank line; a reply that goes on where the one
+    before it was cut is joined to it with nothing between.
     """
     joined: list[Message] = []
     for message in messages:
-        if joined and joined[-1].role is message.role:
-            last = joined[-1]
-            joined[-1] = replace(
-                last,
-                parts=(*last.parts, *message.parts),
-                raw_items=(*last.raw_items, *message.raw_items),
-            )
-        else:
+        if not joined or joined[-1].role is not message.role:
             joined.append(message)
+            continue
+        last = joined[-1]
+        parts = last.parts
+        if message.role is Role.USER and parts and isinstance(parts[-1], TextPart):
+            parts = (*parts[:-1], TextPart(parts[-1].text + "\n\n"))
+        joined[-1] = replace(
+            last, parts=parts + message.parts, raw_items=last.raw_items + message.raw_items
+        )
     return joined
