@@ -1,0 +1,39 @@
+"""Build many frozen values quickly.
+
+A frozen dataclass sets each field through `object.__setattr__`: 25 ms of CPU for 10,000
+conversations, which is the whole budget of the chat list. A twin class with the same slots that is
+not frozen takes 6 ms; once filled, the object is given its real class and is frozen for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, field, fields, make_dataclass
+from typing import Any, TypeVar, cast
+
+ValueT = TypeVar("ValueT")
+
+
+def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
+    """Return a constructor with the same arguments and defaults as `value_class`'s own.
+
+    Only for frozen dataclasses with slots and no `__post_init__`; a class whose layout differs
+    from its twin's raises TypeError at the first use.
+    """
+    specifications: list[tuple[str, Any, Any]] = []
+    for known in fields(cast("Any", value_class)):
+        if known.default is not MISSING:
+            specification = field(default=known.default)
+        elif known.default_factory is not MISSING:
+            specification = field(default_factory=known.default_factory)
+        else:
+            specification = field()
+        specifications.append((known.name, known.type, specification))
+    twin = make_dataclass(f"{value_class.__name__}InTheMaking", specifications, slots=True)
+
+    def build(*values: object, **named: object) -> ValueT:
+        value = twin(*values, **named)
+        value.__class__ = value_class
+        return cast("ValueT", value)
+
+    return build

@@ -1,0 +1,226 @@
+"""The chat list: conversations, their titles for search, the trash, folders and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import apsw
+
+from troth.domain.conversation import Conversation
+from troth.domain.error import NotFound, UsageError
+from troth.domain.model import ModelRef, Params
+from troth.vault import blobs
+from troth.vault.build import builder
+from troth.vault.cjk import cut_words
+from troth.vault.rows import (
+    NO_PARAMS,
+    clean,
+    dump,
+    dump_params,
+    line_field,
+    load,
+    load_params,
+    to_datetime,
+    to_microseconds,
+)
+from troth.vault.sql import SqlValue
+from troth.vault.store import Store
+
+_COLUMNS = (
+    "ulid, title, created_at, updated_at, head, message_count, provider, model, settings,"
+    " persona, policy, is_titled, is_pinned, is_archived, is_incognito"
+)
+_conversation: Callable[..., Conversation] = builder(Conversation)
+
+ConversationRow = tuple[
+    str,
+    str,
+    int,
+    int,
+    str | None,
+    int,
+    str | None,
+    str | None,
+    str | None,
+    str,
+    str,
+    int,
+    int,
+    int,
+    int,
+]
+_CONVERSATION_ROW = cast("type[ConversationRow]", tuple)
+
+
+def add(store: Store, conversation: Conversation) -> None:
+    """Raises UsageError for an incognito chat (nothing of it may reach a disk) or a known id."""
+    if conversation.is_incognito and store.path is not None:
+        raise UsageError("an incognito chat is never stored")
+    try:
+        row_id = store.insert(
+            "INSERT INTO conversation(ulid, created_at, message_count, is_incognito, title,"
+            " updated_at, head, provider, model, settings, persona, policy, is_titled, is_pinned,"
+            " is_archived) VALUES (?,?,0,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                line_field(conversation.id),
+                to_microseconds(conversation.created_at),
+                conversation.is_incognito,
+                *_changing(conversation),
+            ),
+        )
+    except apsw.ConstraintError as error:
+        raise UsageError("a chat with this id is already stored") from error
+    _index_title(store, row_id, conversation.title)
+
+
+def update(store: Store, conversation: Conversation) -> None:
+    """Store all that a user can change, and the head. The message count is the vault's own."""
+    row_id = _row_id(store, conversation.id)
+    store.run(
+        "UPDATE conversation SET title = ?, updated_at = ?, head = ?, provider = ?, model = ?,"
+        " settings = ?, persona = ?, policy = ?, is_titled = ?, is_pinned = ?, is_archived = ?"
+        " WHERE id = ?",
+        (*_changing(conversation), row_id),
+    )
+    _index_title(store, row_id, conversation.title)
+
+
+def _changing(conversation: Conversation) -> tuple[SqlValue, ...]:
+    settings: dict[str, object] = {}
+    if conversation.system_prompt:
+        settings["system_prompt"] = conversation.system_prompt
+    if conversation.params != NO_PARAMS:
+        settings["params"] = dump_params(conversation.params)
+    model = conversation.model
+    return (
+        clean(conversation.title),
+        to_microseconds(conversation.updated_at),
+        conversation.head_id,
+        None if model is None else clean(model.provider),
+        None if model is None else clean(model.model),
+        dump(settings) if settings else None,
+        clean(conversation.persona),
+        clean(conversation.policy),
+        conversation.is_titled,
+        conversation.is_pinned,
+        conversation.is_archived,
+    )
+
+
+def _index_title(store: Store, row_id: int, title: str) -> None:
+    store.run("DELETE FROM conversation_fts WHERE rowid = ?", (row_id,))
+    store.run(
+        "INSERT INTO conversation_fts(rowid, title) VALUES (?, ?)",
+        (row_id, cut_words(clean(title))),
+    )
+
+
+def one(store: Store, conversation_id: str) -> Conversation | None:
+    """Return a chat; None when it is unknown or in the trash."""
+    row = store.one(
+        _CONVERSATION_ROW,
+        f"SELECT {_COLUMNS} FROM conversation WHERE ulid = ? AND trashed_at IS NULL",  # noqa: S608  # a constant
+        (conversation_id,),
+    )
+    return None if row is None else _load([row])[0]
+
+
+def listed(store: Store, is_archived: bool | None, limit: int | None) -> list[Conversation]:
+    """Return chats, pinned first, then newest first; both archived and not when None."""
+    where = "" if is_archived is None else f" AND is_archived = {int(is_archived)}"
+    rows = store.all(
+        _CONVERSATION_ROW,
+        f"SELECT {_COLUMNS} FROM conversation WHERE trashed_at IS NULL{where}"
+        " ORDER BY is_pinned DESC, updated_at DESC, id DESC LIMIT ?",  # constants
+        (-1 if limit is None else limit,),
+    )
+    return _load(rows)
+
+
+def _load(rows: Sequence[ConversationRow]) -> list[Conversation]:
+    refs: dict[tuple[str, str], ModelRef] = {}
+    loaded: list[Conversation] = []
+    for row in rows:
+        ulid, title, created, updated, head, count, provider, model, settings, persona = row[:10]
+        ref = None
+        if provider is not None and model is not None:
+            ref = refs.get((provider, model))
+            if ref is None:
+                ref = refs[provider, model] = ModelRef(provider, model)
+        system_prompt, params = ("", NO_PARAMS) if settings is None else _settings(settings)
+        loaded.append(
+            _conversation(
+                ulid,
+                title,
+                to_datetime(created),
+                to_datetime(updated),
+                head,
+                count,
+                ref,
+                system_prompt,
+                persona,
+                params,
+                row[10],
+                row[11] == 1,
+                row[12] == 1,
+                row[13] == 1,
+                row[14] == 1,
+            )
+        )
+    return loaded
+
+
+def _settings(text: str) -> tuple[str, Params]:
+    found = cast("dict[str, object]", load(text))
+    return str(found.get("system_prompt", "")), load_params(found.get("params"))
+
+
+def trash(store: Store, conversation_id: str, now: int) -> None:
+    """Take a chat out of every list and search; `restore` brings it back whole."""
+    if not store.run(
+        "UPDATE conversation SET trashed_at = ? WHERE ulid = ?", (now, conversation_id)
+    ):
+        raise NotFound("chat", conversation_id)
+
+
+def restore(store: Store, conversation_id: str) -> None:
+    if not store.run(
+        "UPDATE conversation SET trashed_at = NULL WHERE ulid = ?", (conversation_id,)
+    ):
+        raise NotFound("chat", conversation_id)
+
+
+def empty_trash(store: Store, older_than: int) -> int:
+    """Delete for good what was trashed before `older_than`; return how many chats."""
+    doomed = store.all(
+        tuple[int, str],
+        "SELECT id, ulid FROM conversation WHERE trashed_at < ?",
+        (older_than,),
+    )
+    for row_id, ulid in doomed:
+        purge(store, row_id, ulid)
+    return len(doomed)
+
+
+def purge(store: Store, row_id: int, ulid: str) -> None:
+    """Delete one chat, its words in the index, its draft and what only it referred to."""
+    messages = store.all(
+        tuple[int, str], "SELECT id, text FROM message WHERE conversation_id = ?", (row_id,)
+    )
+    for message_id, text in messages:
+        store.run(
+            "INSERT INTO message_fts(message_fts, rowid, text) VALUES ('delete', ?, ?)",
+            (message_id, cut_words(text)),
+        )
+    store.run("DELETE FROM conversation_fts WHERE rowid = ?", (row_id,))
+    store.run("DELETE FROM draft WHERE conversation = ?", (ulid,))
+    store.run("DELETE FROM conversation WHERE id = ?", (row_id,))
+    blobs.drop_unused(store)
+
+
+def _row_id(store: Store, conversation_id: str) -> int:
+    row = store.one(tuple[int], "SELECT id FROM conversation WHERE ulid = ?", (conversation_id,))
+    if row is None:
+        raise NotFound("chat", conversation_id)
+    return row[0]

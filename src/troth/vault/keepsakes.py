@@ -1,0 +1,83 @@
+"""The small things: unsent drafts, the app's own state, and provider keys.
+
+Provider keys are sealed once more under their own key, bound to their name, so that a bug that
+prints a row or copies a table gives nothing away.
+"""
+
+from __future__ import annotations
+
+from troth.domain.error import VaultDamaged
+from troth.vault.kdf import Sealed, seal, unseal
+from troth.vault.rows import clean
+from troth.vault.store import Store
+
+
+def draft(store: Store, conversation: str) -> str:
+    row = store.one(tuple[str], "SELECT text FROM draft WHERE conversation = ?", (conversation,))
+    return "" if row is None else row[0]
+
+
+def save_draft(store: Store, conversation: str, text: str) -> None:
+    """Keep what is typed but not sent; "" removes it."""
+    if not text:
+        store.run("DELETE FROM draft WHERE conversation = ?", (conversation,))
+        return
+    store.run(
+        "INSERT INTO draft VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text",
+        (conversation, clean(text)),
+    )
+
+
+def state(store: Store, name: str) -> str | None:
+    row = store.one(tuple[str], "SELECT value FROM state WHERE name = ?", (name,))
+    return None if row is None else row[0]
+
+
+def states(store: Store, prefix: str) -> dict[str, str]:
+    return dict(
+        store.all(
+            tuple[str, str],
+            "SELECT name, value FROM state WHERE substr(name, 1, ?) = ? ORDER BY name",
+            (len(prefix), prefix),
+        )
+    )
+
+
+def set_state(store: Store, name: str, value: str) -> None:
+    store.run(
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (name, clean(value)),
+    )
+
+
+def secret(store: Store, name: str) -> str | None:
+    row = store.one(
+        tuple[bytes, bytes], "SELECT nonce, ciphertext FROM secret WHERE name = ?", (name,)
+    )
+    if row is None:
+        return None
+    plaintext = unseal(store.keys.api_keys, Sealed(*row), _place(store, name))
+    if plaintext is None:
+        raise VaultDamaged(str(store.path or ""), f"the stored key {name} is damaged")
+    return plaintext.decode("utf-8")
+
+
+def set_secret(store: Store, name: str, value: str) -> None:
+    sealed = seal(store.keys.api_keys, value.encode("utf-8"), _place(store, name))
+    store.run(
+        "INSERT INTO secret VALUES (?,?,?) ON CONFLICT DO UPDATE"
+        " SET nonce = excluded.nonce, ciphertext = excluded.ciphertext",
+        (name, sealed.nonce, sealed.ciphertext),
+    )
+
+
+def delete_secret(store: Store, name: str) -> None:
+    store.run("DELETE FROM secret WHERE name = ?", (name,))
+
+
+def secret_names(store: Store) -> list[str]:
+    return [name for (name,) in store.all(tuple[str], "SELECT name FROM secret ORDER BY name")]
+
+
+def _place(store: Store, name: str) -> bytes:
+    return f"troth secret v1\n{store.vault_id}\n{name}".encode()

@@ -1,0 +1,90 @@
+"""From an older vault to this version's tables: a copy first, then one transaction a step.
+
+Newer vaults are refused; nothing guesses at tables that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from troth.domain.error import VaultDamaged, VaultNewer
+from troth.vault import schema
+from troth.vault.files import make_private_file, sync_folder
+from troth.vault.sql import Connection
+from troth.vault.store import Store, connect, writing
+from troth.vault.tally import SUM_BYTES
+
+Step = Callable[[Store], None]
+
+STEPS: Mapping[int, Step] = {}
+"""From version n to n + 1. A released step is never changed."""
+
+
+def create(store: Store) -> None:
+    """Make the tables in an empty database."""
+    connection = store.connection
+    connection.pragma("journal_mode", "WAL")
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    connection.execute(schema.TABLES).fetchall()
+    store.run(
+        "INSERT INTO meta(id, vault_id, commit_seq, head_hash, row_sum) VALUES (1,?,0,?,?)",
+        (store.vault_id, bytes(32), bytes(SUM_BYTES)),
+    )
+    connection.pragma("application_id", schema.APPLICATION_ID)
+    connection.pragma("user_version", schema.VERSION)
+    connection.execute("COMMIT").fetchall()
+
+
+def migrate(
+    store: Store, steps: Mapping[int, Step] = STEPS, target: int = schema.VERSION
+) -> Path | None:
+    """Bring the tables to `target`; return the copy that was made first, None when up to date.
+
+    Raises VaultNewer, or VaultDamaged when this is no vault's database or another vault's.
+    """
+    connection = store.connection
+    where = str(store.path or "")
+    if connection.pragma("application_id") != schema.APPLICATION_ID:
+        raise VaultDamaged(where, "not the database of a vault")
+    version = connection.pragma("user_version")
+    if not isinstance(version, int) or version < 1:
+        raise VaultDamaged(where, "its schema version makes no sense")
+    if version > target:
+        raise VaultNewer(where, f"vault version {version}")
+    owner = store.one(tuple[str], "SELECT vault_id FROM meta WHERE id = 1")
+    if owner is None or owner[0] != store.vault_id:
+        raise VaultDamaged(where, "the database belongs to another vault")
+    if version == target:
+        return None
+    copy = _copy(store, version)
+    for known in range(version, target):
+        with writing(store):
+            steps[known](store)
+            connection.pragma("user_version", known + 1)
+    return copy
+
+
+def _copy(store: Store, version: int) -> Path | None:
+    """Copy the database, under its own key, to `vault.db.v<version>`."""
+    if store.path is None:
+        return None
+    copy = store.path.with_name(f"{store.path.name}.v{version}")
+    partial = copy.with_name(copy.name + ".partial")
+    partial.unlink(missing_ok=True)
+    make_private_file(partial)
+    target = connect(partial, store.keys.database)
+    try:
+        copy_database(store.connection, target)
+    finally:
+        target.close()
+    partial.replace(copy)
+    sync_folder(copy.parent)
+    return copy
+
+
+def copy_database(source: Connection, target: Connection) -> None:
+    """Copy every page, in one consistent state, from one open database into another."""
+    with target.backup("main", source, "main") as backup:
+        while not backup.done:
+            backup.step(1_000)

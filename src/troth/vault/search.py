@@ -1,0 +1,142 @@
+"""Full-text search: newest first, or the best of the newest.
+
+A common word has a million hits; ranking them all takes half a second and helps nobody. So the
+default is newest first, which stops after a page; `best` ranks everything up to 20,000 hits and
+beyond that only the newest 500. Numbers: `benchmarks/vault_speed.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from troth.domain.conversation import SearchHit
+from troth.vault.query import Query, parse_query
+from troth.vault.rows import model_ref, to_datetime
+from troth.vault.snippet import snippet
+from troth.vault.store import Store
+
+Order = Literal["newest", "best"]
+
+RANK_ALL_UP_TO = 20_000
+RANK_NEWEST = 500
+MAX_TITLE_HITS = 10
+
+_HIT = "SELECT c.ulid, m.ulid, c.title, m.text, m.role, m.provider, m.model, m.created_at, v.state"
+_JOINS = (
+    " CROSS JOIN conversation c ON c.id = m.conversation_id"
+    " LEFT JOIN verdict v ON v.message_id = m.id AND v.is_newest"
+)
+HitRow = tuple[str, str, str, str, str, str | None, str | None, int, str | None]
+_HIT_ROW = cast("type[HitRow]", tuple)
+
+
+def search(
+    store: Store, text: str, limit: int, conversation: str | None, order: Order
+) -> list[SearchHit]:
+    """Return title hits, then message hits. Raises UsageError for a facet that makes no sense."""
+    query = parse_query(text)
+    if query.is_empty or limit <= 0:
+        return []
+    hits = [] if conversation is not None else _titles(store, query, min(limit, MAX_TITLE_HITS))
+    rows = _messages(store, query, limit - len(hits), conversation, order)
+    for ulid, message, title, words, role, provider, model, created, state in rows:
+        hits.append(
+            SearchHit(
+                conversation_id=ulid,
+                message_id=message,
+                title=title,
+                snippet=snippet(words, query.terms),
+                role=role,
+                model=model_ref(provider, model),
+                created_at=to_datetime(created),
+                verdict_state=state or "",
+            )
+        )
+    return hits
+
+
+def _titles(store: Store, query: Query, limit: int) -> list[SearchHit]:
+    """Return chats whose title matches; a search with facets is about messages only."""
+    if query.conditions or not query.terms:
+        return []
+    rows = store.all(
+        tuple[str, str, str | None, str | None, int],
+        "SELECT c.ulid, c.title, c.provider, c.model, c.updated_at FROM conversation_fts f"
+        " CROSS JOIN conversation c ON c.id = f.rowid WHERE conversation_fts MATCH ?"
+        " AND c.trashed_at IS NULL ORDER BY c.updated_at DESC LIMIT ?",
+        (query.match(), limit),
+    )
+    return [
+        SearchHit(
+            conversation_id=ulid,
+            message_id=None,
+            title=title,
+            snippet=snippet(title, query.terms),
+            role="",
+            model=model_ref(provider, model),
+            created_at=to_datetime(updated),
+        )
+        for ulid, title, provider, model, updated in rows
+    ]
+
+
+def _messages(
+    store: Store, query: Query, limit: int, conversation: str | None, order: Order
+) -> list[HitRow]:
+    where = ["c.trashed_at IS NULL", *query.conditions]
+    bindings = list(query.bindings)
+    span: tuple[int, int] | None = None
+    if conversation is not None:
+        where.append("c.ulid = ?")
+        bindings.append(conversation)
+        span = _span(store, conversation)
+        if span is None:
+            return []
+    condition = " AND ".join(where)
+    if not query.terms:
+        return store.all(
+            _HIT_ROW,
+            f"{_HIT} FROM message m{_JOINS} WHERE {condition} ORDER BY m.id DESC LIMIT ?",
+            (*bindings, limit),
+        )
+    low, high = span or (0, 1 << 62)
+    order_by = "f.rowid DESC"
+    if order == "best":
+        low = max(low, _oldest_ranked(store, query.match()))
+        order_by = "f.rank"
+    return store.all(
+        _HIT_ROW,
+        f"{_HIT} FROM message_fts f CROSS JOIN message m ON m.id = f.rowid{_JOINS}"
+        f" WHERE message_fts MATCH ? AND f.rowid BETWEEN ? AND ? AND {condition}"
+        f" ORDER BY {order_by} LIMIT ?",
+        (query.match(), low, high, *bindings, limit),
+    )
+
+
+def _span(store: Store, conversation: str) -> tuple[int, int] | None:
+    """Return the first and last message id of a chat, so that only that range is looked at."""
+    row = store.one(
+        tuple[int | None, int | None],
+        "SELECT min(m.id), max(m.id) FROM conversation c JOIN message m"
+        " ON m.conversation_id = c.id WHERE c.ulid = ?",
+        (conversation,),
+    )
+    return None if row is None or row[0] is None or row[1] is None else (row[0], row[1])
+
+
+def _oldest_ranked(store: Store, match: str) -> int:
+    """Return the message id from which on hits are ranked: 0 for all of them."""
+    many = store.one(
+        tuple[int],
+        "SELECT rowid FROM message_fts WHERE message_fts MATCH ? LIMIT 1 OFFSET ?",
+        (match, RANK_ALL_UP_TO),
+    )
+    if many is None:
+        return 0
+    row = store.one(
+        tuple[int],
+        "SELECT rowid FROM message_fts WHERE message_fts MATCH ? ORDER BY rowid DESC"
+        " LIMIT 1 OFFSET ?",
+        (match, RANK_NEWEST - 1),
+    )
+    return 0 if row is None else row[0]

@@ -1,0 +1,296 @@
+"""The vault: everything that Troth keeps, behind one asynchronous door.
+
+All writing happens in one thread, reading in others, so that nothing here ever stops a screen and
+a search never holds up a reply. What an await returned from is on disk. Errors are the `VaultError`
+classes; nothing of SQLite gets out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from troth.domain.conversation import Conversation, SearchHit
+from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
+from troth.domain.message import Message, RawItem
+from troth.domain.verdict import Verdict
+from troth.vault import (
+    blobs,
+    conversations,
+    exchanges,
+    keepsakes,
+    messages,
+    opening,
+    verdicts,
+)
+from troth.vault import search as searching
+from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
+from troth.vault.lane import Lane
+from troth.vault.opening import Opened
+from troth.vault.rows import to_microseconds
+from troth.vault.status import VaultStatus, vault_status
+from troth.vault.store import Store, writing
+
+__all__ = ["CreatedVault", "Vault", "VaultStatus", "vault_status"]
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedVault:
+    """A new vault and the only copy of its recovery words."""
+
+    vault: Vault
+    recovery_words: str
+    keyring_failure: str = ""
+    """Why there is no keyring slot although one was asked for; the vault is whole without it."""
+
+
+class Vault:
+    """An open vault. Make one with `create`, `open` or `in_memory`; `close` it at the end."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._writer: Lane = opened.writer
+        self._reader: Lane = opened.reader
+        self._searcher: Lane = opened.searcher
+
+    @classmethod
+    async def create(
+        cls,
+        directory: Path,
+        passphrase: str,
+        *,
+        memory_kib: int = DEFAULT_MEMORY_KIB,
+        with_keyring: bool = False,
+    ) -> CreatedVault:
+        """Make a vault in `directory`.
+
+        Raises VaultExists where one is already, UsageError for an empty passphrase.
+        """
+        made = await asyncio.to_thread(
+            opening.create, directory, passphrase, Cost(memory_kib=memory_kib), with_keyring
+        )
+        vault = cls(opening.lanes(made.access))
+        await vault._start()
+        return CreatedVault(vault, made.recovery_words, made.keyring_failure)
+
+    @classmethod
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        passphrase: str | None = None,
+        recovery_words: str | None = None,
+        from_keyring: bool = False,
+        accept_older: bool = False,
+    ) -> Vault:
+        """Open the vault in `directory` with exactly one of the three secrets.
+
+        Raises WrongPassphrase, WrongRecoveryWords, KeyringFailed; VaultMissing, HeaderDamaged,
+        VaultDamaged, VaultNewer, VaultBusy, VaultReadOnly; and VaultOlder when the vault is behind
+        where it was last seen here. After the user was told, `accept_older` opens it all the same.
+        """
+        access = await asyncio.to_thread(
+            opening.unlock_directory,
+            directory,
+            passphrase=passphrase,
+            recovery_words=recovery_words,
+            from_keyring=from_keyring,
+            accepts_older=accept_older,
+        )
+        vault = cls(opening.lanes(access))
+        await vault._start()
+        return vault
+
+    @classmethod
+    async def in_memory(cls) -> Vault:
+        """Return a vault that is gone when it is closed."""
+        vault = cls(opening.lanes_in_memory())
+        await vault._start()
+        return vault
+
+    async def _start(self) -> None:
+        try:
+            await self._writer.run(lambda _: None)
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def is_memory(self) -> bool:
+        return self._opened.access.path is None
+
+    @property
+    def path(self) -> Path | None:
+        """The folder of the vault."""
+        path = self._opened.access.path
+        return None if path is None else path.parent
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should hear about the vault as it was opened: slugs."""
+        return tuple(self._opened.access.notices)
+
+    async def close(self) -> None:
+        """Finish what was begun, empty the log into the database, and forget the keys."""
+        for lane in (self._searcher, self._reader, self._writer):
+            await lane.close()
+
+    # chats
+
+    async def add_conversation(self, conversation: Conversation) -> None:
+        """Store a new chat. Raises UsageError for a known id or an incognito chat."""
+        await self._writer.run(_write(conversations.add), conversation)
+
+    async def update_conversation(self, conversation: Conversation) -> None:
+        """Store title, settings, flags and head of a known chat. Raises NotFound."""
+        await self._writer.run(_write(conversations.update), conversation)
+
+    async def conversation(self, conversation_id: str) -> Conversation | None:
+        """Return one chat; None when it is unknown or in the trash."""
+        return await self._reader.run(conversations.one, conversation_id)
+
+    async def conversations(
+        self, *, is_archived: bool | None = False, limit: int | None = None
+    ) -> list[Conversation]:
+        """Return chats, pinned first, then newest updated; None means archived or not."""
+        return await self._reader.run(conversations.listed, is_archived, limit)
+
+    async def trash(self, conversation_id: str) -> None:
+        await self._writer.run(_write(conversations.trash), conversation_id, _now())
+
+    async def restore(self, conversation_id: str) -> None:
+        """Take a chat back out of the trash."""
+        await self._writer.run(_write(conversations.restore), conversation_id)
+
+    async def empty_trash(self, older_than: datetime) -> int:
+        """Delete for good what was trashed before; return how many chats."""
+        moment = to_microseconds(older_than)
+        return await self._writer.run(_write(conversations.empty_trash), moment)
+
+    # messages
+
+    async def append(
+        self,
+        message: Message,
+        *,
+        exchange: Exchange | None = None,
+        blobs: Mapping[str, bytes] | None = None,
+        makes_head: bool = True,
+    ) -> None:
+        """Store a message with all that belongs to it in one transaction; it is on disk after.
+
+        `blobs` maps SHA-256 (hex) to bytes. Raises NotFound for an unknown chat or parent,
+        UsageError for a known id or bytes under a wrong digest.
+        """
+        await self._writer.run(
+            _write(messages.append), message, exchange, blobs or {}, makes_head=makes_head
+        )
+
+    async def newest_messages(
+        self, conversation_id: str, head_id: str | None, limit: int
+    ) -> list[Message]:
+        """Return the last `limit` messages on the path to `head_id`, oldest first, no raw items.
+
+        Raises VaultDamaged when one is not as it was written.
+        """
+        return await self._reader.run(messages.newest_on_path, conversation_id, head_id, limit)
+
+    async def messages(self, conversation_id: str) -> list[Message]:
+        """Return the whole tree, parents before children, no raw items. Raises VaultDamaged."""
+        return await self._reader.run(messages.whole_tree, conversation_id)
+
+    async def raw_items(self, message_ids: Sequence[str]) -> dict[str, tuple[RawItem, ...]]:
+        """Return the raw items of those messages that have any."""
+        return await self._reader.run(messages.raw_items, message_ids)
+
+    async def exchange(self, message_id: str) -> Exchange | None:
+        return await self._reader.run(exchanges.load, message_id)
+
+    async def blob(self, sha256: str) -> bytes | None:
+        return await self._reader.run(blobs.load, sha256)
+
+    # verdicts
+
+    async def record_verdict(
+        self,
+        message_id: str,
+        verdict: Verdict,
+        evidence: Mapping[str, tuple[HttpRequest, HttpResponse]] | None = None,
+    ) -> None:
+        """Add a verdict with its evidence; older ones stay."""
+        await self._writer.run(_write(verdicts.record), message_id, verdict, evidence or {})
+
+    async def verdicts(self, conversation_id: str) -> dict[str, Verdict]:
+        """Return the newest verdict of each message that has one."""
+        return await self._reader.run(verdicts.newest, conversation_id)
+
+    async def evidence(self, message_id: str) -> dict[str, HttpResponse]:
+        """Return the newest answer under each name."""
+        return await self._reader.run(verdicts.evidence, message_id)
+
+    # small things
+
+    async def draft(self, conversation_id: str) -> str:
+        """Return what was typed and not sent; "" is the draft of a chat that is not there yet."""
+        return await self._reader.run(keepsakes.draft, conversation_id)
+
+    async def save_draft(self, conversation_id: str, text: str) -> None:
+        await self._writer.run(_write(keepsakes.save_draft), conversation_id, text)
+
+    async def secret(self, name: str) -> str | None:
+        return await self._reader.run(keepsakes.secret, name)
+
+    async def set_secret(self, name: str, value: str) -> None:
+        await self._writer.run(_write(keepsakes.set_secret), name, value)
+
+    async def delete_secret(self, name: str) -> None:
+        await self._writer.run(_write(keepsakes.delete_secret), name)
+
+    async def secret_names(self) -> list[str]:
+        return await self._reader.run(keepsakes.secret_names)
+
+    async def state(self, key: str) -> str | None:
+        return await self._reader.run(keepsakes.state, key)
+
+    async def states(self, prefix: str) -> dict[str, str]:
+        """Return all state whose name begins with `prefix`, by full name."""
+        return await self._reader.run(keepsakes.states, prefix)
+
+    async def set_state(self, key: str, value: str) -> None:
+        await self._writer.run(_write(keepsakes.set_state), key, value)
+
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 50,
+        conversation_id: str | None = None,
+        order: searching.Order = "newest",
+    ) -> list[SearchHit]:
+        """Return hits, titles first; cancelling the caller interrupts the query."""
+        return await self._searcher.run_cancellable(
+            searching.search, query, limit, conversation_id, order
+        )
+
+
+def _write(
+    work: Callable[Concatenate[Store, P], ResultT],
+) -> Callable[Concatenate[Store, P], ResultT]:
+    """Return `work` as one transaction."""
+
+    def written(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        with writing(store):
+            return work(store, *args, **kwargs)
+
+    return written
+
+
+def _now() -> int:
+    return to_microseconds(datetime.now(UTC))
