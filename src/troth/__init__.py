@@ -1,6 +1,27 @@
 """Troth: a terminal chat for every model, with a vault and a verdict on each reply.
 
+    async with troth.open() as engine:
+        chat = await engine.new_chat(model=engine.resolve_model("local/smollm2-135m"))
+        reply = await engine.send(chat, "Why is the sky blue?")
+        print((await reply.wait()).text)
+
 Importing this package reads no file, opens no socket and loads no screen.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from troth.engine.library import open_engine as open
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "open"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "open":
+        from troth.engine.library import open_engine
+
+        return open_engine
+    raise AttributeError(f"module 'troth' has no attribute {name!r}")

@@ -36,7 +36,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was sent and what came back; `response_body` may end early when `is_complete` is False."""
+    """What was sent and what came back; the body may end early when `is_complete` is False."""
 
     method: str
     url: str

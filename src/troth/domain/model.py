@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -21,7 +21,7 @@ class ModelRef:
 
     @classmethod
     def parse(cls, text: str) -> ModelRef | None:
-        """Split `provider/model` at the first slash; None where there is none or a side is empty."""
+        """Split `provider/model` at the first slash; None where a side is empty."""
         provider, slash, model = text.partition("/")
         return cls(provider, model) if slash and provider and model else None
 
@@ -90,3 +90,12 @@ class Params:
     """Reasoning effort, in the provider's own words."""
     seed: int | None = None
     stop: tuple[str, ...] = ()
+
+    def without(self, names: Iterable[str]) -> Params:
+        """Return the same parameters with those fields not set."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in set(names)}
+        return Params(**kept)
+
+    def has(self, name: str) -> bool:
+        """Whether the user set this field."""
+        return getattr(self, name, None) not in (None, ())

@@ -1,0 +1,78 @@
+"""From a file on disk to a part of a message. Reading is done in a thread; nothing is uploaded."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+from pathlib import Path
+
+from troth.domain.error import NotFound, UsageError
+from troth.domain.message import BlobPart
+from troth.engine.assembly import describe_blob
+
+MAX_ATTACHMENT_BYTES = 32 << 20
+"""The largest request that the big vendors take is 20 to 50 MB (PROVIDERS, November 2026)."""
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
+
+
+async def read_attachment(path: Path) -> tuple[BlobPart, bytes]:
+    """Read a file; raise NotFound or UsageError (too large, a folder, not readable)."""
+    return await asyncio.to_thread(_read, path)
+
+
+def attachment_from(content: bytes, name: str) -> BlobPart:
+    """Describe bytes by what they are, not by what their name claims."""
+    media_type = _media_type(content, name)
+    text = None if media_type.startswith("image/") else _text_of(content)
+    if text is not None and media_type == "application/octet-stream":
+        media_type = "text/plain"
+    return BlobPart(describe_blob(content, media_type, name), text)
+
+
+def _read(path: Path) -> tuple[BlobPart, bytes]:
+    path = path.expanduser()
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; attach its files one by one")
+        if path.stat().st_size > MAX_ATTACHMENT_BYTES:
+            raise UsageError(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MB")
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound("file", str(path)) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if not content:
+        raise UsageError(f"{path.name} is empty")
+    return attachment_from(content, path.name), content
+
+
+def _media_type(content: bytes, name: str) -> str:
+    for signature, media_type in _SIGNATURES:
+        if content.startswith(signature):
+            return media_type
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    # A name alone makes no image: what we cannot recognise is sent as a document or not at all.
+    return (
+        guessed
+        if not guessed.startswith("image/") or guessed == "image/svg+xml"
+        else ("application/octet-stream")
+    )
+
+
+def _text_of(content: bytes) -> str | None:
+    """Return the text of a text file; None for anything else (a NUL byte is never text)."""
+    if b"\x00" in content:
+        return None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,116 @@
+"""A chat that is open: its settings, its tree, its draft, what waits and what arrives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from troth.domain.conversation import Conversation
+from troth.domain.message import Message, Part, Role, TextPart
+from troth.domain.verdict import Verdict
+from troth.engine.reply import Reply
+from troth.engine.tree import MessageTree
+from troth.vault.vault import Vault
+
+TITLE_CHARACTERS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message that waits for the running reply to end. It can still be edited or removed."""
+
+    id: str
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+class Chat:
+    """A handle on one conversation. Many screens may hold the same one; the engine owns it."""
+
+    def __init__(self, conversation: Conversation, store: Vault, *, is_stored: bool) -> None:
+        self.conversation = conversation
+        self.store = store
+        """Where its messages go: the vault, or memory for an incognito chat."""
+        self.is_stored = is_stored
+        """Whether the conversation has a row yet; it gets one with its first message."""
+        self.tree = MessageTree()
+        self.is_whole = not is_stored
+        """Whether the tree holds every message, or only the newest ones of the shown path."""
+        self.draft = ""
+        self.queue: list[Queued] = []
+        self.reply: Reply | None = None
+        """The running reply, else the last one of this session."""
+        self.verdicts: dict[str, Verdict] = {}
+
+    @property
+    def id(self) -> str:
+        return self.conversation.id
+
+    @property
+    def path(self) -> list[Message]:
+        """The messages that are shown and sent, oldest first."""
+        return self.tree.path(self.conversation.head_id)
+
+    @property
+    def is_replying(self) -> bool:
+        return self.reply is not None and self.reply.is_running
+
+    def variants(self, message_id: str) -> tuple[int, tuple[str, ...]]:
+        """Return the index of a message among its variants, and their ids."""
+        ids = self.tree.siblings(message_id)
+        return (ids.index(message_id) if message_id in ids else 0), ids
+
+    async def load_rest(self) -> None:
+        """Read the older messages and the other branches; does nothing the second time."""
+        if not self.is_whole:
+            messages = await self.store.messages(self.id)
+            self.tree.merge(messages)
+            self.is_whole = True
+
+
+def title_from(parts: Sequence[Part]) -> str:
+    """Return the first words of the user's own message, cut at a word where it is long."""
+    text = " ".join(" ".join(p.text for p in parts if isinstance(p, TextPart)).split())
+    if len(text) <= TITLE_CHARACTERS:
+        return text
+    head = text[:TITLE_CHARACTERS]
+    words = head.rpartition(" ")[0]
+    return (words if len(words) > TITLE_CHARACTERS // 2 else head).rstrip(" ,.;:") + "…"
+
+
+def prompts_of(path: Sequence[Message]) -> list[str]:
+    """Return the user's own prompts on a path, oldest first."""
+    return [message.text for message in path if message.role is Role.USER and message.text]
+
+
+class PromptHistory:
+    """The last prompts of all chats, kept in the vault as one small state row."""
+
+    LIMIT = 200
+    KEY = "prompts"
+
+    def __init__(self) -> None:
+        self._prompts: list[str] = []
+
+    async def load(self, vault: Vault) -> None:
+        stored = await vault.state(self.KEY)
+        self._prompts = json.loads(stored) if stored else []
+
+    async def remember(self, vault: Vault, prompt: str) -> None:
+        """Move `prompt` to the end."""
+        if not prompt.strip():
+            return
+        self._prompts = [*(p for p in self._prompts if p != prompt), prompt][-self.LIMIT :]
+        await vault.set_state(self.KEY, json.dumps(self._prompts))
+
+    def forget(self) -> None:
+        """Drop them: the vault locks."""
+        self._prompts = []
+
+    def all(self) -> list[str]:
+        """Return the prompts, oldest first."""
+        return list(self._prompts)

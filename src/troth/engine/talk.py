@@ -1,0 +1,247 @@
+"""Talking: what a message would carry, sending it, and every way to ask again.
+
+The user's message is in the vault before a byte leaves; the source of an edit or a second try is
+never changed, a sibling is added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from troth.domain.error import NotFound, TrothError, UsageError, VaultError
+from troth.domain.event import Notice, ReplyEnded, VerdictReady
+from troth.domain.exchange import Exchange
+from troth.domain.message import Finish, Message, Part, Role, TextPart
+from troth.domain.model import Endpoint, ModelRef
+from troth.engine.assembly import Assembly
+from troth.engine.chat import Chat, Queued, title_from
+from troth.engine.chats import Chats
+from troth.engine.feed import ChatChanged, Feed, ReplyBegan
+from troth.engine.ids import new_ulid
+from troth.engine.prepare import Preparation, failed_message, user_message
+from troth.engine.reply import Reply
+from troth.engine.run import ReplyRun, Seal
+from troth.engine.verification import Verification
+from troth.transport import Transport
+
+_GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
+"""After these the queue goes on; after a stop, a cut or a failure it waits for the user."""
+
+
+class Talk:
+    """Sends messages of one engine and owns the replies while they arrive."""
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        chats: Chats,
+        transport: Transport,
+        feed: Feed,
+        verification: Verification,
+    ) -> None:
+        self._preparation = preparation
+        self._chats = chats
+        self._transport = transport
+        self._feed = feed
+        self._verification = verification
+        self._running: dict[Reply, asyncio.Task[None]] = {}
+        self.blobs: dict[str, bytes] = {}
+        """Bytes of attachments that no stored message refers to yet."""
+        self._is_open = asyncio.Event()
+        self._is_open.set()
+
+    async def send(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None = None) -> Reply:
+        """Store the message and ask for a reply.
+
+        Raises KeyMissing, LocalModelMissing, PolicyRefused or UsageError before anything is
+        stored, so that the draft stays where it is.
+        """
+        self._refuse_second(chat)
+        if not any(not isinstance(part, TextPart) or part.text.strip() for part in parts):
+            raise UsageError("there is nothing to send")
+        self._preparation.check(chat, model)
+        await chat.load_rest()
+        message = user_message(chat, parts, chat.conversation.head_id)
+        await self._store_user_message(chat, message)
+        return await self._answer(chat, message.id, model)
+
+    async def regenerate(self, chat: Chat, message_id: str, model: ModelRef | None = None) -> Reply:
+        """Ask again for the reply `message_id`; the new one becomes its sibling."""
+        self._refuse_second(chat)
+        self._preparation.check(chat, model)
+        await chat.load_rest()
+        message = _known(chat, message_id)
+        if message.role is Role.USER:
+            return await self._answer(chat, message.id, model)
+        if message.parent_id is None:
+            raise UsageError("nothing was asked before this reply")
+        return await self._answer(chat, message.parent_id, model)
+
+    async def continue_reply(self, chat: Chat, message_id: str) -> Reply:
+        """Let the model go on where a reply was cut; the rest becomes its child."""
+        self._refuse_second(chat)
+        message = _known(chat, message_id)
+        if message.role is not Role.ASSISTANT or not message.text:
+            raise UsageError("only a reply that has some text can be continued")
+        self._preparation.check(chat, None)
+        await chat.load_rest()
+        return await self._answer(chat, message.id, None, continues=True)
+
+    async def edit_and_resend(
+        self, chat: Chat, message_id: str, parts: Sequence[Part], model: ModelRef | None = None
+    ) -> Reply:
+        """Send another wording of the user's message `message_id` as its sibling."""
+        self._refuse_second(chat)
+        old = _known(chat, message_id)
+        if old.role is not Role.USER:
+            raise UsageError("only your own messages can be edited")
+        self._preparation.check(chat, model)
+        await chat.load_rest()
+        message = user_message(chat, parts, old.parent_id)
+        await self._store_user_message(chat, message)
+        return await self._answer(chat, message.id, model)
+
+    # the queue
+
+    def enqueue(self, chat: Chat, parts: Sequence[Part]) -> Queued:
+        """Let a message wait for the running reply to end."""
+        queued = Queued(new_ulid(), tuple(parts))
+        chat.queue.append(queued)
+        self._feed.tell(ChatChanged(chat.id))
+        return queued
+
+    def unqueue(self, chat: Chat, queued_id: str) -> Queued | None:
+        """Take a waiting message back, for editing or for good; None when it has gone."""
+        for queued in chat.queue:
+            if queued.id == queued_id:
+                chat.queue.remove(queued)
+                self._feed.tell(ChatChanged(chat.id))
+                return queued
+        return None
+
+    # inside
+
+    def hold(self) -> None:
+        """Keep replies that end from now on in memory: the vault is locked."""
+        self._is_open.clear()
+
+    def release(self) -> None:
+        """Store what was held: the vault is open again."""
+        self._is_open.set()
+
+    async def stop_all(self) -> None:
+        """Stop and seal every running reply."""
+        for reply in list(self._running):
+            reply.stop()
+        if self._running:
+            await asyncio.wait(self._running.values())
+
+    @staticmethod
+    def _refuse_second(chat: Chat) -> None:
+        if chat.is_replying:
+            raise UsageError("a reply is still arriving; stop it or let the message wait")
+
+    async def _store_user_message(self, chat: Chat, message: Message) -> None:
+        blobs = {
+            blob.sha256: self.blobs[blob.sha256]
+            for blob in message.blobs
+            if blob.sha256 in self.blobs
+        }
+        conversation = chat.conversation
+        if not conversation.is_titled and not conversation.title:
+            conversation = replace(conversation, title=title_from(message.parts))
+        if not chat.is_stored:
+            await chat.store.add_conversation(conversation)
+            await chat.store.save_draft("", "")
+            chat.is_stored = True
+            chat.conversation = conversation
+        elif conversation is not chat.conversation:
+            await self._chats.save(chat, conversation)
+        await chat.store.append(message, blobs=blobs)
+        self._added(chat, message)
+
+    def _added(self, chat: Chat, message: Message) -> None:
+        chat.tree.add(message)
+        chat.conversation = replace(
+            chat.conversation,
+            head_id=message.id,
+            updated_at=message.created_at,
+            message_count=chat.conversation.message_count + 1,
+        )
+        self._feed.tell(ChatChanged(chat.id))
+
+    async def _answer(
+        self, chat: Chat, parent_id: str, model: ModelRef | None, *, continues: bool = False
+    ) -> Reply:
+        info, endpoint = self._preparation.target(chat, model)
+        if info.ref != chat.conversation.model:
+            await self._chats.update(chat, model=info.ref)
+        # Shown from here on, and still there if this is the last thing that happens.
+        await self._chats.select_head(chat, parent_id)
+        reply = Reply(new_ulid(), chat.id, info.ref)
+        chat.reply = reply
+        task = asyncio.create_task(
+            self._run(chat, reply, parent_id, endpoint, continues=continues),
+            name=f"reply {reply.id}",
+        )
+        self._running[reply] = task
+        task.add_done_callback(lambda _: self._running.pop(reply, None))
+        self._feed.tell(ReplyBegan(chat.id, reply))
+        return reply
+
+    async def _run(
+        self, chat: Chat, reply: Reply, parent_id: str, endpoint: Endpoint, *, continues: bool
+    ) -> None:
+        seal = self._sealer(chat, reply)
+        try:
+            job = await self._preparation.job(chat, reply, parent_id, continues=continues)
+            await ReplyRun(job, self._transport, seal).run()
+            await self._judge(chat, reply, endpoint)
+        except TrothError as error:
+            if reply.message is None:
+                message = failed_message(chat, reply, parent_id, error)
+                await seal(message, None, Assembly())
+                reply.publish([ReplyEnded(message)])
+            else:
+                reply.publish([Notice("not_judged", error.kind)])
+        finally:
+            reply.close()
+        await self._go_on(chat, reply)
+
+    def _sealer(self, chat: Chat, reply: Reply) -> Seal:
+        async def seal(message: Message, exchange: Exchange | None, assembly: Assembly) -> None:
+            # While the vault is locked the reply waits in memory; nobody can read it here.
+            await self._is_open.wait()
+            try:
+                await chat.store.append(message, exchange=exchange, blobs=assembly.blobs)
+            except VaultError as error:
+                # The disk is full, say: the reply stays on the screen and can be copied.
+                reply.publish([Notice("not_saved", error.kind)])
+            self._added(chat, message)
+
+        return seal
+
+    async def _judge(self, chat: Chat, reply: Reply, endpoint: Endpoint) -> None:
+        assert reply.message is not None
+        if reply.message.finish is Finish.FAILED:
+            return
+        verdict = await self._verification.judge(chat, reply.message, endpoint)
+        chat.verdicts[reply.id] = verdict
+        reply.publish([VerdictReady(reply.id, verdict)])
+
+    async def _go_on(self, chat: Chat, reply: Reply) -> None:
+        """Send the next waiting message, unless the user should look first."""
+        if chat.queue and reply.message and reply.message.finish in _GOES_ON:
+            queued = chat.queue[0]
+            await self.send(chat, queued.parts)
+            chat.queue.remove(queued)
+            self._feed.tell(ChatChanged(chat.id))
+
+
+def _known(chat: Chat, message_id: str) -> Message:
+    message = chat.tree.get(message_id)
+    if message is None:
+        raise NotFound("message", message_id)
+    return message
