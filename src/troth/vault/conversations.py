@@ -27,9 +27,10 @@ from troth.vault.rows import (
 from troth.vault.sql import SqlValue
 from troth.vault.store import Store
 
-_COLUMNS = (
-    "ulid, title, created_at, updated_at, head, message_count, provider, model, settings,"
+_SELECT = (
+    "SELECT ulid, title, created_at, updated_at, head, message_count, provider, model, settings,"
     " persona, policy, is_titled, is_pinned, is_archived, is_incognito"
+    " FROM conversation WHERE trashed_at IS NULL"
 )
 _conversation: Callable[..., Conversation] = builder(Conversation)
 
@@ -120,7 +121,7 @@ def one(store: Store, conversation_id: str) -> Conversation | None:
     """Return a chat; None when it is unknown or in the trash."""
     row = store.one(
         _CONVERSATION_ROW,
-        f"SELECT {_COLUMNS} FROM conversation WHERE ulid = ? AND trashed_at IS NULL",  # noqa: S608  # a constant
+        _SELECT + " AND ulid = ?",
         (conversation_id,),
     )
     return None if row is None else _load([row])[0]
@@ -131,8 +132,7 @@ def listed(store: Store, is_archived: bool | None, limit: int | None) -> list[Co
     where = "" if is_archived is None else f" AND is_archived = {int(is_archived)}"
     rows = store.all(
         _CONVERSATION_ROW,
-        f"SELECT {_COLUMNS} FROM conversation WHERE trashed_at IS NULL{where}"
-        " ORDER BY is_pinned DESC, updated_at DESC, id DESC LIMIT ?",  # constants
+        f"{_SELECT}{where} ORDER BY is_pinned DESC, updated_at DESC, id DESC LIMIT ?",
         (-1 if limit is None else limit,),
     )
     return _load(rows)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import cast
 
 import keyring
-import keyring.errors
 from keyring.backend import KeyringBackend
 from keyring.backends.chainer import ChainerBackend
 
@@ -45,7 +45,8 @@ def answer(request: dict[str, str]) -> dict[str, str | None]:
     action, account = request["action"], request["account"]
     try:
         if action == "set":
-            backend.set_password(SERVICE, account, request["secret"])
+            write = cast("Callable[[str, str, str], None]", backend.set_password)
+            write(SERVICE, account, request["secret"])
         elif action == "delete" and backend.get_password(SERVICE, account) is not None:
             backend.delete_password(SERVICE, account)
         elif action == "get":

@@ -41,9 +41,16 @@ from troth.vault.store import Store
 from troth.vault.tally import encode_values
 
 NO_PARENT_HASH = bytes(32)
-_COLUMNS = (
-    "m.id, m.parent_id, m.ulid, m.role, m.created_at, m.provider, m.model, m.flags, m.text,"
+_SELECT = (
+    "SELECT m.id, m.parent_id, m.ulid, m.role, m.created_at, m.provider, m.model, m.flags, m.text,"
     " m.parts, m.details, m.raw_digest, m.exchange_digest, m.hash"
+)
+_PATH = (
+    "WITH RECURSIVE path(id, parent_id, depth) AS ("
+    "  SELECT m.id, m.parent_id, 0 FROM message m JOIN conversation c"
+    "    ON c.id = m.conversation_id WHERE m.ulid = ? AND c.ulid = ?"
+    "  UNION ALL SELECT m.id, m.parent_id, depth + 1 FROM path JOIN message m"
+    "    ON m.id = path.parent_id WHERE depth < ?) "
 )
 _ROLES = {role.value: role for role in Role}
 _message: Callable[..., Message] = builder(Message)
@@ -160,7 +167,7 @@ def whole_tree(store: Store, conversation: str) -> list[Message]:
         raise NotFound("chat", conversation)
     rows = store.all(
         _MESSAGE_ROW,
-        f"SELECT {_COLUMNS} FROM message m WHERE conversation_id = ? ORDER BY id",  # noqa: S608
+        _SELECT + " FROM message m WHERE conversation_id = ? ORDER BY id",
         (known[0],),
     )
     if len(rows) != known[1]:
@@ -174,13 +181,7 @@ def newest_on_path(store: Store, conversation: str, head: str | None, limit: int
         return []
     rows = store.all(
         _MESSAGE_ROW,
-        "WITH RECURSIVE path(id, parent_id, depth) AS ("
-        "  SELECT m.id, m.parent_id, 0 FROM message m JOIN conversation c"
-        "    ON c.id = m.conversation_id WHERE m.ulid = ? AND c.ulid = ?"
-        "  UNION ALL SELECT m.id, m.parent_id, depth + 1 FROM path JOIN message m"
-        "    ON m.id = path.parent_id WHERE depth < ?)"
-        f" SELECT {_COLUMNS} FROM path CROSS JOIN message m ON m.id = path.id"
-        " ORDER BY depth DESC",  # constants
+        _PATH + _SELECT + " FROM path CROSS JOIN message m ON m.id = path.id ORDER BY depth DESC",
         (head, conversation, limit),
     )
     if not rows:

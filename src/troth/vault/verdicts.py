@@ -71,7 +71,8 @@ def newest(store: Store, conversation: str) -> dict[str, Verdict]:
         tuple[str, str, str, str, int, int | None, str, str, int],
         "SELECT m.ulid, v.state, v.scheme, v.verifier, v.checked_at, v.signed_at,"
         " v.key_fingerprint, v.checks, v.is_simulated FROM conversation c"
-        " JOIN message m ON m.conversation_id = c.id JOIN verdict v ON v.message_id = m.id WHERE c.ulid = ? AND v.is_newest",
+        " JOIN message m ON m.conversation_id = c.id JOIN verdict v ON v.message_id = m.id"
+        " WHERE c.ulid = ? AND v.is_newest",
         (conversation,),
     )
     parsed: dict[str, tuple[Check, ...]] = {}
