@@ -45,7 +45,11 @@ def describe_blob(content: bytes, media_type: str, name: str = "") -> Blob:
 class _ToolCall:
     call_id: str = ""
     name: str = ""
-    arguments: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list[str])
+
+
+_Run = tuple[type[TextPart | ThinkingPart], list[str]] | Part
+"""Text or thinking that is still growing, or a part that came whole."""
 
 
 @dataclass(slots=True)
@@ -56,14 +60,12 @@ class Assembly:
     finish: Finish | None = None
     finish_detail: str = ""
     usage: Usage | None = None
-    raw_items: list[RawItem] = field(default_factory=list)
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    links: list[LinkArrived] = field(default_factory=list)
-    _runs: list[tuple[type[TextPart | ThinkingPart], list[str]] | Part] = field(
-        default_factory=list
-    )
-    _sources: dict[str, SourcePart] = field(default_factory=dict)
-    _calls: dict[int, _ToolCall] = field(default_factory=dict)
+    raw_items: list[RawItem] = field(default_factory=list[RawItem])
+    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    links: list[LinkArrived] = field(default_factory=list[LinkArrived])
+    _runs: list[_Run] = field(default_factory=list[_Run])
+    _sources: dict[str, SourcePart] = field(default_factory=dict[str, SourcePart])
+    _calls: dict[int, _ToolCall] = field(default_factory=dict[int, _ToolCall])
 
     @property
     def has_content(self) -> bool:

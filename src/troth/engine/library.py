@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from troth.vault.vault import Vault
 @asynccontextmanager
 async def open_engine(
     *, home: Path | None = None, passphrase: str | None = None, from_keyring: bool = False
-) -> AsyncIterator[Engine]:
+) -> AsyncGenerator[Engine]:
     """Open an engine; without a passphrase or the keyring nothing is kept.
 
     `home` puts every file below one folder, as TROTH_HOME does. Raises WrongPassphrase and the
