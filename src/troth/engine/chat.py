@@ -45,6 +45,8 @@ class Chat:
         self.reply: Reply | None = None
         """The running reply, else the last one of this session."""
         self.verdicts: dict[str, Verdict] = {}
+        self.allowed: set[str] = set()
+        """Replies that failed verification and that the user lets later models see."""
 
     @property
     def id(self) -> str:

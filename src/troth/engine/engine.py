@@ -69,7 +69,7 @@ class Engine:
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
-        self._verification = Verification()
+        self._verification = Verification(self._transport, lambda: self.vault)
         self._prompts = PromptHistory()
         self._preparation = Preparation(
             self._directory,
@@ -112,6 +112,7 @@ class Engine:
         """Go on with another vault: it was unlocked, or made just now."""
         self.vault = vault
         self._directory.use_vault(vault)
+        self._verification.forget()
         self._chats.use_vault(vault)
         await self.load()
         self.is_locked = False

@@ -62,12 +62,12 @@ class Preparation:
             raise UsageError("choose a model first")
         return self._directory.describe(ref), self._directory.endpoint(ref.provider)
 
-    def check(self, chat: Chat, model: ModelRef | None) -> None:
+    async def check(self, chat: Chat, model: ModelRef | None) -> None:
         """Refuse what cannot work, or may not be, before anything is stored or sent."""
         info, endpoint = self.target(chat, model)
         if endpoint.needs_key and self._directory.key_status(endpoint.name) is None:
             raise KeyMissing(endpoint.name, endpoint.key_variables)
-        self._verification.enforce(chat, info, endpoint)
+        await self._verification.enforce(chat, info, endpoint)
 
     def plan(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None) -> SendPlan:
         """Say what sending `parts` now would carry and leave out."""

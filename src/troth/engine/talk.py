@@ -61,7 +61,7 @@ class Talk:
         self._refuse_second(chat)
         if not any(not isinstance(part, TextPart) or part.text.strip() for part in parts):
             raise UsageError("there is nothing to send")
-        self._preparation.check(chat, model)
+        await self._preparation.check(chat, model)
         await chat.load_rest()
         message = user_message(chat, parts, chat.conversation.head_id)
         await self._store_user_message(chat, message)
@@ -70,7 +70,7 @@ class Talk:
     async def regenerate(self, chat: Chat, message_id: str, model: ModelRef | None = None) -> Reply:
         """Ask again for the reply `message_id`; the new one becomes its sibling."""
         self._refuse_second(chat)
-        self._preparation.check(chat, model)
+        await self._preparation.check(chat, model)
         await chat.load_rest()
         message = _known(chat, message_id)
         if message.role is Role.USER:
@@ -85,7 +85,7 @@ class Talk:
         message = _known(chat, message_id)
         if message.role is not Role.ASSISTANT or not message.text:
             raise UsageError("only a reply that has some text can be continued")
-        self._preparation.check(chat, None)
+        await self._preparation.check(chat, None)
         await chat.load_rest()
         return await self._answer(chat, message.id, None, continues=True)
 
@@ -97,7 +97,7 @@ class Talk:
         old = _known(chat, message_id)
         if old.role is not Role.USER:
             raise UsageError("only your own messages can be edited")
-        self._preparation.check(chat, model)
+        await self._preparation.check(chat, model)
         await chat.load_rest()
         message = user_message(chat, parts, old.parent_id)
         await self._store_user_message(chat, message)
@@ -227,7 +227,7 @@ class Talk:
         assert reply.message is not None
         if reply.message.finish is Finish.FAILED:
             return
-        verdict = await self._verification.judge(chat, reply.message, endpoint)
+        verdict = await self._verification.check(chat, reply.message, endpoint)
         chat.verdicts[reply.id] = verdict
         reply.publish([VerdictReady(reply.id, verdict)])
 

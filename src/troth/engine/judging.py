@@ -1,0 +1,176 @@
+"""Checking one reply: evidence is fetched once, kept beside it, and used again for ever.
+
+The checks are pure and live in `troth.verifiers`. Imported when the first reply has ended, and not
+before: certificates and CBOR cost a tenth of a second that no start should pay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from troth.domain.error import NetworkError, NotFound
+from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
+from troth.domain.message import BlobPart, Finish, Message, SourcePart, ThinkingPart
+from troth.domain.model import Endpoint
+from troth.domain.verdict import Check, Outcome, State, Verdict
+from troth.engine.chat import Chat
+from troth.transport import Transport
+from troth.vault.vault import Vault
+from troth.verifiers import registry
+from troth.verifiers.base import Evidence, Facts, Wanted
+from troth.verifiers.opengradient import signature_of
+from troth.verifiers.trust import Expectation, Trust
+
+Fetched = dict[str, tuple[HttpRequest, HttpResponse]]
+
+_EVIDENCE_TIMEOUT_S = 20
+_EVIDENCE_LIMIT_BYTES = 1 << 20
+_SEEN = "seen:"
+_EXPECTED = "expected"
+_NOT_WHOLE = frozenset({Finish.CUT, Finish.STOPPED})
+
+
+class Judge:
+    """Judges replies and remembers what they taught."""
+
+    def __init__(self, transport: Transport, trust: Trust, vault: Callable[[], Vault]) -> None:
+        self._transport = transport
+        self._user_trust = trust
+        self._vault = vault
+        self._learnt: tuple[Expectation, ...] | None = None
+
+    async def trust(self) -> Trust:
+        """Return the user's trust with what was learnt since: who signs."""
+        if self._learnt is None:
+            rows = json.loads(await self._vault().state(_EXPECTED) or "[]")
+            self._learnt = tuple(
+                Expectation(row[0], row[1], row[2], date.fromisoformat(row[3]), row[4])
+                for row in rows
+            )
+        trust = self._user_trust
+        for expectation in self._learnt:
+            trust = trust.with_expectation(expectation)
+        return trust
+
+    async def judge(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
+        """Check a sealed reply from its stored bytes, with evidence fetched now."""
+        exchange = await chat.store.exchange(message.id)
+        if exchange is None:
+            raise NotFound("exchange", message.id)
+        facts = facts_of(message, endpoint)
+        trust = await self._with_memory(exchange)
+        nonce = secrets.token_bytes(32)
+        wanted = registry.wanted_for(exchange, nonce, trust, facts=facts)
+        fetched = await self._fetch(wanted)
+        evidence = {name: answer for name, (_, answer) in fetched.items()}
+        verdict = await _check(message, exchange, evidence, trust, facts)
+        await chat.store.record_verdict(message.id, verdict, fetched)
+        await self._remember(exchange, verdict, trust, facts)
+        return verdict
+
+    async def check_again(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
+        """Check a reply from what is kept, with today's trust. Contacts nobody."""
+        exchange = await chat.store.exchange(message.id)
+        if exchange is None:
+            raise NotFound("exchange", message.id)
+        facts = facts_of(message, endpoint)
+        trust = await self._with_memory(exchange)
+        evidence = await chat.store.evidence(message.id)
+        verdict = await _check(message, exchange, evidence, trust, facts)
+        await chat.store.record_verdict(message.id, verdict)
+        chat.verdicts[message.id] = verdict
+        return verdict
+
+    async def _fetch(self, wanted: tuple[Wanted, ...]) -> Fetched:
+        answers = await asyncio.gather(*(self._ask(one) for one in wanted))
+        return {
+            one.name: (one.request, answer)
+            for one, answer in zip(wanted, answers, strict=True)
+            if answer is not None
+        }
+
+    async def _ask(self, wanted: Wanted) -> HttpResponse | None:
+        try:
+            return await self._transport.send(
+                wanted.request,
+                purpose="evidence",
+                timeout_s=_EVIDENCE_TIMEOUT_S,
+                limit_bytes=_EVIDENCE_LIMIT_BYTES,
+            )
+        except NetworkError:
+            return None  # the verifier says what it could not check for want of it
+
+    async def _with_memory(self, exchange: Exchange) -> Trust:
+        """Return the trust with the replay memory for this one signature."""
+        trust = await self.trust()
+        name = signature_of(exchange)
+        seen = await self._vault().state(_SEEN + name) if name else None
+        return trust.with_seen({name: seen} if seen else {})
+
+    async def _remember(
+        self, exchange: Exchange, verdict: Verdict, trust: Trust, facts: Facts
+    ) -> None:
+        seen = registry.remembered(exchange, verdict, trust, facts=facts).seen
+        for name, message_id in seen.items():
+            if name not in trust.seen:
+                await self._vault().set_state(_SEEN + name, message_id)
+        learnt = registry.learnt_from(verdict, trust, facts=facts)
+        if learnt is not None:
+            self._learnt = (*(self._learnt or ()), learnt)
+            await self._vault().set_state(_EXPECTED, _write(self._learnt))
+
+
+async def _check(
+    message: Message, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+) -> Verdict:
+    verdict = await asyncio.to_thread(
+        registry.verdict_for, exchange, evidence, trust, datetime.now(UTC), facts=facts
+    )
+    return _not_whole(verdict) if message.finish in _NOT_WHOLE else verdict
+
+
+def _not_whole(verdict: Verdict) -> Verdict:
+    """Say that a stopped or cut reply is incomplete; a failure stays a failure."""
+    if verdict.is_loud or verdict.state is State.INCOMPLETE:
+        return verdict
+    check = Check("completeness", Outcome.CANNOT_CHECK, "The reply did not arrive whole.")
+    others = tuple(c for c in verdict.checks if c.name != check.name)
+    return replace(verdict, state=State.INCOMPLETE, checks=(*others, check))
+
+
+def facts_of(message: Message, endpoint: Endpoint) -> Facts:
+    """Return what the engine knows of a reply that no byte of its exchange can say."""
+    kinds: set[str] = set()
+    for part in message.parts:
+        match part:
+            case ThinkingPart():
+                kinds.add("thinking")
+            case SourcePart():
+                kinds.add("source")
+            case BlobPart(blob, _):
+                kinds.add("image" if blob.is_image else "document")
+            case _:
+                pass
+    route = str(endpoint.options.get("route", "direct"))
+    return Facts(
+        provider=endpoint.name,
+        model=message.model.model if message.model else "",
+        message_id=message.id,
+        route="import" if message.is_imported else "device" if endpoint.is_own else route,
+        shown_text=message.text,
+        shown_kinds=frozenset(kinds),
+    )
+
+
+def _write(expectations: tuple[Expectation, ...]) -> str:
+    today = date.today()
+    rows = [
+        [e.provider, e.model, e.scheme, (e.since or today).isoformat(), e.source]
+        for e in expectations
+    ]
+    return json.dumps(rows)
