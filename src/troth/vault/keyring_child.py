@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 import keyring
-from keyring.backend import KeyringBackend
 from keyring.backends.chainer import ChainerBackend
 
 SERVICE = "troth"
@@ -26,15 +24,24 @@ TRUSTED_BACKENDS = (
 """Those that encrypt at rest. `keyrings.alt` writes plain text, `null` writes nothing."""
 
 
-def name_of(backend: KeyringBackend) -> str:
+class Store(Protocol):
+    """What is used of a backend."""
+
+    def get_password(self, service: str, username: str) -> str | None: ...
+    def set_password(self, service: str, username: str, password: str) -> None: ...
+    def delete_password(self, service: str, username: str) -> None: ...
+
+
+def name_of(backend: object) -> str:
     return f"{type(backend).__module__}.{type(backend).__qualname__}"
 
 
-def trusted_backend() -> KeyringBackend | None:
+def trusted_backend() -> Store | None:
     """Return the user's own choice of backend, or the best of a chain, if it is on the list."""
     chosen = keyring.get_keyring()
     chain = list(chosen.backends) if isinstance(chosen, ChainerBackend) else [chosen]
-    return next((backend for backend in chain if name_of(backend) in TRUSTED_BACKENDS), None)
+    trusted = (backend for backend in chain if name_of(backend) in TRUSTED_BACKENDS)
+    return cast("Store | None", next(trusted, None))
 
 
 def answer(request: dict[str, str]) -> dict[str, str | None]:
@@ -45,8 +52,7 @@ def answer(request: dict[str, str]) -> dict[str, str | None]:
     action, account = request["action"], request["account"]
     try:
         if action == "set":
-            write = cast("Callable[[str, str, str], None]", backend.set_password)
-            write(SERVICE, account, request["secret"])
+            backend.set_password(SERVICE, account, request["secret"])
         elif action == "delete" and backend.get_password(SERVICE, account) is not None:
             backend.delete_password(SERVICE, account)
         elif action == "get":

@@ -209,6 +209,7 @@ def _load(
     store: Store, conversation: str, rows: Sequence[MessageRow], nodes: dict[int, _Node]
 ) -> list[Message]:
     loaded: list[Message] = []
+    roles = _ROLES
     refs: dict[tuple[str | None, str | None], ModelRef | None] = {}
     for row in rows:
         id_, parent_id, ulid, role, created, provider, model, flags, text, parts, details = row[:11]
@@ -225,7 +226,7 @@ def _load(
                 ulid,
                 conversation,
                 parent.ulid,
-                _ROLES[role],
+                roles[role],
                 to_datetime(created),
                 load_parts(text, parts),
                 ref,

@@ -32,6 +32,7 @@ from troth.domain.message import (
 )
 from troth.domain.model import ModelRef, Params
 from troth.domain.usage import Timing, Usage
+from troth.vault.build import builder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -68,6 +69,10 @@ class Details(NamedTuple):
 
 
 NO_DETAILS = Details(NO_PARAMS, None, None, None, None, (), None)
+_DECODER = json.JSONDecoder()
+_text_part = builder(TextPart)
+_usage = builder(Usage)
+_timing = builder(Timing)
 _FINISHES = {finish.value: finish for finish in Finish}
 
 
@@ -79,7 +84,8 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def to_datetime(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
+    # By position: the keyword costs three times as much, twice for each chat of a long list.
+    return EPOCH + timedelta(0, 0, microseconds)
 
 
 def clean(text: str) -> str:
@@ -105,9 +111,9 @@ def dump(value: object) -> str:
 
 
 def load(text: str) -> object:
-    """Parse what `dump` wrote. Raises VaultDamaged."""
+    """Parse what `dump` wrote: no space round it, so the quick way in. Raises VaultDamaged."""
     try:
-        return cast("object", json.loads(text))
+        return cast("object", _DECODER.raw_decode(text)[0])
     except ValueError as error:
         raise VaultDamaged(detail="a stored value is not JSON") from error
 
@@ -145,7 +151,7 @@ def dump_parts(message: Message) -> tuple[str, str | None]:
 
 def load_parts(text: str, parts: str | None) -> tuple[Part, ...]:
     if parts is None:
-        return (TextPart(text),)
+        return (_text_part(text),)
     start = 0
     loaded: list[Part] = []
     for item in cast("list[list[object]]", load(parts)):
@@ -200,13 +206,13 @@ def load_details(text: str | None) -> Details:
     failure = cast("tuple[str, dict[str, str]] | None", found.get("failure"))
     left_out = cast("list[list[str]]", found.get("left_out", ()))
     return Details(
-        params=load_params(found.get("params")),
-        usage=None if usage is None else Usage(*usage),
-        timing=None if timing is None else Timing(*timing),
-        finish=None if finish is None else _FINISHES.get(finish, Finish.OTHER),
-        failure=None if failure is None else Failure(failure[0], MappingProxyType(failure[1])),
-        left_out=tuple(LeftOut(kind, int(n), why, name) for kind, n, why, name in left_out),
-        cost_usd=cast("float | None", found.get("cost_usd")),
+        load_params(found.get("params")),
+        None if usage is None else _usage(*usage),
+        None if timing is None else _timing(*timing),
+        None if finish is None else _FINISHES.get(finish, Finish.OTHER),
+        None if failure is None else Failure(failure[0], MappingProxyType(failure[1])),
+        tuple(LeftOut(kind, int(n), why, name) for kind, n, why, name in left_out),
+        cast("float | None", found.get("cost_usd")),
     )
 
 
