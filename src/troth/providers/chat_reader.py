@@ -111,8 +111,8 @@ class ChatReader:
         if choice:
             self._take_delta(self._delta_of(choice), choice, events)
             reason = choice.get("finish_reason")
-            if reason:
-                self._take_finish(as_text(reason), choice)
+            if reason and isinstance(reason, str):
+                self._take_finish(reason, choice)
         self._take_extras(value, choice, events)
         return events
 
@@ -351,7 +351,8 @@ class ChatReader:
 def _choice_0(choices: Json) -> Object:
     for choice in as_list(choices):
         found = as_object(choice)
-        if not found.get("index"):
+        index = found.get("index")
+        if not index or as_count(index) == 0:
             return found
     return {}
 
