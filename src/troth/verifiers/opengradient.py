@@ -21,7 +21,12 @@ from troth.verifiers.fold import Finding, cannot_check, failed, fold, passed
 from troth.verifiers.keccak import keccak256
 from troth.verifiers.opengradient_canonical import PROFILES, NotCanonical, canonical_request
 from troth.verifiers.opengradient_coverage import coverage
-from troth.verifiers.opengradient_frames import PROOF_FIELDS, ReplyRead, read_reply
+from troth.verifiers.opengradient_frames import (
+    PROOF_FIELDS,
+    ReplyRead,
+    has_proof_marks,
+    read_reply,
+)
 from troth.verifiers.opengradient_hardware import ATTESTATION, check_hardware
 from troth.verifiers.opengradient_keys import (
     SCHEME,
@@ -81,12 +86,7 @@ class OpenGradient:
     scheme = SCHEME
 
     def recognizes(self, exchange: Exchange, facts: Facts) -> bool:
-        """Look for the proof's fields where they belong; a text that speaks of them is no mark."""
-        body = exchange.response_body
-        if not any(name.encode() in body for name in PROOF_FIELDS):
-            return False
-        content_type = find_header(exchange.response_headers, "content-type") or ""
-        return bool(read_reply(body, content_type).proof)
+        return has_proof_marks(exchange.response_body)
 
     def wants(
         self, exchange: Exchange, nonce: bytes, facts: Facts, trust: Trust

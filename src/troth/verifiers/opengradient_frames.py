@@ -23,7 +23,9 @@ from troth.verifiers.strict_json import (
 PROOF_FIELDS = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_timestamp", "tee_id")
 """In a JSON body at the top, in a stream in the last frame before `[DONE]`."""
 
+_MARK = re.compile(rb'(?<!\\)"(?:%s)"\s*:' % "|".join(PROOF_FIELDS).encode("ascii"))
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_PROOF_NAMES = frozenset(PROOF_FIELDS)
 _MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "function_call", "name"})
 _UNSIGNED = {
     "images": "images",
@@ -77,6 +79,15 @@ class ReplyRead:
         return self.text.encode("utf-8")
 
 
+def has_proof_marks(body: bytes) -> bool:
+    """Whether a proof field stands in `body` as a key.
+
+    A text that only speaks of the fields does not count: inside a JSON string its quotes would be
+    escaped.
+    """
+    return _MARK.search(body) is not None
+
+
 def is_event_stream(body: bytes, content_type: str) -> bool:
     """Whether to read `body` as an event stream; the header may be missing in old records."""
     if "event-stream" in content_type.lower():
@@ -99,8 +110,9 @@ def _read_body(reply: ReplyRead, body: bytes) -> None:
         answer = parse_object(body)
     except NotStrict as error:
         reply.error = f"The answer cannot be read: {error}."
-        if str(error) == "it holds the same key twice":
-            reply.faults.append("The answer holds the same key twice, so it can be read two ways.")
+        if has_proof_marks(body) and body.rstrip().endswith(b"}"):
+            # It has its proof and its end, so it was not cut but changed on the way.
+            reply.faults.append(reply.error)
         return
     reply.is_ended = True
     if "choices" not in answer:
@@ -151,7 +163,7 @@ def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:
         reply.faults.append(f"A frame of the stream cannot be read: {error}.")
         return is_signed
     if is_signed:
-        again = any(name in frame for name in PROOF_FIELDS)
+        again = not _PROOF_NAMES.isdisjoint(frame)
         kind = "A second signed frame" if again else "An error" if "error" in frame else "A frame"
         reply.faults.append(f"{kind} came after the frame that was signed as the last.")
         return True
@@ -166,16 +178,17 @@ def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:
         _take_message(reply, as_object(choice.get("delta")), is_delta=True)
         if finish := as_text(choice.get("finish_reason")):
             reply.finish = finish
-    return any(name in frame for name in PROOF_FIELDS)
+    return not _PROOF_NAMES.isdisjoint(frame)
 
 
 def _take_top(reply: ReplyRead, answer: dict[str, Json]) -> None:
-    reply.proof.update({name: answer[name] for name in PROOF_FIELDS if name in answer})
+    for name in answer.keys() & _PROOF_NAMES:
+        reply.proof[name] = answer[name]
     reply.model = as_text(answer.get("model")) or reply.model
     reply.has_usage = reply.has_usage or bool(answer.get("usage"))
-    for name, kind in _UNSIGNED.items():
-        if answer.get(name):
-            reply.unsigned.add(kind)
+    for name in answer.keys() & _UNSIGNED.keys():
+        if answer[name]:
+            reply.unsigned.add(_UNSIGNED[name])
 
 
 def _take_message(reply: ReplyRead, message: dict[str, Json], *, is_delta: bool) -> None:
