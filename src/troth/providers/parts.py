@@ -141,13 +141,15 @@ def sendable(messages: Iterable[Message], *, keeps_raw: bool = False) -> list[Me
 
 
 def _said(message: Message, paired: AbstractSet[str]) -> tuple[Part, ...]:
-    """Return the parts that go on a wire. Blank text is no text, but blanks between words stay."""
-    is_blank = not message.text.strip()
+    """Return the parts that go on a wire: neighbouring texts as one, none of them blank."""
     said: list[Part] = []
     for part in message.parts:
+        last = said[-1] if said else None
         match part:
             case TextPart(text):
-                if text and not is_blank:
+                if isinstance(last, TextPart):
+                    said[-1] = TextPart(last.text + text)
+                else:
                     said.append(part)
             case ToolCallPart(call_id, _, _) | ToolResultPart(call_id, _, _):
                 if call_id in paired:
@@ -156,7 +158,7 @@ def _said(message: Message, paired: AbstractSet[str]) -> tuple[Part, ...]:
                 said.append(part)
             case ThinkingPart() | SourcePart():
                 pass  # thinking goes back as raw items or not at all; sources stand in the text
-    return tuple(said)
+    return tuple(p for p in said if not isinstance(p, TextPart) or p.text.strip())
 
 
 def merged(messages: Sequence[Message]) -> list[Message]:
