@@ -9,6 +9,7 @@ prefix and answer 400 when it moves.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from troth.domain.error import ReplyMalformed
 from troth.domain.exchange import Headers, HttpRequest
@@ -102,7 +103,7 @@ class AnthropicProvider:
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only. Others drop foreign thinking in silence, or answer 400."""
-        return item.kind in REPLAYED_BLOCKS and is_own(item, WIRE, endpoint, model)
+        return _replays(item, endpoint, model)
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(
@@ -124,6 +125,10 @@ class AnthropicProvider:
         return tuple(parse_model(row, endpoint) for row in rows if as_text(row.get("id")))
 
 
+def _replays(item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
+    return item.kind in REPLAYED_BLOCKS and is_own(item, WIRE, endpoint, model)
+
+
 def _url(endpoint: Endpoint, path: str) -> str:
     base = endpoint.base_url.rstrip("/")
     return f"{base}/{path}" if re.search(r"/v\d+$", base) else f"{base}/v1/{path}"
@@ -143,12 +148,10 @@ def _secrets(endpoint: Endpoint, key: str | None) -> Headers:
 def _messages(
     turn: Turn, model: ModelInfo, endpoint: Endpoint, *, is_thinking: bool
 ) -> list[dict[str, object]]:
-    provider = AnthropicProvider()
-
     def raw_of(message: Message) -> list[Object] | None:
         return raw_reply(
             message,
-            replays=lambda item: provider.replays(item, endpoint, model.ref),
+            replays=lambda item: _replays(item, endpoint, model.ref),
             words=_words,
             call_id=_call_id,
         )
@@ -167,10 +170,10 @@ def _messages(
     spoken = lay_out(turn, raw_of, may_end_with_reply=may_end_with_reply)
     raw_ids = {_call_id(block) for one in spoken for block in one.raw or []}
     for one in spoken:
-        if one.raw is not None:
-            content: list[object] = [block for block in one.raw if not _is_blank(block)]
-        else:
-            content = [_block(part, turn, model, raw_ids) for part in one.parts]
+        blocks: Sequence[Mapping[str, object]] = one.raw or [
+            _block(part, turn, model, raw_ids) for part in one.parts
+        ]
+        content: list[object] = [block for block in blocks if not _is_blank(block)]
         role = "user" if one.is_user else "assistant"
         if messages and messages[-1]["role"] == role:
             contents[-1].extend(content)
@@ -233,6 +236,6 @@ def _call_id(block: Object) -> str:
     return as_text(block.get("id")) if block.get("type") == "tool_use" else ""
 
 
-def _is_blank(block: Object) -> bool:
+def _is_blank(block: Mapping[str, object]) -> bool:
     """Whether it is white space only: models write such text blocks, and refuse to read them."""
-    return block.get("type") == "text" and not as_text(block.get("text")).strip()
+    return block.get("type") == "text" and not str(block.get("text", "")).strip()

@@ -132,7 +132,7 @@ def lay_out(
         raw = raws.get(message.id) if _calls(message) == _calls(original) else None
         reply = Spoken(is_user=False, raw=raw)
         if raw is None:
-            reply.parts = [_said(part) for part in message.parts if not _is_unsaid(part)]
+            reply.parts = _reply_parts(message)
             images += [part for part in message.parts if isinstance(part, BlobPart)]
         if reply.parts or raw:
             spoken.append(reply)
@@ -183,9 +183,17 @@ def _placeholder(part: BlobPart) -> str:
     return f"[{kind}: {part.blob.name or part.blob.media_type}]"
 
 
-def _is_unsaid(part: Part) -> bool:
-    return not isinstance(part, TextPart | BlobPart | ToolCallPart)
-
-
-def _said(part: Part) -> Part:
-    return TextPart(_placeholder(part)) if isinstance(part, BlobPart) else part
+def _reply_parts(message: Message) -> list[Part]:
+    """Return a reply's words, joined to one text where nothing stands between, and its calls."""
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolCallPart):
+            parts.append(part)
+        elif isinstance(part, TextPart | BlobPart):
+            text = part.text if isinstance(part, TextPart) else _placeholder(part)
+            last = parts[-1] if parts else None
+            if isinstance(last, TextPart) and isinstance(part, TextPart):
+                parts[-1] = TextPart(last.text + text)
+            else:
+                parts.append(TextPart(text))
+    return parts
