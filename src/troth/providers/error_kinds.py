@@ -182,7 +182,8 @@ _REFUSED_NAME = tuple(
         r"(?:argument|parameter)s? not supported (?:on|by|with|for) (?:this )?model:? "
         rf"['\"`]?({_NAME})",
         rf"['\"`]({_NAME})['\"`] (?:is |are )?"
-        r"(?:not supported|unsupported|deprecated|not allowed|not permitted|cannot be|does not)",
+        r"(?:not supported|unsupported|deprecated|not allowed|not permitted"
+        r"|cannot be (?:set|used))",
         rf"(?:parameter|property|argument|field) ['\"`]({_NAME})['\"`]",
         rf"({_NAME}):? extra (?:inputs|fields) (?:are )?not permitted",
         rf"does not support (?:the )?(?:parameter )?['\"`]?({_KNOWN_NAMES})(?:ing)?\b",
