@@ -45,6 +45,15 @@ _SIGNATURE_BYTES = 96
 _PCR_BYTES = 48
 _REQUIRED = frozenset({"module_id", "digest", "timestamp", "pcrs", "certificate", "cabundle"})
 _OPTIONAL = frozenset({"public_key", "user_data", "nonce"})
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for certificates that are not what they should be."""
 _LATEST_MS = 253_402_300_799_000
 """31 Dec 9999, the last moment that a datetime can hold."""
 
@@ -180,7 +189,7 @@ def _load_chain(encoded: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
         raise NitroInvalid("The attestation document's certificate chain has a strange length.")
     try:
         return tuple(x509.load_der_x509_certificate(der) for der in encoded)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise NitroInvalid("A certificate of the attestation document cannot be read.") from error
 
 
@@ -196,9 +205,9 @@ def _check_chain(chain: tuple[x509.Certificate, ...]) -> None:
             _check_role(certificate, is_leaf=place == last, below=last - place - 1)
         except InvalidSignature as error:
             raise NitroInvalid("A certificate was not signed by the one above it.") from error
-        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-            if isinstance(error, NitroInvalid):
-                raise
+        except NitroInvalid:
+            raise
+        except _UNREADABLE as error:
             raise NitroInvalid("A certificate was not issued by the one above it.") from error
 
 

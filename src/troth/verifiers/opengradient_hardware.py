@@ -126,10 +126,12 @@ def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
         same = known.platform == PLATFORM and known.pcr0 == pcr0
         if same and known.pcr2 in {"", pcr2}:
             return passed("code", f"The enclave runs {known.name} ({pcr0[:6]}..).")
-    listed = [r.registry for r in trust.records if r.pcr_hash == document.pcr_hash]
-    words = f" The registry {listed[0]} lists it, which says who allows it, not what it is."
     reason = f"The enclave runs code {pcr0[:6]}..; nobody in your trust has published what it is."
-    return cannot_check("code", reason + (words if listed else ""))
+    for record in trust.records:
+        if record.pcr_hash == document.pcr_hash:
+            reason += f" {record.registry} lists it, which says that it is allowed, not what it is."
+            break
+    return cannot_check("code", reason)
 
 
 def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:
