@@ -45,7 +45,7 @@ KINDS = sorted({kind.kind for kind in every_kind() if kind.__module__ == errors.
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("face", ["app", "shell"])
+@pytest.mark.parametrize("face", ["app", "shell", "plain"])
 def test_every_error_kind_has_its_own_words(kind: str, face: str) -> None:
     assert kind in ALL
     words = explain_failure(Failure(kind), face)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Literal
 from troth.domain.error import Failure, TrothError
 from troth.explain.words import ALL, OF_PROVIDERS
 
-Face = Literal["app", "shell"]
+Face = Literal["app", "shell", "plain"]
 """Where the words are read: it decides which keys or commands the next step names."""
 
 MAX_FOREIGN_CHARACTERS = 400
@@ -38,15 +38,25 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "TROTH_PASSPHRASE_FILE or TROTH_PASSPHRASE_COMMAND",
         "help": "`troth --help` shows every command.",
     },
+    "plain": {
+        "set_key": "`troth keys set {provider_name}` in a shell",
+        "pick_model": "/model NAME picks another model",
+        "list_models": "/model",
+        "again": "/again asks once more",
+        "go_on": "/continue lets the model go on; /again asks once more",
+        "make_room": "Begin a new chat with /new",
+        "params": "`troth config edit`, in [params],",
+        "unlock": "Leave with /quit and come back",
+        "help": "/help lists the commands.",
+    },
 }
 
-_LISTINGS: Mapping[str, tuple[str, str]] = {
-    "provider": ("ctrl+o shows the providers.", "`troth providers list` shows those that exist."),
-    "model": ("ctrl+o shows the models.", "`troth models` shows those that exist."),
-    "chat": ("ctrl+b shows the chats.", "`troth chats` shows those that exist."),
-    "key": ("/setup sets one.", "`troth keys list` shows those that exist."),
-    "file": ("Check the path.", "Check the path."),
-    "theme": ("/theme shows the themes.", "The app's /theme shows those that exist."),
+_LISTINGS: Mapping[str, Mapping[Face, str]] = {
+    "provider": {"app": "ctrl+o shows the providers.", "shell": "`troth providers list`"},
+    "model": {"app": "ctrl+o shows the models.", "shell": "`troth models`", "plain": "/model"},
+    "chat": {"app": "ctrl+b shows the chats.", "shell": "`troth chats`", "plain": "/chats"},
+    "key": {"app": "/setup sets one.", "shell": "`troth keys list`"},
+    "file": dict.fromkeys(("app", "shell", "plain"), "Check the path."),
 }
 
 
@@ -91,11 +101,13 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
         "limit": _with_seconds(" for {}", facts.get("limit_s")),
         "variables_hint": _filled(" and none in {}", facts.get("variables")),
         "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
+        "reason_sentence": _as_sentence(facts.get("detail", "")),
         "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
     }
     actions = _ACTIONS[face]
-    listing = _LISTINGS.get(facts.get("what", ""), (actions["help"],) * 2)
-    values["listing"] = listing[0 if face == "app" else 1]
+    listing = _LISTINGS.get(facts.get("what", ""), {})
+    place = listing.get(face) or listing.get("shell") or actions["help"]
+    values["listing"] = place if place.endswith(".") else f"{place} shows those that exist."
     for name, action in actions.items():
         values[name] = action.replace("{provider_name}", values["provider_name"])
     return values
@@ -105,7 +117,7 @@ class _General(dict[str, str]):
     """Facts by name; one that the error does not carry reads as a general word."""
 
     def __missing__(self, name: str) -> str:
-        return {"parameter": "that parameter", "detail": "It makes no sense here."}.get(name, "it")
+        return "that parameter" if name == "parameter" else "it"
 
 
 def _said(failure: Failure) -> str:
@@ -130,6 +142,12 @@ def _said(failure: Failure) -> str:
             ),
         )
     )
+
+
+def _as_sentence(reason: str) -> str:
+    """Errors give reasons in lower case and without a full stop; here they stand alone."""
+    sentence = reason[:1].upper() + reason[1:]
+    return sentence if not sentence or sentence[-1] in ".?!" else f"{sentence}."
 
 
 def _shortened(text: str) -> str:

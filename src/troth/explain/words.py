@@ -256,7 +256,7 @@ OTHERS = {
     ),
     "usage": Words(
         "That cannot be done",
-        "{detail}",
+        "{reason_sentence}",
         "{help}",
     ),
 }

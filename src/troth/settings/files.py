@@ -147,7 +147,7 @@ def write_private(file: Path, content: bytes) -> None:
 
     Raises ConfigError when the disk refuses.
     """
-    target = Path(os.path.realpath(file))
+    target = Path(os.path.realpath(file.expanduser()))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

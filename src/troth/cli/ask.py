@@ -1,0 +1,174 @@
+"""`troth ask`: one question, one answer, for people and for pipes.
+
+stdin joins the prompt; the text streams to stdout; all else goes to stderr. What is asked is kept
+in the vault where there is one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from troth.cli.command import Arguments, Parser, add_json_flag
+from troth.cli.find import find_chat
+from troth.cli.follow import Follower, Outcome
+from troth.cli.output import Console, ExitCode, error_json, exit_code_for
+from troth.cli.reply_json import reply_json
+from troth.cli.summary import reply_summary
+from troth.cli.unlock import VaultUse, opened_engine
+from troth.domain.error import NotFound, UsageError
+from troth.domain.message import Finish, Part, TextPart
+from troth.domain.model import ModelRef
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
+from troth.explain import explain_failure, left_out_words
+
+NO_MODEL = (
+    "no model is chosen yet. Name one with -m PROVIDER/MODEL (`troth models` lists them), or fetch "
+    "the one that runs on this computer with `troth local install`"
+)
+
+
+def configure(parser: Parser) -> None:
+    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="the question; stdin joins it")
+    parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="who answers")
+    parser.add_argument("-s", "--system", metavar="SYSTEM", help="the system prompt")
+    parser.add_argument(
+        "-f", "--file", action="append", default=[], metavar="FILE", help="attach FILE; repeatable"
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "-c", "--continue", dest="goes_on", action="store_true", help="go on with the newest chat"
+    )
+    place.add_argument("--chat", metavar="ID", help="go on with this chat")
+    place.add_argument("--no-save", action="store_true", help="keep nothing of it")
+    parser.add_argument("--thinking", action="store_true", help="show thinking on stderr")
+    look = parser.add_mutually_exclusive_group()
+    add_json_flag(look)
+    look.add_argument("--plain", action="store_true", help="words only: no colour, no moving line")
+    parser.set_defaults(run=run)
+
+
+async def run(arguments: Arguments, console: Console) -> int:
+    """Ask, print, and say how it went."""
+    prompt = read_prompt(arguments.texts("prompt"))
+    files = [Path(file) for file in arguments.texts("file")]
+    if not prompt and not files:
+        raise UsageError("there is nothing to ask. Usage: troth ask 'QUESTION', or pipe it in")
+    goes_on = bool(arguments.flag("goes_on") or arguments.text("chat"))
+    async with _engine_for(arguments, console, goes_on=goes_on) as engine:
+        chat = await _chat_for(arguments, engine)
+        if engine.vault.is_memory and not arguments.flag("no_save"):
+            console.note(
+                "troth: there is no vault yet, so nothing of this is kept; "
+                "`troth vault init` makes one."
+            )
+        model = _model_for(arguments, engine, chat)
+        parts: list[Part] = [await engine.attach(file) for file in files]
+        if prompt:
+            parts.append(TextPart(prompt))
+        await _say_what_stays_behind(console, engine, chat, parts, model)
+        if model != chat.conversation.model and not arguments.flag("no_save"):
+            await engine.update_chat(chat, model=model)
+        reply = await engine.send(chat, parts, model=model)
+        outcome = await Follower(console, reply, shows_thinking=arguments.flag("thinking")).run()
+        return finish(console, chat, reply.model, outcome)
+
+
+def read_prompt(words: Sequence[str]) -> str:
+    """Return the words, then what stdin holds; `-` alone stands for stdin.
+
+    Raises UsageError when stdin is not text.
+    """
+    prompt = " ".join(words) if list(words) != ["-"] else ""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return prompt
+    try:
+        piped = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("stdin is not text in UTF-8; attach it as a file with -f") from error
+    except OSError:
+        return prompt  # a closed descriptor: nothing was piped
+    return "\n\n".join(text for text in (prompt, piped.rstrip("\r\n")) if text.strip())
+
+
+@asynccontextmanager
+async def _engine_for(
+    arguments: Arguments, console: Console, *, goes_on: bool
+) -> AsyncGenerator[Engine]:
+    use = VaultUse.REQUIRED if goes_on else VaultUse.IF_THERE
+    if arguments.flag("no_save"):
+        # The vault may hold the key all the same; it is asked for only if nothing else has it.
+        use = VaultUse.NONE if await _can_do_without_vault(arguments) else VaultUse.IF_THERE
+    async with opened_engine(console, use) as engine:
+        yield engine
+
+
+async def _can_do_without_vault(arguments: Arguments) -> bool:
+    async with await Engine.open() as engine:
+        try:
+            ref = engine.resolve_model(name) if (name := arguments.text("model")) else None
+            ref = ref or engine.default_model()
+            if ref is None:
+                return False
+            endpoint = engine.endpoint(ref.provider)
+        except NotFound:
+            return False
+        return not endpoint.needs_key or engine.key_status(endpoint.name) is not None
+
+
+async def _chat_for(arguments: Arguments, engine: Engine) -> Chat:
+    if arguments.flag("goes_on") or arguments.text("chat"):
+        found = await find_chat(engine, arguments.text("chat"))
+        chat = await engine.open_chat(found.id)
+        if (prompt := arguments.maybe_text("system")) is not None:
+            await engine.update_chat(chat, system_prompt=prompt)
+        return chat
+    chat = await engine.new_chat(is_incognito=arguments.flag("no_save"))
+    if (prompt := arguments.maybe_text("system")) is not None:
+        await engine.update_chat(chat, system_prompt=prompt)
+    return chat
+
+
+def _model_for(arguments: Arguments, engine: Engine, chat: Chat) -> ModelRef:
+    if name := arguments.text("model"):
+        return engine.resolve_model(name)
+    if chat.conversation.model is None:
+        raise UsageError(NO_MODEL)
+    return chat.conversation.model
+
+
+async def _say_what_stays_behind(
+    console: Console, engine: Engine, chat: Chat, parts: Sequence[Part], model: ModelRef
+) -> None:
+    plan = await engine.plan(chat, parts, model=model)
+    if words := left_out_words(plan.left_out):
+        console.note(f"troth: {words} ({model} cannot take it).")
+    limit = plan.context_limit
+    if limit is not None and plan.context_tokens > limit:
+        console.note(
+            f"troth: this is about {plan.context_tokens:,} tokens and {model} reads {limit:,}."
+        )
+
+
+def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> int:
+    """Say how the reply ended, and return the exit code for it."""
+    message = outcome.message
+    words = explain_failure(message.failure, "shell") if message.failure else None
+    if console.is_json:
+        if words is not None and message.finish is Finish.FAILED:
+            console.json({"error": error_json(words)})
+        else:
+            answer = reply_json(chat.id, model, message, outcome.verdict)
+            if words is not None:
+                answer["error"] = error_json(words)
+            console.json(answer)
+    elif words is not None:
+        console.explain(words)
+    elif console.stderr.isatty() or console.is_plain:
+        console.note(reply_summary(model, message, outcome.verdict, is_plain=console.is_plain))
+    if outcome.signal_number:
+        return ExitCode.INTERRUPTED
+    return exit_code_for(message.failure.kind) if message.failure else ExitCode.OK

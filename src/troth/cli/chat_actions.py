@@ -1,0 +1,173 @@
+"""The `/commands` of `troth chat --plain`, by the names that they have in the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from troth.cli.chats import local_time
+from troth.cli.export import markdown
+from troth.cli.find import find_chat
+from troth.domain.error import UsageError
+from troth.domain.message import Role
+from troth.explain import check_title, outcome_words, verdict_words
+from troth.settings import write_private
+
+if TYPE_CHECKING:
+    from troth.cli.chat_plain import PlainChat
+
+_MOST_LISTED = 60
+
+
+class Action(NamedTuple):
+    """A `/command`: what it takes, what it does, and who does it."""
+
+    argument: str
+    help: str
+    act: Callable[[PlainChat, str], Awaitable[None]]
+
+
+async def _help(talk: PlainChat, _argument: str) -> None:
+    for name, (argument, words, _) in ACTIONS.items():
+        talk.console.line(f"/{name}{f' {argument}' if argument else ''}: {words}")
+    talk.console.line("A line that ends with \\ goes on in the next. // sends one slash.")
+
+
+async def _model(talk: PlainChat, name: str) -> None:
+    engine = talk.engine
+    if not name:
+        ready = [choice for choice in engine.models() if choice.is_ready]
+        for choice in ready[:_MOST_LISTED]:
+            talk.console.line(str(choice.info.ref))
+        if len(ready) > _MOST_LISTED:
+            talk.console.line(f"and {len(ready) - _MOST_LISTED} more; `troth models` lists all")
+        if not ready:
+            talk.console.line("None is ready. `troth local install` fetches one.")
+        return
+    ref = engine.resolve_model(name)
+    engine.endpoint(ref.provider)
+    await engine.update_chat(talk.chat, model=ref)
+    talk.console.line(f"{ref} answers from the next message on.")
+
+
+async def _new(talk: PlainChat, _argument: str) -> None:
+    await talk.begin_new()
+    talk.console.line("A new chat. The old one is in /chats.")
+
+
+async def _chats(talk: PlainChat, _argument: str) -> None:
+    chats = await talk.engine.chats()
+    for chat in chats[:_MOST_LISTED]:
+        talk.console.line(f"{chat.id}, {local_time(chat.updated_at)}: {chat.title}")
+    if not chats:
+        talk.console.line("There are no chats yet.")
+
+
+async def _open(talk: PlainChat, name: str) -> None:
+    found = await find_chat(talk.engine, name)
+    await talk.show(await talk.engine.open_chat(found.id))
+
+
+async def _again(talk: PlainChat, _argument: str) -> None:
+    path = talk.chat.path
+    if not path:
+        raise UsageError("you have said nothing yet")
+    await talk.answer(await talk.engine.regenerate(talk.chat, path[-1].id))
+
+
+async def _continue(talk: PlainChat, _argument: str) -> None:
+    reply = talk.last(Role.ASSISTANT)
+    await talk.answer(await talk.engine.continue_reply(talk.chat, reply.id))
+
+
+async def _edit(talk: PlainChat, text: str) -> None:
+    if not text:
+        raise UsageError("Type the new words after /edit")
+    message = talk.last(Role.USER)
+    await talk.answer(await talk.engine.edit_and_resend(talk.chat, message.id, text))
+
+
+async def _verify(talk: PlainChat, _argument: str) -> None:
+    verdict = await talk.engine.verdict(talk.chat, talk.last(Role.ASSISTANT).id)
+    words = verdict_words(verdict.state if verdict else None)
+    talk.console.line(f"{words.short}. {words.sentence}")
+    for check in verdict.checks if verdict else ():
+        outcome = outcome_words(check.outcome).short
+        talk.console.line(f"{check_title(check.name)}: {outcome}. {check.detail}")
+
+
+async def _stop(talk: PlainChat, _argument: str) -> None:
+    talk.console.line("Nothing is arriving.")
+
+
+async def _attach(talk: PlainChat, name: str) -> None:
+    if not name:
+        raise UsageError("Type the path of a file after /attach")
+    part = await talk.engine.attach(Path(name))
+    talk.attached.append(part)
+    talk.console.line(f"{part.blob.name} goes with your next message.")
+
+
+async def _system(talk: PlainChat, text: str) -> None:
+    await talk.engine.update_chat(talk.chat, system_prompt=text)
+    talk.console.line("The system prompt is set." if text else "There is no system prompt now.")
+
+
+async def _thinking(talk: PlainChat, _argument: str) -> None:
+    talk.shows_thinking = not talk.shows_thinking
+    talk.console.line(
+        f"Thinking is {'printed' if talk.shows_thinking else 'left out'} from now on."
+    )
+
+
+async def _find(talk: PlainChat, words: str) -> None:
+    if not words:
+        raise UsageError("Type the words to find after /find")
+    hits = await talk.engine.search(words, limit=20)
+    for hit in hits:
+        snippet = hit.snippet.translate({2: None, 3: None})
+        talk.console.line(f"{hit.conversation_id}, {hit.title}: {snippet}")
+    if not hits:
+        talk.console.line("Nothing found.")
+
+
+async def _rename(talk: PlainChat, name: str) -> None:
+    await talk.engine.update_chat(talk.chat, title=name)
+    talk.console.line(f"This chat is called {name} now.")
+
+
+async def _save(talk: PlainChat, name: str) -> None:
+    if not name:
+        raise UsageError("Type the path of a file after /save")
+    await talk.chat.load_rest()
+    text = markdown(talk.chat, with_thinking=talk.shows_thinking)
+    await asyncio.to_thread(write_private, Path(name), text.encode())
+    talk.console.line(f"The chat is written to {name}.")
+
+
+async def _quit(talk: PlainChat, _argument: str) -> None:
+    talk.is_leaving = True
+
+
+ACTIONS: dict[str, Action] = {
+    "model": Action("[NAME]", "choose who answers, or list the models", _model),
+    "again": Action("", "answer once more; the old reply stays a variant", _again),
+    "continue": Action("", "let the model go on where its reply ended", _continue),
+    "edit": Action("TEXT", "send your last message in other words", _edit),
+    "stop": Action("", "end the reply that is arriving and keep what came", _stop),
+    "verify": Action("", "say what was checked about the last reply", _verify),
+    "attach": Action("PATH", "send a file with the next message", _attach),
+    "system": Action("[TEXT]", "set the system prompt of this chat", _system),
+    "thinking": Action("", "print a model's thinking, or stop printing it", _thinking),
+    "new": Action("", "begin a new chat", _new),
+    "chats": Action("", "list the chats", _chats),
+    "open": Action("ID", "open a chat by its id or title", _open),
+    "find": Action("WORDS", "search all chats", _find),
+    "rename": Action("NAME", "give this chat a name", _rename),
+    "save": Action("PATH", "write this chat to a file as Markdown", _save),
+    "help": Action("", "list the commands", _help),
+    "quit": Action("", "leave", _quit),
+}
+ALIASES = {"regenerate": "again", "exit": "quit", "bye": "quit", "?": "help", "models": "model"}

@@ -1,0 +1,154 @@
+"""Follow one reply to its end: print its text as it comes, and let ctrl+c stop it and keep it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from troth.cli.output import Console, silence_stdout
+from troth.domain.event import (
+    Notice,
+    ReplyEnded,
+    ReplyEvent,
+    RetryScheduled,
+    TextDelta,
+    ThinkingDelta,
+)
+from troth.domain.message import Message
+from troth.domain.verdict import Verdict
+from troth.engine.reply import Reply
+from troth.explain import explain_failure, notice_words
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a reply ended for the one who asked."""
+
+    message: Message
+    verdict: Verdict | None
+    signal_number: int = 0
+    """The signal that stopped it; 0 when none did."""
+
+
+class Follower:
+    """Prints one reply. In JSON mode it only waits."""
+
+    def __init__(self, console: Console, reply: Reply, *, shows_thinking: bool = False) -> None:
+        self._console = console
+        self._reply = reply
+        self._shows_thinking = shows_thinking
+        self._countdown: asyncio.Task[None] | None = None
+        self._has_reader = True
+        self._is_thinking = False
+
+    async def run(self) -> Outcome:
+        """Print until the reply is sealed and checked."""
+        console, reply = self._console, self._reply
+        message: Message | None = None
+        with stopping_on_signals(reply) as caught:
+            console.status(f"{reply.model} is asked ...")
+            async for batch in reply.batches():
+                self._end_countdown()
+                for event in batch:
+                    if isinstance(event, ReplyEnded):
+                        message = event.message
+                    else:
+                        self._show(event)
+            self._end_countdown()
+            console.clear_status()
+        if message is None:
+            raise asyncio.CancelledError
+        self._end_text()
+        return Outcome(message, reply.verdict, caught[0] if caught else 0)
+
+    def _show(self, event: ReplyEvent) -> None:
+        match event:
+            case TextDelta(text):
+                self._end_thinking()
+                self._print(text)
+            case ThinkingDelta(text):
+                if self._shows_thinking and not self._console.is_json:
+                    self._is_thinking = True
+                    self._console.think(text)
+                else:
+                    self._console.status(f"{self._reply.model} is thinking ...")
+            case RetryScheduled(attempt, delay_s, failure):
+                words = explain_failure(failure, "shell")
+                self._count_down(f"{words.title}; try {attempt}", delay_s)
+            case Notice(kind, detail):
+                self._console.note(notice_words(kind, detail))
+            case _:
+                pass  # counts, sources and raw items are in the sealed message
+
+    def _print(self, text: str) -> None:
+        if self._console.is_json or not self._has_reader:
+            return
+        try:
+            self._console.write(text)
+        except BrokenPipeError:
+            # Its reader has enough (`| head`): keep what came and leave without a word.
+            self._has_reader = False
+            silence_stdout()
+            self._reply.stop()
+
+    def _end_text(self) -> None:
+        self._end_thinking()
+        if self._has_reader and not self._console.is_json:
+            try:
+                self._console.end_text()
+            except BrokenPipeError:
+                silence_stdout()
+
+    def _end_thinking(self) -> None:
+        if self._is_thinking:
+            self._is_thinking = False
+            self._console.end_thinking()
+
+    def _count_down(self, words: str, delay_s: float) -> None:
+        if not self._console.is_interactive:
+            self._console.note(f"{words} in {math.ceil(delay_s)} s.")
+            return
+        self._countdown = asyncio.create_task(self._tick(words, delay_s))
+
+    async def _tick(self, words: str, delay_s: float) -> None:
+        for left in range(math.ceil(delay_s), 0, -1):
+            self._console.status(f"{words} in {left} s (ctrl+c stops)")
+            await asyncio.sleep(1)
+
+    def _end_countdown(self) -> None:
+        if self._countdown is not None:
+            self._countdown.cancel()
+            self._countdown = None
+            self._console.clear_status()
+
+
+@contextmanager
+def stopping_on_signals(reply: Reply) -> Generator[list[int]]:
+    """Let ctrl+c, SIGTERM and a terminal that goes away stop `reply`; what has come is kept.
+
+    Yields the list of signals that came. A second ctrl+c leaves at once.
+    """
+    loop = asyncio.get_running_loop()
+    caught: list[int] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        caught.append(number)
+        loop.call_soon_threadsafe(reply.stop)
+
+    before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            before[number] = signal.signal(number, on_signal)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

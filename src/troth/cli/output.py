@@ -1,0 +1,239 @@
+"""The borders of the command line: what goes to stdout, what to stderr, and the exit codes.
+
+stdout is data, stderr is for people. Foreign text reaches a terminal only cleaned; a pipe gets it
+as it came. Must not import textual or rich.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import TextIO
+
+from troth.domain.error import (
+    ConfigError,
+    Failure,
+    KeyMissing,
+    LocalModelError,
+    NetworkError,
+    NotFound,
+    PolicyRefused,
+    ProviderError,
+    TrothError,
+    UsageError,
+    VaultError,
+)
+from troth.domain.model import Json
+from troth.explain import Explanation, explain_failure
+from troth.tui.safe import Cleaner, clean_line
+
+
+class ExitCode(IntEnum):
+    """A contract with scripts."""
+
+    OK = 0
+    PROVIDER = 1
+    """A provider, the network or the model on this computer."""
+    USAGE = 2
+    LOCKED = 3
+    """The vault is locked or cannot be used, or there is no key."""
+    NOT_VERIFIED = 4
+    INTERRUPTED = 130
+
+
+_CODES: tuple[tuple[type[TrothError], ExitCode], ...] = (
+    (UsageError, ExitCode.USAGE),
+    (NotFound, ExitCode.USAGE),
+    (ConfigError, ExitCode.USAGE),
+    (KeyMissing, ExitCode.LOCKED),
+    (VaultError, ExitCode.LOCKED),
+    (PolicyRefused, ExitCode.NOT_VERIFIED),
+    (ProviderError, ExitCode.PROVIDER),
+    (NetworkError, ExitCode.PROVIDER),
+    (LocalModelError, ExitCode.PROVIDER),
+)
+
+
+def _kinds(root: type[TrothError]) -> Iterable[str]:
+    yield root.kind
+    for child in root.__subclasses__():
+        yield from _kinds(child)
+
+
+def exit_code_for(kind: str) -> ExitCode:
+    """Return the exit code for an error kind; general failures count as the provider's."""
+    for root, code in _CODES:
+        if kind in _kinds(root):
+            return code
+    return ExitCode.PROVIDER
+
+
+class Console:
+    """The two streams of one run."""
+
+    def __init__(
+        self,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        *,
+        is_json: bool = False,
+        is_plain: bool = False,
+    ) -> None:
+        self.stdout = stdout or sys.stdout
+        self.stderr = stderr or sys.stderr
+        self.is_json = is_json
+        self.is_plain = is_plain
+        self._cleaner = Cleaner() if self.stdout.isatty() else None
+        self._thinking = Cleaner()
+        self._ends_line = True
+        self._has_status = False
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a person reads stderr on a terminal that can rewrite a line."""
+        return self.stderr.isatty() and not self.is_plain and os.environ.get("TERM") != "dumb"
+
+    # data
+
+    def write(self, text: str) -> None:
+        """Write a piece of foreign text to stdout, at once; raises BrokenPipeError."""
+        if self._cleaner is not None:
+            text = self._cleaner.feed(text)
+        if text:
+            self.clear_status()
+            self.stdout.write(text)
+            self.stdout.flush()
+            self._ends_line = text.endswith("\n")
+
+    def end_text(self) -> None:
+        """End what `write` began, on a line of its own."""
+        if self._cleaner is not None:
+            rest = self._cleaner.close()
+            self._cleaner = Cleaner()
+            if rest:
+                self.stdout.write(rest)
+                self._ends_line = rest.endswith("\n")
+        if not self._ends_line:
+            self.stdout.write("\n")
+            self._ends_line = True
+        self.stdout.flush()
+
+    def line(self, text: str = "") -> None:
+        """Write one line to stdout."""
+        self.clear_status()
+        self.stdout.write(clean_line(text) if self._cleaner is not None else text)
+        self.stdout.write("\n")
+        self.stdout.flush()
+
+    def rows(self, rows: Iterable[Sequence[str]]) -> None:
+        """Write a table: aligned for a person, separated by tabs for a pipe."""
+        table = [[clean_line(cell) for cell in row] for row in rows]
+        if self._cleaner is None:
+            for row in table:
+                self.line("\t".join(row))
+            return
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.stdout.write("  ".join(cells).rstrip() + "\n")
+        self.stdout.flush()
+
+    def json(self, value: Json) -> None:
+        """Write one JSON document. It is ASCII, so it can steer no terminal."""
+        self.clear_status()
+        self.stdout.write(json.dumps(value, indent=2 if self.stdout.isatty() else None) + "\n")
+        self.stdout.flush()
+
+    # people
+
+    def note(self, text: str) -> None:
+        """Say something to the person at stderr, on a line of its own."""
+        self.clear_status()
+        if self.stdout.isatty() and not self._ends_line:
+            self.end_text()
+        self.stderr.write(f"{clean_line(text)}\n")
+        self.stderr.flush()
+
+    def status(self, text: str) -> None:
+        """Show a passing word at the bottom; nothing where no line can be rewritten."""
+        if self.is_interactive and not self.is_json and self._ends_line:
+            self.stderr.write(f"\r\x1b[K{clean_line(text)[:79]}")
+            self.stderr.flush()
+            self._has_status = True
+
+    def clear_status(self) -> None:
+        """Take the passing word away."""
+        if self._has_status:
+            self.stderr.write("\r\x1b[K")
+            self.stderr.flush()
+            self._has_status = False
+
+    def think(self, text: str) -> None:
+        """Show a piece of a model's thinking at stderr, apart from the answer."""
+        self.clear_status()
+        self.stderr.write(self._thinking.feed(text))
+        self.stderr.flush()
+
+    def end_thinking(self) -> None:
+        """End what `think` began with an empty line."""
+        self.stderr.write(f"{self._thinking.close()}\n\n")
+        self.stderr.flush()
+        self._thinking = Cleaner()
+
+    def bold(self, text: str) -> str:
+        """Return `text` bold where that is wanted and works."""
+        wanted = self.is_interactive and "NO_COLOR" not in os.environ
+        return f"\x1b[1m{text}\x1b[22m" if wanted else text
+
+    # failure
+
+    def fail(self, failure: Failure) -> ExitCode:
+        """Say what went wrong, to the person or as JSON, and return the exit code."""
+        words = explain_failure(failure, "shell")
+        if self.is_json:
+            self.json({"error": error_json(words)})
+        else:
+            self.explain(words)
+        return exit_code_for(failure.kind)
+
+    def explain(self, words: Explanation) -> None:
+        """Say an error in three lines."""
+        self.clear_status()
+        if not self._ends_line:
+            self.end_text()
+        self.stderr.write(f"troth: {self.bold(clean_line(words.title))}\n")
+        for text in (words.detail, words.next_step):
+            self.stderr.write(f"  {clean_line(text)}\n")
+        self.stderr.flush()
+
+
+def error_json(words: Explanation) -> dict[str, Json]:
+    """Return the four fields that scripts may rely on."""
+    return {
+        "kind": words.kind,
+        "title": words.title,
+        "detail": words.detail,
+        "next_step": words.next_step,
+    }
+
+
+def prepare_streams() -> None:
+    """Let no character that a stream cannot encode end the program; data is always UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is None:
+            continue
+        if stream.isatty():
+            reconfigure(errors="replace")
+        else:
+            reconfigure(encoding="utf-8", errors="replace", newline="\n")
+
+
+def silence_stdout() -> None:
+    """Point stdout to nowhere: its reader has left, and flushing at exit must not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

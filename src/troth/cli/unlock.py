@@ -1,0 +1,146 @@
+"""Open the engine with the vault that a command needs, asking for the passphrase only if it must.
+
+A passphrase comes from a file, from a command, from the system's keychain or from a hidden prompt;
+never from the arguments, where every user of the machine could read it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+from pathlib import Path
+
+from troth.cli.output import Console
+from troth.domain.error import KeyringFailed, VaultLocked, VaultMissing, WrongPassphrase
+from troth.engine.engine import Engine
+from troth.settings import Paths, find_paths
+from troth.vault.vault import Vault, vault_status
+
+_TRIES = 3
+_COMMAND_TIMEOUT_S = 120
+
+
+class VaultUse(Enum):
+    """What a command needs of the vault."""
+
+    NONE = auto()
+    """Memory only; nothing is read and nothing kept."""
+    IF_FREE = auto()
+    """Open it where that needs no question, else go on without."""
+    IF_THERE = auto()
+    """Go on without where there is none; a vault that is there must open."""
+    REQUIRED = auto()
+
+
+@asynccontextmanager
+async def opened_engine(console: Console, use: VaultUse) -> AsyncGenerator[Engine]:
+    """Open the engine; closes it, and with it the vault, whatever happens."""
+    paths = find_paths(os.environ)
+    vault = await open_vault(console, paths, use)
+    async with await Engine.open(paths=paths, vault=vault) as engine:
+        for problem in engine.problems:
+            place = f", line {problem.line}" if problem.line else ""
+            console.note(f"troth: {problem.file}{place}: {problem.key} {problem.detail}")
+        yield engine
+
+
+async def open_vault(console: Console, paths: Paths, use: VaultUse) -> Vault | None:
+    """Open the vault as `use` says; None means that there is none to use."""
+    if use is VaultUse.NONE:
+        return None
+    status = vault_status(paths.vault_dir)
+    if status.problem is not None:
+        raise status.problem
+    if not status.exists:
+        if use is VaultUse.REQUIRED:
+            raise VaultMissing(str(paths.vault_dir))
+        return None
+    if (given := given_passphrase(os.environ)) is not None:
+        return await Vault.open(paths.vault_dir, passphrase=given)
+    if status.has_keyring:
+        try:
+            return await Vault.open(paths.vault_dir, from_keyring=True)
+        except KeyringFailed:
+            console.note("troth: the system's keychain did not give the key.")
+    if use is VaultUse.IF_FREE:
+        return None
+    return await _open_by_asking(console, paths)
+
+
+async def _open_by_asking(console: Console, paths: Paths) -> Vault:
+    if not can_ask():
+        raise VaultLocked(str(paths.vault_dir))
+    for attempt in range(_TRIES):
+        try:
+            return await Vault.open(paths.vault_dir, passphrase=ask_hidden("Passphrase: "))
+        except WrongPassphrase:
+            if attempt == _TRIES - 1:
+                raise
+            console.note("That passphrase does not open this vault.")
+    raise AssertionError("the last try either opens or raises")
+
+
+def given_passphrase(environ: Mapping[str, str]) -> str | None:
+    """Return the passphrase that the environment leads to; None when it leads to none.
+
+    One line end at its end is taken off. Raises VaultLocked when the way leads nowhere.
+    """
+    if file := environ.get("TROTH_PASSPHRASE_FILE"):
+        try:
+            return _without_line_end(Path(file).expanduser().read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise VaultLocked(file, "TROTH_PASSPHRASE_FILE cannot be read") from error
+    if command := environ.get("TROTH_PASSPHRASE_COMMAND"):
+        return _without_line_end(_output_of(command))
+    return None
+
+
+def _output_of(command: str) -> str:
+    failed = "TROTH_PASSPHRASE_COMMAND did not give a passphrase"
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
+            shlex.split(command),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            check=True,
+            timeout=_COMMAND_TIMEOUT_S,
+        )
+        return done.stdout.decode("utf-8")
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise VaultLocked("", failed) from error
+
+
+def _without_line_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def can_ask() -> bool:
+    """Whether a person sits at a terminal where a hidden prompt can be shown."""
+    if not sys.stderr.isatty():
+        return False
+    return (sys.stdin is not None and sys.stdin.isatty()) or _has_terminal()
+
+
+def _has_terminal() -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def ask_hidden(prompt: str) -> str:
+    """Ask for a secret at the terminal; nothing of it is shown. stdin may be a pipe."""
+    import getpass
+
+    try:
+        return getpass.getpass(prompt)
+    except EOFError as error:
+        raise KeyboardInterrupt from error
