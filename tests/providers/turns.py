@@ -1,63 +1,56 @@
-"""Short ways to write a conversation, and JSON that no vendor would send, for the wires' tests."""
+"""Turns to encode, written as people would say them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
-from hypothesis import strategies as st
+from troth.domain.exchange import HttpRequest
+from troth.domain.message import Blob, BlobPart, Finish, Message, Part, RawItem, Role, TextPart
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
 
-from troth.domain.message import Message, Part, Role, TextPart
-
-_NUMBERS = count()
+WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def message(role: Role, *parts: Part | str, **fields: Any) -> Message:
-    """Return a message with an id of its own; strings are texts."""
+def said(role: Role, *parts: Part | str, raw: tuple[RawItem, ...] = ()) -> Message:
+    """Return one message; strings are its text."""
+    whole = tuple(TextPart(part) if isinstance(part, str) else part for part in parts)
     return Message(
-        id=f"m{next(_NUMBERS)}",
+        id=f"m{hash((role, whole)) & 0xFFFF:04x}",
         conversation_id="c",
         parent_id=None,
         role=role,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        parts=tuple(TextPart(part) if isinstance(part, str) else part for part in parts),
-        **fields,
+        created_at=WHEN,
+        parts=whole,
+        model=ModelRef("p", "m") if role is Role.ASSISTANT else None,
+        finish=Finish.STOP if role is Role.ASSISTANT else None,
+        raw_items=raw,
     )
 
 
-def user(*parts: Part | str, **fields: Any) -> Message:
-    return message(Role.USER, *parts, **fields)
+def user(*parts: Part | str) -> Message:
+    return said(Role.USER, *parts)
 
 
-def assistant(*parts: Part | str, **fields: Any) -> Message:
-    return message(Role.ASSISTANT, *parts, **fields)
+def reply(*parts: Part | str, raw: tuple[RawItem, ...] = ()) -> Message:
+    return said(Role.ASSISTANT, *parts, raw=raw)
 
 
-def tool(*parts: Part | str, **fields: Any) -> Message:
-    return message(Role.TOOL, *parts, **fields)
+def blob(content: bytes, media_type: str, name: str, text: str | None = None) -> BlobPart:
+    digest = hashlib.sha256(content).hexdigest()
+    return BlobPart(Blob(digest, media_type, len(content), name), text)
 
 
-def odd_json(names: Sequence[str], words: Sequence[str]) -> st.SearchStrategy[Any]:
-    """Return any JSON that uses a wire's own names and words in places that nobody expects."""
-    leaves = (
-        st.none()
-        | st.booleans()
-        | st.integers()
-        | st.floats()
-        | st.text(st.characters(), max_size=8)
-        | st.sampled_from(words)
-    )
-    return st.recursive(
-        leaves,
-        lambda inner: (
-            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(names), inner, max_size=5)
-        ),
-        max_leaves=12,
-    )
+def endpoint(wire: str, **options: Any) -> Endpoint:
+    return Endpoint("p", wire, "https://api.example/v1", options=options)
 
 
-def as_stream(values: Sequence[Any]) -> bytes:
-    return "".join(f"data: {json.dumps(value)}\n\n" for value in values).encode()
+def model(name: str = "m", **facts: Any) -> ModelInfo:
+    return ModelInfo(ModelRef("p", name), **facts)
+
+
+def body_of(request: HttpRequest) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(request.body)
+    return value
