@@ -50,9 +50,9 @@ class ResponsesReader:
         self._has_started = False
         self._is_finished = False
         self._is_refused = False
-        self._spoken: set[tuple[Json, Json, str]] = set()
+        self._spoken: set[tuple[int | None, int | None, str]] = set()
         """Output and content index of what came in deltas, so that `done` is not read twice."""
-        self._calls: dict[Json, int] = {}
+        self._calls: dict[int | None, int] = {}
         """Index of each tool call by its output index."""
         self._done: dict[int, Object] = {}
         self._sources: set[str] = set()
@@ -73,9 +73,9 @@ class ResponsesReader:
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 return self._extend_call(value)
             case "response.output_item.added":
-                return self._open_item(value.get("output_index"), as_object(value.get("item")))
+                return self._open_item(_index(value), as_object(value.get("item")))
             case "response.output_item.done":
-                return self._end_item(value.get("output_index"), as_object(value.get("item")))
+                return self._end_item(_index(value), as_object(value.get("item")))
             case "response.reasoning_summary_part.added":
                 return self._break_summary(value)
             case "response.output_text.annotation.added":
@@ -117,30 +117,29 @@ class ResponsesReader:
         text = as_text(value.get("delta"))
         if not text:
             return []
-        self._spoken.add((value.get("output_index"), value.get("content_index"), kind))
+        self._spoken.add((_index(value), as_count(value.get("content_index")), kind))
         return [event(text)]
 
     def _break_summary(self, value: Object) -> list[WireEvent]:
         """Set the parts of a summary apart: each is a paragraph with a title of its own."""
         return [ThinkingDelta("\n\n")] if as_count(value.get("summary_index")) else []
 
-    def _open_item(self, index: Json, item: Object) -> list[WireEvent]:
+    def _open_item(self, index: int | None, item: Object) -> list[WireEvent]:
         if item.get("type") not in CALL_ARGUMENTS or index in self._calls:
             return []
         call = self._calls[index] = len(self._calls)
         return [ToolCallDelta(call, as_text(item.get("call_id")), as_text(item.get("name")))]
 
     def _extend_call(self, value: Object) -> list[WireEvent]:
-        index, piece = value.get("output_index"), as_text(value.get("delta"))
+        index, piece = _index(value), as_text(value.get("delta"))
         if index not in self._calls or not piece:
             return []  # arguments of a tool that the server runs itself
         self._spoken.add((index, None, "call"))
         return [ToolCallDelta(self._calls[index], arguments=piece)]
 
-    def _end_item(self, index: Json, item: Object) -> list[WireEvent]:
+    def _end_item(self, index: int | None, item: Object) -> list[WireEvent]:
         """Take a whole item: what of it came in deltas is not read again."""
-        number = as_count(index)
-        self._done[len(self._done) if number is None else number] = item
+        self._done[len(self._done) if index is None else index] = item
         match item.get("type"):
             case "message":
                 return self._message(index, as_list(item.get("content")))
@@ -161,7 +160,7 @@ class ResponsesReader:
             case _:
                 return []
 
-    def _message(self, index: Json, content: list[Json]) -> list[WireEvent]:
+    def _message(self, index: int | None, content: list[Json]) -> list[WireEvent]:
         events: list[WireEvent] = []
         for number, part in enumerate(map(as_object, content)):
             kind = "refusal" if part.get("type") == "refusal" else "text"
@@ -172,7 +171,7 @@ class ResponsesReader:
             events += self._sources_in(as_list(part.get("annotations")))
         return events
 
-    def _reasoning(self, index: Json, item: Object) -> list[WireEvent]:
+    def _reasoning(self, index: int | None, item: Object) -> list[WireEvent]:
         """Give the thinking of a server that sent no deltas of it."""
         if any(spoken[0] == index for spoken in self._spoken):
             return []
@@ -246,6 +245,10 @@ class ResponsesReader:
         if not REPLAYED_ITEMS.issuperset(kinds):
             return []
         return raw_items(list(zip(kinds, items, strict=True)), self._provider, self._model, WIRE)
+
+
+def _index(value: Object) -> int | None:
+    return as_count(value.get("output_index"))
 
 
 def _usage(usage: Object) -> list[WireEvent]:
