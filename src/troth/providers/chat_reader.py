@@ -29,6 +29,7 @@ from troth.domain.usage import Usage
 from troth.providers.chat_usage import usage_of
 from troth.providers.errors import error_in_stream
 from troth.providers.parts import bytes_of_base64, parse_data_url, sniff_media_type
+from troth.providers.think_tags import ThinkTags
 from troth.providers.wirejson import Object, as_count, as_list, as_object, as_text, dump_json
 
 WIRE = "openai-chat"
@@ -66,18 +67,22 @@ _THINKING_KEYS = ("reasoning_content", "reasoning", "reasoning_text", "thinking"
 class ChatReader:
     """Reads the values of one reply.
 
-    `keeps_reasoning` says that the provider wants `reasoning_content` back.
+    `keeps_reasoning` says that the provider wants `reasoning_content` back, `has_think_tags` that
+    its text may begin with thinking between tags.
     """
 
     __slots__ = (
         "_calls", "_details", "_finish", "_is_done", "_keeps_reasoning", "_model", "_reasoning",
-        "_seen", "_slots", "_so_far", "_sources", "_started", "_usage", "_wire_finish",
+        "_seen", "_slots", "_so_far", "_sources", "_started", "_tags", "_usage", "_wire_finish",
         "has_content",
     )  # fmt: skip
 
-    def __init__(self, model: ModelRef, *, keeps_reasoning: bool = False) -> None:
+    def __init__(
+        self, model: ModelRef, *, keeps_reasoning: bool = False, has_think_tags: bool = False
+    ) -> None:
         self._model = model
         self._keeps_reasoning = keeps_reasoning
+        self._tags = ThinkTags() if has_think_tags else None
         self._started = False
         self._is_done = False
         self._finish: Finish | None = None
@@ -131,7 +136,8 @@ class ChatReader:
         if self._finish is None and not self.has_content:
             raise ReplyMalformed("the reply ended before it began", code="empty")
         self._is_done = True
-        events: list[WireEvent] = [RawItemDone(item) for item in self._raw_items()]
+        events = [] if self._tags is None else self._tags.close()
+        events += (RawItemDone(item) for item in self._raw_items())
         events.append(Finished(self._finish or Finish.OTHER, self._wire_finish))
         return events
 
@@ -201,7 +207,10 @@ class ChatReader:
         if content:
             if isinstance(content, str):
                 self.has_content = True
-                events.append(TextDelta(content))
+                if self._tags is None:
+                    events.append(TextDelta(content))
+                else:
+                    events += self._tags.feed(content)
             else:
                 self._take_content_list(as_list(content), events)
         if len(delta) > 1 or (delta and "content" not in delta):

@@ -147,9 +147,9 @@ class EventStream:
             data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             events.append(
                 ServerEvent(
-                    self._event.decode("utf-8", "replace"),
+                    self._event.decode("utf-8", "replace") if self._event else "",
                     data.decode("utf-8", "replace"),
-                    self._id.decode("utf-8", "replace"),
+                    self._id.decode("utf-8", "replace") if self._id else "",
                 )
             )
             self._data.clear()

@@ -14,6 +14,7 @@ those that `options` reads for every wire:
 | `continue_style` | `` | how a cut reply is gone on with, see `_continue` |
 | `continue_path` | `chat_path` | where such a request goes (DeepSeek: its beta path) |
 | `reasoning_replay` | [] | beginnings of model ids that want their `reasoning_content` back |
+| `think_tags` | false | whether text may begin with thinking between `<think>` tags |
 | `call_id_length` | 0 | exact length of tool call ids (Mistral: 9 letters and digits) |
 | `chat_path`, `models_path` | `/chat/completions`, `/models` | below the base URL |
 
@@ -99,7 +100,11 @@ class ChatProvider:
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
         """Return a decoder. The body's own first bytes decide whether it streams, not its type."""
-        reader = ChatReader(model, keeps_reasoning=wants_reasoning_back(endpoint, model))
+        reader = ChatReader(
+            model,
+            keeps_reasoning=wants_reasoning_back(endpoint, model),
+            has_think_tags=endpoint.options.get("think_tags") is True,
+        )
         return ReplyDecoder(reader, provider=model.provider, model=model.model)
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
