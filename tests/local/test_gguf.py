@@ -65,7 +65,9 @@ def test_a_missing_file_is_a_local_model_error(tmp_path: Path) -> None:
         load_gguf_facts(tmp_path / "gone.gguf")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(position=st.integers(0, len(SOUND) - 1), byte=st.integers(0, 255))
 def test_no_changed_byte_breaks_the_reader(tmp_path: Path, position: int, byte: int) -> None:
     changed = SOUND[:position] + bytes([byte]) + SOUND[position + 1 :]

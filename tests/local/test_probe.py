@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from troth.domain.exchange import HttpResponse
@@ -156,6 +156,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     value=json_values,
     status=st.sampled_from([200, 401, 404]),

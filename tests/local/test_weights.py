@@ -35,6 +35,13 @@ async def test_a_file_is_added_by_reference_and_never_copied(tmp_path: Path, fil
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["models.json"]
 
 
+async def test_a_model_that_could_read_a_library_is_given_what_memory_bears(
+    tmp_path: Path, file: Path
+) -> None:
+    file.write_bytes(gguf({"general.architecture": "a", "a.context_length": 1 << 20}))
+    assert (await weights.add(tmp_path / "models", file)).context_tokens == 8192
+
+
 async def test_removing_a_reference_leaves_its_owners_file(tmp_path: Path, file: Path) -> None:
     await weights.add(tmp_path / "models", file)
     weights.remove(tmp_path / "models", "my-model-q4")

@@ -65,6 +65,11 @@ def make_certificate(
             x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .add_extension(_key_usage(can_sign_certificates=issuer is None), critical=True)
         .sign(signer, hashes.SHA256())
     )
     return Certificate(
@@ -75,6 +80,21 @@ def make_certificate(
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ),
+    )
+
+
+def _key_usage(*, can_sign_certificates: bool) -> x509.KeyUsage:
+    # Python 3.13 verifies strictly (RFC 5280): an authority must say that it may sign.
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=can_sign_certificates,
+        crl_sign=can_sign_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

@@ -54,7 +54,7 @@ class Changes:
             waiters, self.waiters = self.waiters, []
         for loop, future in waiters:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(lambda f=future: f.done() or f.set_result(None))
+                loop.call_soon_threadsafe(_release, future)
 
     async def until(self, predicate: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
@@ -66,6 +66,11 @@ class Changes:
                         return
                     self.waiters.append((loop, future))
                 await future
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 TLS_HANDSHAKE = 0x16

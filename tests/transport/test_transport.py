@@ -75,6 +75,7 @@ async def test_the_body_arrives_byte_for_byte_and_no_compression_is_asked_for(
     assert request.header("authorization") == f"Bearer {SECRET}"
     assert [v for k, v in request.headers if k.lower() == "accept-encoding"] == ["identity"]
     assert request.header("cookie") is None
+    assert request.header("user-agent") == "troth"
 
 
 async def test_headers_come_in_order_as_spelt_and_repeated(transport: Transport) -> None:
@@ -95,7 +96,7 @@ async def test_a_stream_gives_the_bytes_as_they_come(transport: Transport) -> No
     ):
         chunks = answer.chunks()
         assert await anext(chunks) == b"first"
-        assert not answer.is_complete
+        assert [answer.is_complete] == [False]
         gate.set()
         assert b"".join([received async for received in chunks]) == b"\xe2\x80\xa8second\r\n"
         assert answer.is_complete

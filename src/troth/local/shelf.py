@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,9 @@ from troth.domain.error import LocalModelError
 
 RECORDS = "models.json"
 FORMAT = 1
+LONGEST_CONTEXT_TOKENS = 8192
+"""Memory for keys and values is taken in advance: 190 MB for the embedded model, 1.2 GB for one of
+eight billion parameters. Long chats with large models are for a server of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class InstalledModel:
     sha256: str
     """Lower-case hex of the file, as it was when it was installed or added."""
     context_tokens: int
-    """What the model was trained for."""
+    """What its chats can use here together: its own limit, at most LONGEST_CONTEXT_TOKENS."""
     is_ours: bool
     """Whether Troth installed the file and removes it; else it stays where its owner keeps it."""
 
@@ -58,6 +60,8 @@ def installed_models(models_dir: Path) -> tuple[InstalledModel, ...]:
 
 def store_models(models_dir: Path, models: Sequence[InstalledModel]) -> None:
     """Write the list, whole or not at all; readable by its owner only."""
+    import tempfile  # with shutil 5 ms, which a start that only lists models need not pay
+
     models_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows = [asdict(model) | {"path": _stored_path(model, models_dir)} for model in models]
     content = json.dumps({"format": FORMAT, "models": rows}, indent=1).encode()

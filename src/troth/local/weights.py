@@ -25,7 +25,12 @@ from troth.local.installer import (
     find_installer,
     install_carried,
 )
-from troth.local.shelf import InstalledModel, installed_models, store_models
+from troth.local.shelf import (
+    LONGEST_CONTEXT_TOKENS,
+    InstalledModel,
+    installed_models,
+    store_models,
+)
 
 __all__ = [
     "EMBEDDED",
@@ -140,7 +145,7 @@ def _add(models_dir: Path, file: Path, name: str) -> InstalledModel:
         path,
         path.stat().st_size,
         _digest(path),
-        facts.context_tokens,
+        min(facts.context_tokens, LONGEST_CONTEXT_TOKENS),
         is_ours=False,
     )
     _shelve(models_dir, model)

@@ -9,7 +9,7 @@ import re
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 STREAM_LIMIT_BYTES = 256 << 20
 MOST_REDIRECTS = 5
-USER_AGENT = "troth"
-"""No version: it would only help to tell users apart. Some hosts refuse requests without any."""
+DEFAULT_HEADERS = (("accept", "*/*"), ("user-agent", "troth"))
+"""Some hosts refuse requests without them. No version: it would only help to tell users apart."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -112,6 +112,7 @@ class Transport:
     async def warm_up(self) -> None:
         """Do in a thread what the first request would wait for: import httpx, load authorities."""
         await _import_pools()
+        await asyncio.to_thread(_import_what_httpx_defers)
         await self._load_authorities("")
 
     async def send(
@@ -297,6 +298,13 @@ async def _import_pools() -> None:
         await asyncio.to_thread(importlib.import_module, "troth.transport.pools")
 
 
+def _import_what_httpx_defers() -> None:
+    """Import what the first connection would (90 ms), by names that may go away."""
+    for module in ("httpcore", "anyio._backends._asyncio"):
+        with suppress(ImportError):
+            importlib.import_module(module)
+
+
 def _parse(url: str) -> Address:
     address = parse_address(url)
     if address is None:
@@ -321,8 +329,9 @@ def _headers_to_send(request: HttpRequest, address: Address) -> Headers:
             raise NetworkError(address.host, words)
     headers = [(k, v) for k, v in request.headers if k.lower() != "accept-encoding"]
     headers.append(("accept-encoding", "identity"))
-    if not any(name.lower() == "user-agent" for name, _ in headers):
-        headers.append(("user-agent", USER_AGENT))
+    for name, value in DEFAULT_HEADERS:
+        if not any(given.lower() == name for given, _ in headers):
+            headers.append((name, value))
     if address.is_loopback:
         headers.append(("connection", "close"))
     return tuple(headers)
