@@ -1,0 +1,104 @@
+"""What a verdict means on a route: who saw what, and what is not proven. Tables, no logic.
+
+The sentences are for people who have never heard of enclaves; faces show them as they stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troth.domain.verdict import State, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one party on the way could see."""
+
+    who: str
+    words: str
+    """`yes`, `no` or `sealed`: whether it could read your words."""
+    address: str
+    """`yes` or `no`: whether it could see your internet address."""
+    note: str = ""
+
+
+_VENDOR = Seen("The model's vendor", "yes", "no", "It gets your words from the enclave, not you.")
+_NETWORK = Seen("Your network", "no", "yes", "It sees which host you talk to, and how much.")
+
+WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
+    ("opengradient", "direct"): (
+        _NETWORK,
+        Seen("The enclave", "yes", "yes", "Your words are open inside it, and only there."),
+        _VENDOR,
+    ),
+    ("opengradient", "relay"): (
+        _NETWORK,
+        Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
+        Seen("The enclave", "yes", "no", "It sees the relay's address in place of yours."),
+        Seen("The model's vendor", "yes", "no", "It gets your words, not your address or account."),
+    ),
+    ("opengradient", "veil"): (
+        Seen("og-veil on this computer", "yes", "yes", "A program of yours; it seals your words."),
+        Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
+        Seen("The enclave", "yes", "no", "It sees the relay's address in place of yours."),
+        _VENDOR,
+    ),
+    ("opengradient", "device"): (
+        Seen("A gateway on this computer", "yes", "yes", "It passes your words on to a vendor."),
+        _VENDOR,
+    ),
+    ("near", "direct"): (
+        _NETWORK,
+        Seen("NEAR AI's gateway", "yes", "yes", "It runs in an enclave and picks the machine."),
+        Seen("The model's machine", "yes", "no", "An enclave with its graphics card."),
+    ),
+    ("none", "direct"): (
+        _NETWORK,
+        Seen("The provider", "yes", "yes", "Your words, your address and your account."),
+    ),
+    ("none", "device"): (
+        Seen("This computer", "yes", "yes", "Nothing left your own machines for this reply."),
+    ),
+    ("none", "import"): (Seen("Not known", "yes", "yes", "It came from a file."),),
+}
+"""(scheme, route) -> the parties in the order in which your words pass them."""
+
+_UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of it."),)
+
+_ALWAYS = "That the answer is right. A signature says who sent it, not that it is true."
+_NOT_PROVEN: dict[str, tuple[str, ...]] = {
+    "opengradient": (
+        "Which model the vendor ran. The enclave asked by name; the vendor may serve another.",
+        "That the vendor's answer was whole. A cut one is signed as complete.",
+        "Token counts, images, reasoning and sources: they stand outside the signature.",
+    ),
+    "near": ("That the machine kept nothing. What its code does is known only from its makers.",),
+    "none": (
+        "Which model answered, or that the provider sent you what the model wrote.",
+        "Anything to someone else: there is no signature that you could show.",
+    ),
+}
+_BY_STATE: dict[State, str] = {
+    State.VERIFIED_CODE_UNKNOWN: "What the enclave's code does: nobody has published what it is.",
+    State.VERIFIED_REGISTRY: "That the key lives in an enclave: an administrator says so.",
+    State.VERIFIED_PINNED: "Who holds the key. You decided to trust it; no hardware was checked.",
+    State.SIGNED_UNKNOWN_KEY: "Who signed. Anyone can make a key and sign with it.",
+    State.STALE: "That it was made now: the proof is older than your question, or has expired.",
+    State.INCOMPLETE: "Anything: the part that carries the proof never came.",
+    State.SIMULATED: "Anything real: this is Troth's own simulation.",
+}
+
+
+def who_saw_what(scheme: str, route: str) -> tuple[Seen, ...]:
+    """Return the parties that your words passed; `scheme` as in Verdict, with or without profile.
+
+    For what is not in the table it says the worst.
+    """
+    return WHO_SAW_WHAT.get((scheme.partition("/")[0], route), _UNKNOWN_ROUTE)
+
+
+def not_proven(verdict: Verdict) -> tuple[str, ...]:
+    """Return what this verdict does not prove, the most pressing first."""
+    own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
+    scheme = verdict.scheme.partition("/")[0]
+    return (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]), _ALWAYS)
