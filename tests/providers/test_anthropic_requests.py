@@ -11,6 +11,7 @@ import pytest
 from providers.conversations import assistant, tool, user
 from providers.recordings import FIXTURES
 from providers.wire_decoding import Decoded, decode
+from troth.domain.error import UsageError
 from troth.domain.message import (
     Blob,
     BlobPart,
@@ -329,3 +330,8 @@ def test_a_paused_turn_is_sent_again_as_it_stands() -> None:
     messages = body(Turn((user("x"), reply), continues_reply=True), info())["messages"]
     assert [m["role"] for m in messages] == ["user", "assistant"]
     assert len(messages[1]["content"]) == len(decoded.raw_items)
+
+
+def test_a_turn_in_which_nothing_is_said_is_not_sent() -> None:
+    with pytest.raises(UsageError):
+        body(Turn((user("  "), assistant(ThinkingPart("x")))))

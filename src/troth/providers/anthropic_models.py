@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from troth.domain.model import Endpoint, Json, ModelInfo, ModelRef, Params
-from troth.providers.wirejson import Object, as_count, as_object, as_text
+from troth.providers.wirejson import Object, as_count, as_object, as_text, mend_surrogates
 
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _NEWEST = (99, 0)
@@ -113,11 +113,11 @@ def _takes_temperature(model: str) -> bool | None:
 
 
 def parse_model(row: Object, endpoint: Endpoint) -> ModelInfo:
-    model = as_text(row.get("id"))
+    model = mend_surrogates(as_text(row.get("id")))
     abilities = as_object(row.get("capabilities"))
     return ModelInfo(
         ref=ModelRef(endpoint.name, model),
-        title=as_text(row.get("display_name")),
+        title=mend_surrogates(as_text(row.get("display_name"))),
         context_tokens=as_count(row.get("max_input_tokens")) or None,
         max_output_tokens=as_count(row.get("max_tokens")) or None,
         input_modalities=_modalities(abilities),
@@ -126,6 +126,7 @@ def parse_model(row: Object, endpoint: Endpoint) -> ModelInfo:
         takes_temperature=_takes_temperature(model),
         released=_day(as_text(row.get("created_at"))),
         source="live",
+        is_local=endpoint.is_own,
     )
 
 

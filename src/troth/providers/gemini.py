@@ -35,6 +35,7 @@ from troth.providers.wirejson import (
     as_object,
     as_text,
     dump_json,
+    mend_surrogates,
     parse_json,
 )
 
@@ -79,7 +80,7 @@ class GeminiProvider:
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only: a signature of another is refused or worth nothing."""
-        return item.kind == PART and is_own(item, WIRE, endpoint, model)
+        return _replays(item, endpoint, model)
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(
@@ -99,6 +100,10 @@ class GeminiProvider:
             if as_text(row.get("name"))
             and "generateContent" in as_list(row.get("supportedGenerationMethods"))
         )
+
+
+def _replays(item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
+    return item.kind == PART and is_own(item, WIRE, endpoint, model)
 
 
 def _url(endpoint: Endpoint) -> str:
@@ -159,12 +164,10 @@ def _thinking(effort: str | None, model: ModelInfo) -> dict[str, object]:
 
 
 def _contents(turn: Turn, model: ModelInfo, endpoint: Endpoint) -> list[dict[str, object]]:
-    provider = GeminiProvider()
-
     def raw_of(message: Message) -> list[Object] | None:
         return raw_reply(
             message,
-            replays=lambda item: provider.replays(item, endpoint, model.ref),
+            replays=lambda item: _replays(item, endpoint, model.ref),
             words=_words,
             call_id=_CallIds(message),
         )
@@ -247,16 +250,17 @@ class _CallIds:
 
 
 def _model_info(row: Object, endpoint: Endpoint) -> ModelInfo:
-    model = as_text(row.get("name")).removeprefix("models/")
+    model = mend_surrogates(as_text(row.get("name"))).removeprefix("models/")
     thinks = row.get("thinking")
     found = _VERSION.search(model)
     has_budget = found is not None and found[1] == "2" and thinks is True
     return ModelInfo(
         ref=ModelRef(endpoint.name, model),
-        title=as_text(row.get("displayName")),
+        title=mend_surrogates(as_text(row.get("displayName"))),
         context_tokens=as_count(row.get("inputTokenLimit")) or None,
         max_output_tokens=as_count(row.get("outputTokenLimit")) or None,
         reasons=thinks if isinstance(thinks, bool) else None,
         efforts=("low", "medium", "high", "dynamic") if has_budget else (),
         source="live",
+        is_local=endpoint.is_own,
     )

@@ -81,17 +81,17 @@ class GeminiReader:
     def take_event(self, value: Object) -> list[WireEvent]:
         if value.get("error"):
             raise self._error(value)
-        candidates = [
-            candidate
-            for candidate in map(as_object, as_list(value.get("candidates")))
-            if not candidate.get("index")
-        ]
+        candidates = as_list(value.get("candidates"))
         if not candidates:
             self._raise_if_blocked(as_object(value.get("promptFeedback")))
-        events = self._start(value)
-        for candidate in candidates:
-            events += self._take_candidate(candidate)
-        return events + self._report(as_object(value.get("usageMetadata")))
+        events = [] if self._has_started else self._start(value)
+        for candidate in map(as_object, candidates):
+            if not candidate.get("index"):
+                self._take_candidate(candidate, events)
+        usage = value.get("usageMetadata")
+        if usage:
+            self._report(as_object(usage), events)
+        return events
 
     def take_document(self, value: Json) -> list[WireEvent]:
         chunks = value if isinstance(value, list) else [value]
@@ -118,7 +118,7 @@ class GeminiReader:
     def _raise_if_blocked(self, feedback: Object) -> None:
         """A refused prompt has no candidates at all, and the status is 200."""
         reason = as_text(feedback.get("blockReason"))
-        if reason and not self._parts:
+        if reason:
             words = as_text(feedback.get("blockReasonMessage"))
             raise ContentRefused(
                 words or reason,
@@ -129,24 +129,21 @@ class GeminiReader:
             )
 
     def _start(self, value: Object) -> list[WireEvent]:
-        if self._has_started:
-            return []
         self._has_started = True
         self._response_id = as_text(value.get("responseId"))
         return [ReplyStarted(as_text(value.get("modelVersion")), self._response_id)]
 
-    def _take_candidate(self, candidate: Object) -> list[WireEvent]:
-        events: list[WireEvent] = []
-        for part in map(as_object, as_list(as_object(candidate.get("content")).get("parts"))):
-            events += self._take_part(part)
-        reason = as_text(candidate.get("finishReason"))
-        if reason and reason != "FINISH_REASON_UNSPECIFIED":
+    def _take_candidate(self, candidate: Object, events: list[WireEvent]) -> None:
+        for part in as_list(as_object(candidate.get("content")).get("parts")):
+            events += self._take_part(as_object(part))
+        reason = candidate.get("finishReason")
+        if reason and isinstance(reason, str) and reason != "FINISH_REASON_UNSPECIFIED":
             self._finish_reason = reason
             self._finish_message = as_text(candidate.get("finishMessage"))
         for key in ("groundingMetadata", "citationMetadata", "urlContextMetadata"):
-            if candidate.get(key):
-                events += self._sources_in(as_object(candidate.get(key)))
-        return events
+            metadata = candidate.get(key)
+            if metadata:
+                events += self._sources_in(as_object(metadata))
 
     def _take_part(self, part: Object) -> list[WireEvent]:
         is_thought = part.get("thought") is True
@@ -154,8 +151,8 @@ class GeminiReader:
         if isinstance(call, dict):
             return self._take_call(part, call)
         self._keep(part)
-        text = as_text(part.get("text"))
-        if text:
+        text = part.get("text")
+        if text and isinstance(text, str):
             return [ThinkingDelta(text) if is_thought else TextDelta(text)]
         data = as_object(part.get("inlineData"))
         if data:
@@ -230,23 +227,21 @@ class GeminiReader:
                 events.append(SourceFound(SourcePart(url, title)))
         return events
 
-    def _report(self, counts: Object) -> list[WireEvent]:
+    def _report(self, counts: Object, events: list[WireEvent]) -> None:
         """Report usage where it changed. Thoughts and tool results are counted apart here."""
-        if not counts:
-            return []
-        prompt = as_count(counts.get("promptTokenCount"))
-        written = as_count(counts.get("candidatesTokenCount"))
         thoughts = as_count(counts.get("thoughtsTokenCount"))
         usage = Usage(
-            input=_sum(prompt, as_count(counts.get("toolUsePromptTokenCount"))),
-            output=_sum(written, thoughts),
-            cached=as_count(counts.get("cachedContentTokenCount")),
-            thinking=thoughts,
+            _sum(
+                as_count(counts.get("promptTokenCount")),
+                as_count(counts.get("toolUsePromptTokenCount")),
+            ),
+            _sum(as_count(counts.get("candidatesTokenCount")), thoughts),
+            as_count(counts.get("cachedContentTokenCount")),
+            thoughts,
         )
-        if usage == self._usage:
-            return []
-        self._usage = usage
-        return [UsageReported(usage)]
+        if usage != self._usage:
+            self._usage = usage
+            events.append(UsageReported(usage))
 
     def _raw_items(self) -> list[WireEvent]:
         """Return all parts where one carries a signature; without one, plain parts say the same."""

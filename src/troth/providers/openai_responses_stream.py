@@ -38,6 +38,15 @@ REPLAYED_ITEMS = frozenset({
 CALL_ARGUMENTS = {"function_call": "arguments", "custom_tool_call": "input"}
 """Items that are calls of the client's own tools, and where their arguments stand."""
 
+_ENDS = {
+    "response.completed": "completed",
+    "response.done": "completed",
+    "response.incomplete": "incomplete",
+    "response.failed": "failed",
+    "response.cancelled": "cancelled",
+}
+"""Events that end a reply, and the status that each means. `response.done` is a gateway's word."""
+
 _INCOMPLETE = {"max_output_tokens": Finish.LENGTH, "content_filter": Finish.REFUSED}
 
 
@@ -84,11 +93,13 @@ class ResponsesReader:
                 return self._image(value, value.get("partial_image_b64"), is_preview=True)
             case "response.created" | "response.in_progress" | "response.queued":
                 return self._start(as_object(value.get("response")))
-            case "response.completed" | "response.incomplete" | "response.failed":
-                return self._end(as_object(value.get("response")))
+            case str() as kind if kind in _ENDS:
+                return self._end(as_object(value.get("response")), kind, value.get("error"))
             case "error":
                 raise self._error(value)
-            case _ if isinstance(value.get("error"), dict | str):
+            case str() as kind if kind.startswith("response."):
+                return []  # what is yet to be invented, or tells of a server's own tool
+            case _ if value.get("error"):
                 raise self._error(value)
             case _:
                 return []
@@ -97,7 +108,7 @@ class ResponsesReader:
         response = as_object(value)
         if "output" not in response:
             raise self._error(value)
-        return self._start(response) + self._end(response)
+        return self._start(response) + self._end(response, "", None)
 
     def finish(self) -> list[WireEvent]:
         return []
@@ -209,7 +220,8 @@ class ResponsesReader:
                 events.append(SourceFound(SourcePart(url, as_text(item.get("title")))))
         return events
 
-    def _end(self, response: Object) -> list[WireEvent]:
+    def _end(self, response: Object, kind: str, error: Json) -> list[WireEvent]:
+        """Take the whole response; small servers leave its status to the event's name."""
         if self._is_finished:
             return []
         events = self._start(response)
@@ -217,8 +229,8 @@ class ResponsesReader:
             if index not in self._done:
                 events += self._end_item(index, item)
         events += _usage(as_object(response.get("usage")))
-        status = as_text(response.get("status"))
-        error = response.get("error")
+        status = as_text(response.get("status")) or _ENDS.get(kind, "")
+        error = response.get("error") or error
         if status == "failed" or error:
             raise self._error(error or {"code": "failed"})
         self._is_finished = True

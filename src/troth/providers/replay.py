@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from troth.domain.error import ReplyMalformed
+from troth.domain.error import ReplyMalformed, UsageError
 from troth.domain.event import RawItemDone, WireEvent
 from troth.domain.message import (
     BlobPart,
@@ -113,7 +113,8 @@ def lay_out(
 
     Images that a model made move into the next words of the user, because no wire takes them in a
     reply that it did not write itself. A turn that ends with a reply is one to be continued; where
-    `may_end_with_reply` says no to it, the user asks for the rest.
+    `may_end_with_reply` says no to it, the user asks for the rest. Raises UsageError where nothing
+    is said.
     """
     spoken: list[Spoken] = []
     images: list[Part] = []
@@ -136,7 +137,9 @@ def lay_out(
             images += [part for part in message.parts if isinstance(part, BlobPart)]
         if reply.parts or raw:
             spoken.append(reply)
-    if not spoken or not spoken[0].is_user:
+    if not spoken:
+        raise UsageError("there is nothing to send")
+    if not spoken[0].is_user:
         spoken.insert(0, Spoken(is_user=True, parts=[TextPart(_OPENING)]))
     last = spoken[-1]
     if last.is_user:
