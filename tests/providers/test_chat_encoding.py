@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from providers.turns import blob, body_of, endpoint, model, reply, user
+from providers.conversations import assistant, user
+from providers.turns import blob, body_of, endpoint, model
 from troth.domain.error import UsageError
 from troth.domain.message import (
     Message,
@@ -40,7 +41,7 @@ def encoded(*messages: Message, params: Params | None = None, **kw: Any) -> dict
 
 
 def test_a_plain_turn_carries_nothing_that_the_user_did_not_set() -> None:
-    body = encoded(user("Hi"), reply("Hello"), user("Go on"), system="Be brief.")
+    body = encoded(user("Hi"), assistant("Hello"), user("Go on"), system="Be brief.")
     assert body == {
         "model": "m",
         "messages": [
@@ -134,7 +135,7 @@ def test_without_a_key_no_key_header_is_sent() -> None:
 def test_empty_turns_thinking_and_sources_are_not_sent() -> None:
     body = encoded(
         user("Hi"),
-        reply(ThinkingPart("secret thoughts"), SourcePart("https://a.example")),
+        assistant(ThinkingPart("secret thoughts"), SourcePart("https://a.example")),
         user("  "),
         user("There?"),
     )
@@ -184,7 +185,7 @@ RESULT = ToolResultPart("toolu_01", "weather", "15 C")
 
 
 def test_tool_calls_and_results_are_neutral_pairs() -> None:
-    body = encoded(user("Hi"), reply("Let me see.", CALL), user(RESULT), user("Thanks"))
+    body = encoded(user("Hi"), assistant("Let me see.", CALL), user(RESULT), user("Thanks"))
     assert body["messages"][1:] == [
         {
             "role": "assistant",
@@ -203,13 +204,13 @@ def test_tool_calls_and_results_are_neutral_pairs() -> None:
 
 
 def test_a_call_without_its_result_goes_nowhere() -> None:
-    assert encoded(user("Hi"), reply(CALL), user("Well?"))["messages"] == [
+    assert encoded(user("Hi"), assistant(CALL), user("Well?"))["messages"] == [
         {"role": "user", "content": "Hi\n\nWell?"}
     ]
 
 
 def test_mistral_gets_ids_of_nine_letters_the_same_on_both_sides() -> None:
-    messages = encoded(user("Hi"), reply(CALL), user(RESULT), call_id_length=9)["messages"]
+    messages = encoded(user("Hi"), assistant(CALL), user(RESULT), call_id_length=9)["messages"]
     call_id = messages[1]["tool_calls"][0]["id"]
     assert len(call_id) == 9
     assert call_id.isalnum()
@@ -233,7 +234,7 @@ def test_mistral_gets_ids_of_nine_letters_the_same_on_both_sides() -> None:
 def test_a_cut_reply_is_gone_on_with_in_the_servers_way(
     style: str, last: dict[str, Any], flags: dict[str, Any]
 ) -> None:
-    body = encoded(user("A story"), reply("Once"), continues=True, continue_style=style)
+    body = encoded(user("A story"), assistant("Once"), continues=True, continue_style=style)
     assert body["messages"][-1] == last
     assert {key: body[key] for key in body if "final" in key or "generation" in key} == flags
 
@@ -241,7 +242,7 @@ def test_a_cut_reply_is_gone_on_with_in_the_servers_way(
 def test_a_model_that_thinks_is_not_handed_the_middle_of_its_reply() -> None:
     body = encoded(
         user("A story"),
-        reply("Once"),
+        assistant("Once"),
         continues=True,
         continue_style="assistant",
         info=model(reasons=True),
@@ -252,7 +253,7 @@ def test_a_model_that_thinks_is_not_handed_the_middle_of_its_reply() -> None:
 def test_deepseek_continues_on_its_beta_path_only() -> None:
     options = {"continue_style": "prefix", "continue_path": "/beta/chat/completions"}
     for continues, path in ((True, "/beta/chat/completions"), (False, "/chat/completions")):
-        turn = Turn((user("A"), reply("B")), continues_reply=continues)
+        turn = Turn((user("A"), assistant("B")), continues_reply=continues)
         request = ChatProvider().encode(turn, model(), endpoint("openai-chat", **options), "k")
         assert request.url == f"https://api.example/v1{path}"
 
@@ -263,8 +264,8 @@ def raw(kind: str, payload: object, name: str = "m", provider: str = "p") -> Raw
 
 def test_deepseek_v4_gets_its_own_reasoning_on_every_reply_and_r1_on_none() -> None:
     own = raw("reasoning_content", ["because"], "deepseek-v4-pro")
-    history = (user("1"), reply("a", raw=(own,)), user("2"), reply("b"), user("3"))
-    options = {"reasoning_replay": ["deepseek-v4"]}
+    history = (user("1"), assistant("a", raw_items=(own,)), user("2"), assistant("b"), user("3"))
+    options: dict[str, Any] = {"reasoning_replay": ["deepseek-v4"]}
     v4 = encoded(*history, info=model("deepseek-v4-pro"), **options)["messages"]
     assert [m.get("reasoning_content") for m in v4] == [None, "because", None, "", None]
     r1 = encoded(*history, info=model("deepseek-reasoner"), **options)["messages"]
@@ -275,7 +276,7 @@ def test_another_models_reasoning_is_never_sent() -> None:
     foreign = raw("reasoning_content", ["because"], "deepseek-v4-flash")
     body = encoded(
         user("1"),
-        reply("a", raw=(foreign,)),
+        assistant("a", raw_items=(foreign,)),
         user("2"),
         info=model("deepseek-v4-pro"),
         reasoning_replay=["deepseek-v4"],
@@ -285,7 +286,11 @@ def test_another_models_reasoning_is_never_sent() -> None:
 
 def test_openrouter_gets_its_reasoning_details_back_untouched() -> None:
     details = [{"type": "reasoning.encrypted", "data": "gAAA", "index": 0}]
-    body = encoded(user("1"), reply("a", raw=(raw("reasoning_details", details),)), user("2"))
+    body = encoded(
+        user("1"), assistant("a", raw_items=(raw("reasoning_details", details),)), user("2")
+    )
     assert body["messages"][1]["reasoning_details"] == details
     elsewhere = raw("reasoning_details", details, provider="other")
-    assert "gAAA" not in json.dumps(encoded(user("1"), reply("a", raw=(elsewhere,)), user("2")))
+    assert "gAAA" not in json.dumps(
+        encoded(user("1"), assistant("a", raw_items=(elsewhere,)), user("2"))
+    )

@@ -132,7 +132,7 @@ def usage_in(path: Path) -> dict[str, Any] | None:
     found: dict[str, Any] | None = None
     for chunk in chunks(path.read_text()):
         groq = (chunk.get("x_groq") or {}).get("usage")
-        choice = next(iter(chunk.get("choices", [])), {})
+        choice: dict[str, Any] = next(iter(chunk.get("choices", [])), {})
         found = chunk.get("usage") or groq or choice.get("usage") or found
     return found
 

@@ -57,7 +57,7 @@ def test_the_last_id_stays_until_another_one_comes() -> None:
 def test_any_bytes_in_any_cuts_give_the_same_lines(body: bytes, cuts: list[int]) -> None:
     whole, pieces = LineSplitter(), LineSplitter()
     expected = whole.feed(body) + whole.close()
-    found: list[str] = []
+    found: list[bytes] = []
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     for start, end in itertools.pairwise(edges):
         found += pieces.feed(body[start:end])

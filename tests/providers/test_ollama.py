@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from providers.conversations import assistant, user
 from providers.recordings import recorded, short_name
-from providers.turns import blob, body_of, endpoint, model, reply, user
+from providers.turns import blob, body_of, endpoint, model
 from providers.wire_decoding import decode_all_ways
 from troth.domain.error import ReplyMalformed
 from troth.domain.message import Message, ToolCallPart, ToolResultPart
@@ -83,7 +84,7 @@ def test_images_are_bare_base64_and_documents_their_text() -> None:
 def test_tool_arguments_are_objects_whatever_the_model_wrote() -> None:
     calls = [ToolCallPart("a", "f", '{"x":1}'), ToolCallPart("b", "g", "oops")]
     results = [ToolResultPart("a", "f", "1"), ToolResultPart("b", "g", "2")]
-    messages = encoded(user("Hi"), reply(*calls), user(*results))["messages"]
+    messages = encoded(user("Hi"), assistant(*calls), user(*results))["messages"]
     assert [call["function"]["arguments"] for call in messages[1]["tool_calls"]] == [
         {"x": 1},
         {"arguments": "oops"},
@@ -95,7 +96,7 @@ def test_tool_arguments_are_objects_whatever_the_model_wrote() -> None:
 
 
 def test_a_cut_reply_is_left_open_and_one_that_thinks_is_asked_to_go_on() -> None:
-    turn = (user("A story"), reply("Once"))
+    turn = (user("A story"), assistant("Once"))
     assert encoded(*turn, continues=True)["messages"][-1]["role"] == "assistant"
     thinks = encoded(*turn, continues=True, info=model(reasons=True))["messages"][-1]
     assert thinks == {"role": "user", "content": CONTINUE_PROMPT}

@@ -139,6 +139,7 @@ _MODEL_WORDS = _any_of(
     r"model[^.\n]{0,120}?(?:not found|does not exist|doesn't exist|not exist\b|no longer)",
     r"model[^.\n]{0,120}?(?:is not available|decommissioned|been deprecated|could not be found)",
     r"(?:invalid|unknown|unsupported|unrecognized) model(?! (?:input|output|parameter))",
+    r"model ['\"`][^'\"`]{1,120}['\"`] is (?:not supported|unsupported)",
     r"not a valid model",
     r"no (?:endpoints|allowed providers|such model)",
     r"not found for api version",  # Gemini
@@ -181,7 +182,7 @@ _REFUSED_NAME = tuple(
         rf"(?: supplied)?(?:\(s\))?:? ['\"`]?({_NAME})",
         r"(?:argument|parameter)s? not supported (?:on|by|with|for) (?:this )?model:? "
         rf"['\"`]?({_NAME})",
-        rf"['\"`]({_NAME})['\"`] (?:is |are )?"
+        rf"(?<!model )['\"`]({_NAME})['\"`] (?:is |are )?"
         r"(?:not supported|unsupported|deprecated|not allowed|not permitted"
         r"|cannot be (?:set|used))",
         rf"(?:parameter|property|argument|field) ['\"`]({_NAME})['\"`]",
@@ -222,8 +223,8 @@ def _names_refused_in(message: str) -> Iterator[str]:
 def kind_of(status: int, codes: AbstractSet[str], message: str, parameter: str) -> Kind:
     """Return the error class.
 
-    `status` may be one that stood inside a 200; `codes` are in lower case; `parameter` is what
-    `refused_parameter` found.
+    `status` may be one that stood inside a 200, and is 200 where none did; `codes` are in lower
+    case; `parameter` is what `refused_parameter` found.
     """
     return (
         _by_clear_code(codes)
@@ -252,11 +253,11 @@ def _by_words(status: int, codes: AbstractSet[str], message: str, parameter: str
         return NoCredit
     if status == 401 or codes & _KEY_CODES:
         return KeyRejected
-    if status in {400, 403, 422} and _KEY_WORDS.search(message):
+    if status in {200, 400, 403, 422} and _KEY_WORDS.search(message):
         return KeyRejected
-    if status in {400, 404, 410, 422, 500, 503} and _MODEL_WORDS.search(message):
+    if status in {200, 400, 404, 410, 422, 500, 503} and _MODEL_WORDS.search(message):
         return ModelUnknown
-    if status in {400, 403, 422, 451} and _FILTER_WORDS.search(message):
+    if status in {200, 400, 403, 422, 451} and _FILTER_WORDS.search(message):
         return ContentRefused
     return None
 
