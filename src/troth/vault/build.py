@@ -15,7 +15,7 @@ ValueT = TypeVar("ValueT")
 
 
 def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
-    """Return a constructor with the same arguments and defaults as `value_class`'s own.
+    """Return a constructor that takes `value_class`'s own arguments, by position.
 
     Only for frozen dataclasses with slots and no `__post_init__`; a class whose layout differs
     from its twin's raises TypeError at the first use.
@@ -31,8 +31,8 @@ def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
         specifications.append((known.name, known.type, specification))
     twin = make_dataclass(f"{value_class.__name__}InTheMaking", specifications, slots=True)
 
-    def build(*values: object, **named: object) -> ValueT:
-        value = twin(*values, **named)
+    def build(*values: object) -> ValueT:
+        value = twin(*values)
         value.__class__ = value_class
         return cast("ValueT", value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import cast
 
 import apsw
@@ -14,6 +15,7 @@ from troth.vault import blobs
 from troth.vault.build import builder
 from troth.vault.cjk import cut_words
 from troth.vault.rows import (
+    EPOCH,
     NO_PARAMS,
     clean,
     dump,
@@ -21,7 +23,7 @@ from troth.vault.rows import (
     line_field,
     load,
     load_params,
-    to_datetime,
+    model_ref,
     to_microseconds,
 )
 from troth.vault.sql import SqlValue
@@ -139,33 +141,47 @@ def listed(store: Store, is_archived: bool | None, limit: int | None) -> list[Co
 
 
 def _load(rows: Sequence[ConversationRow]) -> list[Conversation]:
-    refs: dict[tuple[str, str], ModelRef] = {}
+    """Ten thousand of these stand between the passphrase and the chat list: one flat loop."""
+    refs: dict[tuple[str | None, str | None], ModelRef | None] = {(None, None): None}
+    plain = ("", NO_PARAMS)
     loaded: list[Conversation] = []
-    for row in rows:
-        ulid, title, created, updated, head, count, provider, model, settings, persona = row[:10]
-        ref = None
-        if provider is not None and model is not None:
-            ref = refs.get((provider, model))
-            if ref is None:
-                ref = refs[provider, model] = ModelRef(provider, model)
-        system_prompt, params = ("", NO_PARAMS) if settings is None else _settings(settings)
+    for (
+        ulid,
+        title,
+        created,
+        updated,
+        head,
+        count,
+        provider,
+        model,
+        settings,
+        persona,
+        policy,
+        is_titled,
+        is_pinned,
+        is_archived,
+        is_incognito,
+    ) in rows:
+        if (provider, model) not in refs:
+            refs[provider, model] = model_ref(provider, model)
+        system_prompt, params = plain if settings is None else _settings(settings)
         loaded.append(
             _conversation(
                 ulid,
                 title,
-                to_datetime(created),
-                to_datetime(updated),
+                EPOCH + timedelta(0, 0, created),
+                EPOCH + timedelta(0, 0, updated),
                 head,
                 count,
-                ref,
+                refs[provider, model],
                 system_prompt,
                 persona,
                 params,
-                row[10],
-                row[11] == 1,
-                row[12] == 1,
-                row[13] == 1,
-                row[14] == 1,
+                policy,
+                is_titled == 1,
+                is_pinned == 1,
+                is_archived == 1,
+                is_incognito == 1,
             )
         )
     return loaded

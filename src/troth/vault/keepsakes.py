@@ -56,14 +56,14 @@ def secret(store: Store, name: str) -> str | None:
     )
     if row is None:
         return None
-    plaintext = unseal(store.keys.api_keys, Sealed(*row), _place(store, name))
+    plaintext = unseal(store.keys.api_keys, Sealed(*row), secret_place(store.vault_id, name))
     if plaintext is None:
         raise VaultDamaged(str(store.path or ""), f"the stored key {name} is damaged")
     return plaintext.decode("utf-8")
 
 
 def set_secret(store: Store, name: str, value: str) -> None:
-    sealed = seal(store.keys.api_keys, value.encode("utf-8"), _place(store, name))
+    sealed = seal(store.keys.api_keys, value.encode("utf-8"), secret_place(store.vault_id, name))
     store.run(
         "INSERT INTO secret VALUES (?,?,?) ON CONFLICT DO UPDATE"
         " SET nonce = excluded.nonce, ciphertext = excluded.ciphertext",
@@ -79,5 +79,6 @@ def secret_names(store: Store) -> list[str]:
     return [name for (name,) in store.all(tuple[str], "SELECT name FROM secret ORDER BY name")]
 
 
-def _place(store: Store, name: str) -> bytes:
-    return f"troth secret v1\n{store.vault_id}\n{name}".encode()
+def secret_place(vault_id: str, name: str) -> bytes:
+    """Return what a stored key is bound to."""
+    return f"troth secret v1\n{vault_id}\n{name}".encode()

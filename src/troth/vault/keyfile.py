@@ -93,8 +93,6 @@ class Header:
     vault_id: str
     slots: tuple[Slot, ...]
     mac: bytes = b""
-    retired_key: Sealed | None = None
-    """While a rekey is under way: the old data key, sealed under the new one."""
 
     def body(self) -> Fields:
         body: Fields = {
@@ -104,8 +102,6 @@ class Header:
             "v": VERSION,
             "vault_id": self.vault_id,
         }
-        if self.retired_key is not None:
-            body["retired_key"] = _sealed_fields(self.retired_key)
         return body
 
     def signed(self, header_mac_key: bytes) -> Header:
@@ -159,7 +155,7 @@ def _check_sum(fields: Fields) -> None:
 
 def _parse_fields(fields: Fields) -> Header:
     known = {"cipher", "format", "mac", "slots", "sum", "v", "vault_id"}
-    if set(fields) - {"retired_key"} != known or _number(fields, "v") != VERSION:
+    if set(fields) != known or _number(fields, "v") != VERSION:
         raise ValueError("unknown or missing fields")
     if _text(fields, "cipher") != CIPHER:
         raise ValueError("unknown cipher")
@@ -169,12 +165,10 @@ def _parse_fields(fields: Fields) -> Header:
     slots = tuple(_parse_slot(cast("Fields", slot)) for slot in cast("list[object]", listed))
     if not 1 <= len(slots) <= MAX_SLOTS or not any(slot.kind == "passphrase" for slot in slots):
         raise ValueError("no passphrase slot, or too many slots")
-    retired = fields.get("retired_key")
     return Header(
         vault_id=_hex(fields, "vault_id", 16).hex(),
         slots=slots,
         mac=_hex(fields, "mac", KEY_BYTES),
-        retired_key=None if retired is None else _parse_sealed(cast("Fields", retired)),
     )
 
 

@@ -175,6 +175,25 @@ def whole_tree(store: Store, conversation: str) -> list[Message]:
     return _load(store, conversation, rows, {})
 
 
+def faults(store: Store, conversation_id: int, conversation: str) -> list[str]:
+    """Return what is wrong with the messages of one chat, each by its id; for the whole check."""
+    rows = store.all(
+        _MESSAGE_ROW,
+        _SELECT + " FROM message m WHERE conversation_id = ? ORDER BY id",
+        (conversation_id,),
+    )
+    found: list[str] = []
+    hashes: dict[int, bytes] = {}
+    for row in rows:
+        parent = NO_PARENT_HASH if row[1] is None else hashes.get(row[1])
+        if parent is None:
+            found.append(f"the parent of message {row[2]} is missing")
+        elif _hash(parent, conversation, *row[2:13]) != row[13]:
+            found.append(f"message {row[2]} is not as it was written")
+        hashes[row[0]] = row[13]
+    return found
+
+
 def newest_on_path(store: Store, conversation: str, head: str | None, limit: int) -> list[Message]:
     """Return the last `limit` messages from the root to `head`, oldest first."""
     if head is None or limit <= 0:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from troth.domain.error import VaultDamaged, VaultNewer
 from troth.vault import schema
-from troth.vault.files import make_private_file, sync_folder
-from troth.vault.sql import Connection
-from troth.vault.store import Store, connect, writing
+from troth.vault.copying import copy_to_file
+from troth.vault.files import sync_folder
+from troth.vault.store import Store, writing
 from troth.vault.tally import SUM_BYTES
 
 Step = Callable[[Store], None]
@@ -71,20 +71,7 @@ def _copy(store: Store, version: int) -> Path | None:
         return None
     copy = store.path.with_name(f"{store.path.name}.v{version}")
     partial = copy.with_name(copy.name + ".partial")
-    partial.unlink(missing_ok=True)
-    make_private_file(partial)
-    target = connect(partial, store.keys.database)
-    try:
-        copy_database(store.connection, target)
-    finally:
-        target.close()
+    copy_to_file(store.connection, partial, store.keys.database)
     partial.replace(copy)
     sync_folder(copy.parent)
     return copy
-
-
-def copy_database(source: Connection, target: Connection) -> None:
-    """Copy every page, in one consistent state, from one open database into another."""
-    with target.backup("main", source, "main") as backup:
-        while not backup.done:
-            backup.step(1_000)

@@ -1,4 +1,4 @@
-"""Making and opening a vault: unlock, connect, migrate, compare with where it was last seen."""
+"""Opening a vault: unlock, connect, migrate, compare with where it was last seen."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ from pathlib import Path
 
 import apsw
 
-from troth.domain.error import KeyringFailed, VaultExists, VaultMissing, VaultOlder
+from troth.domain.error import HeaderDamaged, VaultDamaged, VaultError, VaultMissing, VaultOlder
 from troth.vault import migrate
+from troth.vault.check import check, check_index
 from troth.vault.errors import typed_errors
-from troth.vault.files import make_folder, make_private_file, sync_folder
-from troth.vault.freshness import SeenFile
-from troth.vault.header_file import read_header, write_header
-from troth.vault.kdf import Cost, Keys, new_key
-from troth.vault.keyfile import Header, Slot
+from troth.vault.freshness import Seen, SeenFile
+from troth.vault.header_file import read_header
+from troth.vault.kdf import Keys, new_key
 from troth.vault.lane import Lane
-from troth.vault.places import Places
+from troth.vault.places import Places, is_on_network, sync_folder_above
 from troth.vault.store import Store, checkpoint, commit_state, connect, writing
 from troth.vault.tally import Tally
-from troth.vault.unlock import keyring_slot_for, passphrase_slot, recovery_slot, unlock
+from troth.vault.unlock import unlock
+
+CHECKED_AT_OPEN_BYTES = 64 << 20
+"""A vault up to this size that another program touched is walked before it opens (about 2 s);
+a larger one opens with a notice that asks for `troth vault check`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the user has agreed to, after being told."""
+
+    accepts_older: bool = False
+    accepts_damaged: bool = False
+    is_read_only: bool = False
 
 
 @dataclass(slots=True)
@@ -31,62 +43,23 @@ class Access:
     keys: Keys
     path: Path | None
     """The database file."""
-    accepts_older: bool = False
+    terms: Terms = field(default_factory=Terms)
+    vfs: str | None = None
+    """Another file layer under the encryption: the power-cut tests log every write with it."""
+    is_exclusive: bool = False
     notices: list[str] = field(default_factory=list[str])
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    access: Access
-    recovery_words: str
-    keyring_failure: str
+    """Slugs: `older-accepted`, `never-seen-here`, `changed-outside`, `check-recommended`,
+    `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `read-only`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The threads of an open vault; in memory all three are one."""
+    """The threads of an open vault; where only one connection is possible all three are one."""
 
     access: Access
     writer: Lane
     reader: Lane
     searcher: Lane
-
-
-def create(directory: Path, passphrase: str, cost: Cost, with_keyring: bool) -> Made:
-    """Make the files of a new vault; a half-made one leaves nothing that stands in the way."""
-    places = Places(directory)
-    if places.header.exists() or places.database.exists():
-        raise VaultExists(str(directory))
-    vault_id, data_key = secrets.token_hex(16), new_key()
-    keys = Keys.derive(data_key, vault_id)
-    recovery, recovery_words = recovery_slot(vault_id, data_key)
-    slots: list[Slot] = [passphrase_slot(vault_id, data_key, passphrase, cost), recovery]
-    keyring_failure = ""
-    if with_keyring:
-        try:
-            slots.append(keyring_slot_for(vault_id, data_key))
-        except KeyringFailed as error:
-            keyring_failure = error.detail or "the keyring failed"
-    with typed_errors(directory):
-        make_folder(directory)
-        _make_database(places, keys, vault_id)
-        write_header(places, Header(vault_id, tuple(slots)).signed(keys.header_mac))
-        places.fresh_database.replace(places.database)
-        sync_folder(directory)
-    return Made(Access(vault_id, keys, places.database), recovery_words, keyring_failure)
-
-
-def _make_database(places: Places, keys: Keys, vault_id: str) -> None:
-    """Build the tables under a name that `finish` may later take into use."""
-    for leftover in places.folder.glob("vault.db.new*"):
-        leftover.unlink()
-    places.seen.unlink(missing_ok=True)
-    make_private_file(places.fresh_database)
-    store = Store(connect(places.fresh_database, keys.database), keys, vault_id)
-    try:
-        migrate.create(store)
-    finally:
-        store.close()
 
 
 def unlock_directory(
@@ -95,31 +68,58 @@ def unlock_directory(
     passphrase: str | None,
     recovery_words: str | None,
     from_keyring: bool,
-    accepts_older: bool,
+    terms: Terms,
 ) -> Access:
     """Read the header and derive the keys. Takes about a second: call it in a thread."""
     places = Places(directory)
     header = read_header(places)
-    if not places.database.exists() and places.fresh_database.exists():
-        # Creation was cut between its last two steps; the header speaks for this database.
-        with typed_errors(places.database):
-            places.fresh_database.replace(places.database)
-    if not places.database.exists():
+    if not places.database.exists() and not places.fresh_database.exists():
         raise VaultMissing(str(places.database), "vault.json is there, vault.db is missing")
-    keys = unlock(
-        header, passphrase=passphrase, recovery_words=recovery_words, from_keyring=from_keyring
-    )
-    return Access(header.vault_id, keys, places.database, accepts_older)
+    try:
+        keys = unlock(
+            header, passphrase=passphrase, recovery_words=recovery_words, from_keyring=from_keyring
+        )
+    except VaultError as error:
+        if isinstance(error, HeaderDamaged) and not error.path:
+            raise HeaderDamaged(str(places.header), error.detail) from error
+        raise
+    access = Access(header.vault_id, keys, places.database, terms)
+    with typed_errors(places.database):
+        if places.fresh_database.exists() and not terms.is_read_only:
+            _finish_switch(places, keys)
+        if is_on_network(directory):
+            access.is_exclusive = True
+            access.notices.append("network-folder")
+        if sync_folder_above(directory) is not None:
+            access.notices.append("sync-folder")
+    return access
+
+
+def _finish_switch(places: Places, keys: Keys) -> None:
+    """End a creation, rekey or restore that was cut between writing the header and the last rename.
+
+    The header is written only when the fresh database is whole, so whichever of the two opens with
+    the header's key is the right one.
+    """
+    try:
+        connection = connect(places.fresh_database, keys.database)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        finally:
+            connection.close()
+    except apsw.Error:
+        places.fresh_database.unlink()  # left over from a switch that never reached the header
+        return
+    places.take_fresh_database()
 
 
 def lanes(access: Access) -> Opened:
     """Return the threads; the connections open in them when they are first used."""
-    return Opened(
-        access,
-        Lane("writer", lambda: open_writer(access), checkpoint, close_writer),
-        Lane("reader", lambda: open_reader(access)),
-        Lane("search", lambda: open_reader(access)),
-    )
+    writer = Lane("writer", lambda: open_writer(access), checkpoint, close_writer)
+    if access.is_exclusive:
+        return Opened(access, writer, writer, writer)
+    reader = Lane("reader", lambda: open_reader(access))
+    return Opened(access, writer, reader, Lane("search", lambda: open_reader(access)))
 
 
 def lanes_in_memory() -> Opened:
@@ -138,11 +138,17 @@ def lanes_in_memory() -> Opened:
 
 def open_writer(access: Access) -> Store:
     """Connect for writing, migrate, and compare with the sidecar."""
+    if access.terms.is_read_only:
+        return _open_read_only(access)
     path = access.path
     with typed_errors(path):
-        store = Store(connect(path, access.keys.database), access.keys, access.vault_id, path)
+        connection = connect(
+            path, access.keys.database, is_exclusive=access.is_exclusive, vfs=access.vfs
+        )
+        store = Store(connection, access.keys, access.vault_id, path)
         try:
-            store.tally = Tally(store.connection, access.keys.rows)
+            connection.pragma("journal_mode", "WAL")
+            store.tally = Tally(connection, access.keys.rows)
             _watch_log(store)
             _meet(store, access)
         except BaseException:
@@ -162,6 +168,7 @@ def _watch_log(store: Store) -> None:
 
 
 def _meet(store: Store, access: Access) -> None:
+    """Compare the vault with where it was last seen here, and look closer where they differ."""
     if store.path is None:
         return
     store.seen = SeenFile(Places(store.path.parent).seen, access.keys.freshness)
@@ -169,38 +176,95 @@ def _meet(store: Store, access: Access) -> None:
     if migrate.migrate(store) is not None:
         access.notices.append("migrated")
     sequence, head, _ = commit_state(store)
+    is_behind = _compare(access, seen, sequence, head)
+    if is_behind or (seen is None and sequence) or _is_touched(store.path, seen):
+        _look_closer(store, access)
     if seen is None:
-        if sequence:
-            access.notices.append("never-seen-here")
         with writing(store):
             pass
-        return
-    is_older = sequence < seen.sequence or (sequence == seen.sequence and head != seen.head)
-    if is_older and not access.accepts_older:
-        raise VaultOlder(
-            str(store.path),
-            f"it has {sequence} commits and had {seen.sequence} when it was last used here",
-        )
-    if is_older:
-        access.notices.append("older-accepted")
+    elif is_behind:
         store.seen.write(sequence, head, store.path)
 
 
+def _compare(access: Access, seen: Seen | None, sequence: int, head: bytes) -> bool:
+    """Return whether the vault is behind, once the user has accepted that."""
+    if seen is None:
+        if sequence:
+            access.notices.append("never-seen-here")
+        return False
+    if sequence > seen.sequence or (sequence == seen.sequence and head == seen.head):
+        return False
+    if not access.terms.accepts_older:
+        raise VaultOlder(
+            str(access.path),
+            f"it holds {sequence} commits and held {seen.sequence} when it was last used here",
+        )
+    access.notices.append("older-accepted")
+    return True
+
+
+def _is_touched(path: Path, seen: Seen | None) -> bool:
+    """Whether the file is not as we left it; the log is covered by the commit number."""
+    if seen is None or seen.modified_ns == 0:
+        return False
+    status = path.stat()
+    return (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.modified_ns)
+
+
+def _look_closer(store: Store, access: Access) -> None:
+    """Walk a vault that another program may have touched. Raises VaultDamaged."""
+    access.notices.append("changed-outside")
+    path = store.path
+    if path is None or path.stat().st_size > CHECKED_AT_OPEN_BYTES:
+        access.notices.append("check-recommended")
+        return
+    problems = check(store).problems or check_index(store)
+    if not problems:
+        return
+    if not access.terms.accepts_damaged:
+        raise VaultDamaged(str(path), f"{problems[0].kind}: {problems[0].detail}")
+    access.notices.append("damage-accepted")
+
+
 def open_reader(access: Access) -> Store:
+    if access.terms.is_read_only:
+        return _open_read_only(access)
     with typed_errors(access.path):
         connection = connect(access.path, access.keys.database)
         connection.pragma("query_only", 1)
         return Store(connection, access.keys, access.vault_id, access.path)
 
 
+def _open_read_only(access: Access) -> Store:
+    """Open a vault on media that cannot be written: no log, no lock, no sidecar."""
+    path = access.path
+    with typed_errors(path):
+        store = Store(
+            connect(path, access.keys.database, is_read_only=True),
+            access.keys,
+            access.vault_id,
+            path,
+        )
+        try:
+            if path is not None:
+                seen = SeenFile(Places(path.parent).seen, access.keys.freshness).read()
+                sequence, head, _ = commit_state(store)
+                _compare(access, seen, sequence, head)
+        except BaseException:
+            store.close()
+            raise
+    return store
+
+
 def close_writer(store: Store) -> None:
     """Empty the log, let go of the file, and note how we left it."""
     with typed_errors(store.path):
         try:
-            checkpoint(store)
-            sequence, head, _ = commit_state(store)
-            store.connection.close()
-            if store.seen is not None and store.path is not None:
-                store.seen.write(sequence, head, store.path)
+            if store.tally is not None and store.path is not None:
+                checkpoint(store)
+                sequence, head, _ = commit_state(store)
+                store.connection.close()
+                if store.seen is not None:
+                    store.seen.write(sequence, head, store.path)
         finally:
             store.close()

@@ -28,6 +28,8 @@ class PageCopy(Protocol):
     """A running copy of one database into another."""
 
     done: bool
+    page_count: int
+    remaining: int
 
     def step(self, npages: int = -1) -> bool: ...
     def __enter__(self) -> PageCopy: ...

@@ -6,15 +6,15 @@ the commit, moves the head hash on, and tells the sidecar after the commit is on
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
-from troth.domain.error import UsageError, VaultDamaged, VaultError
+from troth.domain.error import VaultDamaged, VaultError, VaultReadOnly
 from troth.vault.cjk import cut_words
 from troth.vault.freshness import SeenFile
 from troth.vault.kdf import Keys, digest
@@ -28,6 +28,8 @@ JOURNAL_LIMIT_BYTES = 16 << 20
 CHECKPOINT_PAGES = 1_000
 
 RowT = TypeVar("RowT")
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True)
@@ -71,11 +73,16 @@ class Store:
 
 
 def connect(
-    path: Path | None, key: bytes | None, *, is_read_only: bool = False, is_exclusive: bool = False
+    path: Path | None,
+    key: bytes | None,
+    *,
+    is_read_only: bool = False,
+    is_exclusive: bool = False,
+    vfs: str | None = None,
 ) -> Connection:
     """Open a database file with its raw key, or one in memory when `path` is None.
 
-    `key` is None only for a database in memory and in comparisons with plain SQLite. Raises
+    `vfs` names another layer under the encryption. `key` is None only for a database in memory and in comparisons with plain SQLite. Raises
     `apsw.Error`; callers stand inside `typed_errors`.
     """
     number = apsw.sqlite_lib_version().split(".")
@@ -83,11 +90,16 @@ def connect(
         OLDEST_SAFE_SQLITE
     ):
         raise VaultError(str(path or ""), f"SQLite {apsw.sqlite_lib_version()} can damage a vault")
-    flags = apsw.SQLITE_OPEN_READONLY if is_read_only else apsw.SQLITE_OPEN_READWRITE
+    flags = apsw.SQLITE_OPEN_READWRITE
     name = ":memory:" if path is None else str(path)
     if path is None:
         flags |= apsw.SQLITE_OPEN_CREATE
-    connection = cast("Connection", apsw.Connection(name, flags=flags))
+    elif is_read_only:
+        # The one place that opens by URI: nothing can be written through it, and `immutable` is
+        # what lets a database that was left in WAL mode be read from a disc.
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        name = f"{path.absolute().as_uri()}?immutable=1"
+    connection = cast("Connection", apsw.Connection(name, flags=flags, vfs=vfs))
     try:
         _prepare(connection, key if path is not None else None, is_exclusive=is_exclusive)
     except BaseException:
@@ -134,7 +146,7 @@ def writing(store: Store) -> Generator[None]:
     """Run the block as one transaction, whole or not at all."""
     tally = store.tally
     if tally is None:
-        raise UsageError("this connection only reads")
+        raise VaultReadOnly(str(store.path or ""), "the vault was opened for reading only")
     connection = store.connection
     connection.execute("BEGIN IMMEDIATE").fetchall()
     try:
@@ -159,6 +171,18 @@ def writing(store: Store) -> Generator[None]:
         store.seen.write(sequence, head)
     if store.wal_pages > CHECKPOINT_PAGES:
         checkpoint(store)
+
+
+def written(
+    work: Callable[Concatenate[Store, P], ResultT],
+) -> Callable[Concatenate[Store, P], ResultT]:
+    """Return `work` as one transaction."""
+
+    def carry_out(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        with writing(store):
+            return work(store, *args, **kwargs)
+
+    return carry_out
 
 
 def commit_state(store: Store) -> tuple[int, bytes, bytes]:

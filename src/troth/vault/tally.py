@@ -82,6 +82,7 @@ class Tally:
         if new is not None:
             self.change += rule(new)
 
-    def count(self, table: str, values: Values) -> int:
-        """Return what one row adds to the sum."""
-        return self._rules[table](values)
+
+def count_row(key: bytes, table: str, values: Values) -> int:
+    """Return what one row adds to the sum."""
+    return _RULES[table](key, table, values)

@@ -6,6 +6,7 @@ Everything here may take a second (Argon2id) or three (a keyring that hangs): ca
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from troth.domain.error import (
     HeaderDamaged,
@@ -105,9 +106,13 @@ def keyring_slot_for(vault_id: str, data_key: bytes) -> Slot:
     return Slot.wrap("keyring", vault_id, salt, slot_key, data_key)
 
 
-def forget_keyring(vault_id: str, slot: Slot) -> None:
-    """Take a removed slot's key out of the keyring. Raises KeyringFailed."""
-    keyring_slot.remove(_account(vault_id, slot.salt))
+def forget_slots(vault_id: str, slots: Sequence[Slot]) -> None:
+    """Take the keys of removed slots out of the keyring, as far as it lets us."""
+    for slot in slots:
+        try:
+            keyring_slot.remove(_account(vault_id, slot.salt))
+        except KeyringFailed:
+            continue  # its slot is gone, so what the keyring still holds opens nothing
 
 
 def _recovery_key(entropy: bytes, salt: bytes) -> bytes:

@@ -8,11 +8,10 @@ classes; nothing of SQLite gets out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
@@ -23,22 +22,21 @@ from troth.vault import (
     conversations,
     exchanges,
     keepsakes,
+    making,
     messages,
     opening,
     verdicts,
 )
 from troth.vault import search as searching
+from troth.vault.folders import Folders
 from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
-from troth.vault.lane import Lane
-from troth.vault.opening import Opened
+from troth.vault.opening import Opened, Terms
 from troth.vault.rows import to_microseconds
 from troth.vault.status import VaultStatus, vault_status
-from troth.vault.store import Store, writing
+from troth.vault.store import written
+from troth.vault.upkeep import Upkeep
 
 __all__ = ["CreatedVault", "Vault", "VaultStatus", "vault_status"]
-
-P = ParamSpec("P")
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,11 @@ class Vault:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._writer: Lane = opened.writer
-        self._reader: Lane = opened.reader
-        self._searcher: Lane = opened.searcher
+        self._writer = opened.writer
+        self._reader = opened.reader
+        self._searcher = opened.searcher
+        self.folders = Folders(opened)
+        self.upkeep = Upkeep(opened)
 
     @classmethod
     async def create(
@@ -74,7 +74,11 @@ class Vault:
         Raises VaultExists where one is already, UsageError for an empty passphrase.
         """
         made = await asyncio.to_thread(
-            opening.create, directory, passphrase, Cost(memory_kib=memory_kib), with_keyring
+            making.create,
+            directory,
+            passphrase,
+            Cost(memory_kib=memory_kib),
+            with_keyring=with_keyring,
         )
         vault = cls(opening.lanes(made.access))
         await vault._start()
@@ -89,12 +93,16 @@ class Vault:
         recovery_words: str | None = None,
         from_keyring: bool = False,
         accept_older: bool = False,
+        accept_damaged: bool = False,
+        is_read_only: bool = False,
     ) -> Vault:
         """Open the vault in `directory` with exactly one of the three secrets.
 
         Raises WrongPassphrase, WrongRecoveryWords, KeyringFailed; VaultMissing, HeaderDamaged,
         VaultDamaged, VaultNewer, VaultBusy, VaultReadOnly; and VaultOlder when the vault is behind
-        where it was last seen here. After the user was told, `accept_older` opens it all the same.
+        where it was last seen here. After the user was told, `accept_older` opens it all the same,
+        and `accept_damaged` one that another program has damaged, so that the rest can be saved.
+        `is_read_only` is for media that cannot be written.
         """
         access = await asyncio.to_thread(
             opening.unlock_directory,
@@ -102,7 +110,7 @@ class Vault:
             passphrase=passphrase,
             recovery_words=recovery_words,
             from_keyring=from_keyring,
-            accepts_older=accept_older,
+            terms=Terms(accept_older, accept_damaged, is_read_only),
         )
         vault = cls(opening.lanes(access))
         await vault._start()
@@ -146,11 +154,11 @@ class Vault:
 
     async def add_conversation(self, conversation: Conversation) -> None:
         """Store a new chat. Raises UsageError for a known id or an incognito chat."""
-        await self._writer.run(_write(conversations.add), conversation)
+        await self._writer.run(written(conversations.add), conversation)
 
     async def update_conversation(self, conversation: Conversation) -> None:
         """Store title, settings, flags and head of a known chat. Raises NotFound."""
-        await self._writer.run(_write(conversations.update), conversation)
+        await self._writer.run(written(conversations.update), conversation)
 
     async def conversation(self, conversation_id: str) -> Conversation | None:
         """Return one chat; None when it is unknown or in the trash."""
@@ -163,16 +171,16 @@ class Vault:
         return await self._reader.run(conversations.listed, is_archived, limit)
 
     async def trash(self, conversation_id: str) -> None:
-        await self._writer.run(_write(conversations.trash), conversation_id, _now())
+        await self._writer.run(written(conversations.trash), conversation_id, _now())
 
     async def restore(self, conversation_id: str) -> None:
         """Take a chat back out of the trash."""
-        await self._writer.run(_write(conversations.restore), conversation_id)
+        await self._writer.run(written(conversations.restore), conversation_id)
 
     async def empty_trash(self, older_than: datetime) -> int:
         """Delete for good what was trashed before; return how many chats."""
         moment = to_microseconds(older_than)
-        return await self._writer.run(_write(conversations.empty_trash), moment)
+        return await self._writer.run(written(conversations.empty_trash), moment)
 
     # messages
 
@@ -190,7 +198,7 @@ class Vault:
         UsageError for a known id or bytes under a wrong digest.
         """
         await self._writer.run(
-            _write(messages.append), message, exchange, blobs or {}, makes_head=makes_head
+            written(messages.append), message, exchange, blobs or {}, makes_head=makes_head
         )
 
     async def newest_messages(
@@ -225,7 +233,7 @@ class Vault:
         evidence: Mapping[str, tuple[HttpRequest, HttpResponse]] | None = None,
     ) -> None:
         """Add a verdict with its evidence; older ones stay."""
-        await self._writer.run(_write(verdicts.record), message_id, verdict, evidence or {})
+        await self._writer.run(written(verdicts.record), message_id, verdict, evidence or {})
 
     async def verdicts(self, conversation_id: str) -> dict[str, Verdict]:
         """Return the newest verdict of each message that has one."""
@@ -242,16 +250,16 @@ class Vault:
         return await self._reader.run(keepsakes.draft, conversation_id)
 
     async def save_draft(self, conversation_id: str, text: str) -> None:
-        await self._writer.run(_write(keepsakes.save_draft), conversation_id, text)
+        await self._writer.run(written(keepsakes.save_draft), conversation_id, text)
 
     async def secret(self, name: str) -> str | None:
         return await self._reader.run(keepsakes.secret, name)
 
     async def set_secret(self, name: str, value: str) -> None:
-        await self._writer.run(_write(keepsakes.set_secret), name, value)
+        await self._writer.run(written(keepsakes.set_secret), name, value)
 
     async def delete_secret(self, name: str) -> None:
-        await self._writer.run(_write(keepsakes.delete_secret), name)
+        await self._writer.run(written(keepsakes.delete_secret), name)
 
     async def secret_names(self) -> list[str]:
         return await self._reader.run(keepsakes.secret_names)
@@ -264,7 +272,7 @@ class Vault:
         return await self._reader.run(keepsakes.states, prefix)
 
     async def set_state(self, key: str, value: str) -> None:
-        await self._writer.run(_write(keepsakes.set_state), key, value)
+        await self._writer.run(written(keepsakes.set_state), key, value)
 
     async def search(
         self,
@@ -278,18 +286,6 @@ class Vault:
         return await self._searcher.run_cancellable(
             searching.search, query, limit, conversation_id, order
         )
-
-
-def _write(
-    work: Callable[Concatenate[Store, P], ResultT],
-) -> Callable[Concatenate[Store, P], ResultT]:
-    """Return `work` as one transaction."""
-
-    def written(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> ResultT:
-        with writing(store):
-            return work(store, *args, **kwargs)
-
-    return written
 
 
 def _now() -> int:

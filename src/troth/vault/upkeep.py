@@ -1,0 +1,168 @@
+"""The door to the care of a vault: checks, slots, backups, other processes, restore, rekey."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from troth.domain.error import UsageError
+from troth.vault import transfer
+from troth.vault.check import CheckProgress, CheckReport, check, check_index
+from troth.vault.header_file import recover_header
+from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
+from troth.vault.opening import Opened
+from troth.vault.places import Places
+from troth.vault.rekey import Rekeyed, rekey
+from troth.vault.slots import SlotChanges, SlotInfo
+from troth.vault.store import Store
+from troth.vault.transfer import Backup, Restored
+
+ValueT = TypeVar("ValueT")
+
+
+class Upkeep:
+    """Looks after one open vault. Key changes take about a second each, off the loop."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    async def check(
+        self, on_progress: Callable[[CheckProgress], None] | None = None
+    ) -> CheckReport:
+        """Walk everything and report what is not as it was written; raises nothing for damage.
+
+        `on_progress` is called on the event loop. Cancelling stops the walk.
+        """
+        report = _on_this_loop(on_progress)
+        found = await self._opened.searcher.run_cancellable(lambda store: check(store, report))
+        if self._opened.access.terms.is_read_only:
+            return found
+        index = await self._opened.writer.run(check_index)
+        return CheckReport(
+            (*found.problems, *index),
+            found.conversations,
+            found.messages,
+            found.blobs,
+            found.pages,
+            found.commits,
+        )
+
+    async def slots(self) -> tuple[SlotInfo, ...]:
+        return await asyncio.to_thread(self._changes().listed)
+
+    async def is_passphrase(self, passphrase: str) -> bool:
+        """Whether it opens this vault: asked before a passphrase is changed."""
+        return await asyncio.to_thread(self._changes().is_passphrase, passphrase)
+
+    async def change_passphrase(
+        self, passphrase: str, *, memory_kib: int = DEFAULT_MEMORY_KIB
+    ) -> None:
+        """Put a new passphrase in the place of the old one; other slots go on working."""
+        cost = Cost(memory_kib=memory_kib)
+        await asyncio.to_thread(self._changes().change_passphrase, passphrase, cost)
+
+    async def renew_recovery(self) -> str:
+        """Return twelve new recovery words; the old ones stop working."""
+        return await asyncio.to_thread(self._changes().renew_recovery)
+
+    async def add_keyring(self) -> None:
+        """Let the system's keyring open the vault too. Raises KeyringFailed, and changes nothing."""
+        await asyncio.to_thread(self._changes().add_keyring)
+
+    async def remove_slot(self, kind: str) -> None:
+        """Remove the `recovery` or the `keyring` slot. Raises UsageError for any other."""
+        await asyncio.to_thread(self._changes().remove, kind)
+
+    async def back_up(
+        self,
+        destination: Path,
+        *,
+        keep: int = 0,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Backup:
+        """Make a verified backup below `destination` while the vault is in use.
+
+        `keep` is how many of this vault stay there, 0 for all. `on_progress` gets 0 to 1.
+        """
+        report = _on_this_loop(on_progress)
+
+        def carry_out(store: Store) -> Backup:
+            return transfer.back_up(store, destination, datetime.now(UTC), keep, report)
+
+        return await self._opened.searcher.run(carry_out)
+
+    async def changes_elsewhere(self) -> int:
+        """Return a number that changes whenever another process has written to the vault."""
+
+        def version(store: Store) -> int:
+            number = store.connection.pragma("data_version")
+            return number if isinstance(number, int) else 0
+
+        return await self._opened.writer.run(version)
+
+    def _changes(self) -> SlotChanges:
+        path = self._opened.access.path
+        if path is None:
+            raise UsageError("a vault in memory has no slots")
+        return SlotChanges(path.parent, self._opened.access.keys)
+
+
+async def restore_backup(
+    backup: Path,
+    directory: Path,
+    *,
+    passphrase: str | None = None,
+    recovery_words: str | None = None,
+) -> Restored:
+    """Put a backup in place as the vault of `directory`, after reading it whole.
+
+    Works on a machine that has never seen the vault. A vault that stands there is kept beside, in
+    `Restored.replaced`. Raises what opening raises; then nothing has changed.
+    """
+
+    def carry_out() -> Restored:
+        return transfer.restore(
+            backup,
+            directory,
+            datetime.now(UTC),
+            passphrase=passphrase,
+            recovery_words=recovery_words,
+        )
+
+    return await asyncio.to_thread(carry_out)
+
+
+async def rekey_vault(
+    directory: Path,
+    passphrase: str,
+    *,
+    new_passphrase: str | None = None,
+    memory_kib: int = DEFAULT_MEMORY_KIB,
+) -> Rekeyed:
+    """Encrypt a closed vault again under a new data key; return its new recovery words.
+
+    After it, no old header, passphrase or recovery sheet opens the vault; backups made before keep
+    the old key. Raises WrongPassphrase, VaultBusy, DiskFull; then nothing has changed.
+    """
+    return await asyncio.to_thread(
+        rekey, directory, passphrase, new_passphrase or passphrase, Cost(memory_kib=memory_kib)
+    )
+
+
+async def recover_header_copy(directory: Path) -> None:
+    """Put the whole copy of `vault.json` in place of a damaged one. Raises HeaderDamaged."""
+    await asyncio.to_thread(recover_header, Places(directory))
+
+
+def _on_this_loop(report: Callable[[ValueT], None] | None) -> Callable[[ValueT], None]:
+    """Return a callback that may be called in any thread."""
+    loop = asyncio.get_running_loop()
+
+    def call(value: ValueT) -> None:
+        if report is not None:
+            loop.call_soon_threadsafe(report, value)
+
+    return call
