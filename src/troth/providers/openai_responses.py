@@ -3,6 +3,8 @@
 Sources: https://platform.openai.com/docs/api-reference/responses, .../guides/reasoning and the
 types of the SDK `openai` 3.54, read November 2026. Nothing is kept at the vendor (`store` is
 false), so every turn carries the whole history and reasoning goes back in its encrypted form.
+
+Reads the common options (`options`) and `reasoning_summary` (none; `auto`, `concise`, `detailed`).
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ class ResponsesProvider:
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only: others drop foreign reasoning in silence, or answer 400."""
-        return item.kind in REPLAYED_ITEMS and is_own(item, WIRE, endpoint, model)
+        return _replays(item, endpoint, model)
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(
@@ -106,6 +108,10 @@ class ResponsesProvider:
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         return parse_model_list(body, endpoint)
+
+
+def _replays(item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
+    return item.kind in REPLAYED_ITEMS and is_own(item, WIRE, endpoint, model)
 
 
 def _thinks(model: ModelInfo) -> bool:
@@ -134,12 +140,10 @@ def _reasoning(turn: Turn, model: ModelInfo, endpoint: Endpoint) -> dict[str, ob
 
 
 def _input(turn: Turn, model: ModelInfo, endpoint: Endpoint) -> list[Mapping[str, object]]:
-    provider = ResponsesProvider()
-
     def raw_of(message: Message) -> list[Object] | None:
         raw = raw_reply(
             message,
-            replays=lambda item: provider.replays(item, endpoint, model.ref),
+            replays=lambda item: _replays(item, endpoint, model.ref),
             words=_words,
             call_id=_call_id,
         )
