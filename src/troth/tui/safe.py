@@ -126,7 +126,7 @@ def reveal(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Return `text` cleaned and as one line: for titles, model names, badges, errors in a row."""
-    return " ".join(clean(text).split())
+    return clean(text).strip().replace("\n", " ").replace("\t", " ")
 
 
 class Cleaner:

@@ -1,0 +1,393 @@
+"""Read Markdown line by line into blocks; what is read is final, so a stream costs what is new.
+
+CommonMark 0.31.2 block structure with GitHub's tables and task lists (spec.commonmark.org, read
+2026-11-22), except: link reference definitions are shown as text, and raw HTML and LaTeX stay as
+written. Nothing depends on how the text was cut, and no later line changes a block given out.
+"""
+
+from __future__ import annotations
+
+import re
+from copy import copy
+
+from troth.tui.widgets.markdown_blocks import Block, Container, Kind, Line
+from troth.tui.widgets.markdown_columns import indent_at, skip_columns, split_row
+from troth.tui.widgets.markdown_leaf import Leaf
+
+LONGEST_LINE = 2048
+"""Characters; a longer line is read in pieces, cut at the end of a sentence or a word."""
+DEEPEST_NESTING = 12
+"""Containers; further markers are text, so that 10,000 `>` cost no more than 12."""
+
+_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*\Z")
+_FENCE = re.compile(r"(`{3,})([^`]*)\Z|(~{3,})(.*)\Z")
+_RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
+_SETEXT = re.compile(r"(?:=+|-+)[ \t]*\Z")
+_ITEM = re.compile(r"([-+*]|\d{1,9}[.)])(?=[ \t]|\Z)")
+_TASK = re.compile(r"\[([ xX])\](?=[ \t])")
+_TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
+_HTML = re.compile(
+    r"<(?:!--|/?(?:address|article|aside|blockquote|body|center|details|dialog|div|dl|fieldset"
+    r"|figure|footer|form|h[1-6]|head|header|hr|html|iframe|li|main|nav|ol|p|pre|script|section"
+    r"|style|summary|svg|table|tbody|td|tfoot|th|thead|tr|ul|video)(?:[ \t/>]|\Z))",
+    re.IGNORECASE,
+)
+_SPECIAL_STARTS = frozenset("#>-+*_=~`<|:$\\0123456789 \t")
+_UNCLEAR = re.compile(r"[ \t>]*(?:[-+*_=#|:. \t]*|\d{1,9}[.)]?[ \t]*|`+[^`]*|~+.*|\$\$?|\\)\Z")
+"""An unfinished line that could still become another kind of block: it is not shown yet."""
+_SENTENCE_END = re.compile(r".*[.!?:;。！？]\s", re.DOTALL)
+_BULLETS = "•◦‣"
+_AIRY = {Kind.HEADING, Kind.CODE, Kind.TABLE, Kind.RULE}
+"""Blocks that stand apart even where the source has no empty line."""
+
+
+class BlockReader:
+    """Turns text that arrives in pieces into blocks."""
+
+    def __init__(self, *, is_plain: bool = False) -> None:
+        """`is_plain` knows only code fences: for what a person typed, which stays as typed."""
+        self._is_plain = is_plain
+        self._pending = ""
+        self._offset = 0
+        self._is_inside_line = False
+        self._containers: list[Container] = []
+        self._indents: list[int] = []
+        self._leaf: Leaf | None = None
+        self._previous: tuple[Container, ...] | None = None
+        self._previous_kind = Kind.TEXT
+        self._has_blank = False
+        self._code_count = 0
+        self._finished: list[Block] = []
+
+    def feed(self, text: str) -> list[Block]:
+        """Take more text; return the blocks that are final by now."""
+        text = self._pending + text
+        start = 0
+        end = len(text)
+        while start < end:
+            newline = text.find("\n", start, start + LONGEST_LINE + 1)
+            if newline >= 0:
+                self._take(text[start:newline], self._offset + start)
+                self._is_inside_line = False
+                start = newline + 1
+            elif end - start > LONGEST_LINE:
+                cut = start + _cut_of(text[start : start + LONGEST_LINE])
+                self._take(text[start:cut], self._offset + start)
+                self._part_long_line()
+                start = cut
+            else:
+                break
+        self._pending = text[start:]
+        self._offset += start
+        return self._given_out()
+
+    def preview(self) -> list[Block]:
+        """Return the blocks that are not final, as if the text ended here; change nothing."""
+        ahead = copy(self)
+        ahead._containers = self._containers.copy()
+        ahead._indents = self._indents.copy()
+        ahead._leaf = self._leaf.copy() if self._leaf else None
+        ahead._finished = []
+        if self._is_unclear():
+            ahead._pending = ""
+        return ahead.close()
+
+    def close(self) -> list[Block]:
+        """End the text; return the blocks that were still open."""
+        if self._pending:
+            self._take(self._pending, self._offset)
+            self._offset += len(self._pending)
+            self._pending = ""
+        self._close_containers(0)
+        return self._given_out()
+
+    def _given_out(self) -> list[Block]:
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _is_unclear(self) -> bool:
+        if self._is_inside_line or not self._pending:
+            return False
+        if self._leaf and self._leaf.kind is Kind.CODE:
+            return not self._pending.strip(" \t`~>")
+        return not self._is_plain and _UNCLEAR.match(self._pending) is not None
+
+    # --- one line ---------------------------------------------------------------------------
+
+    def _take(self, text: str, offset: int) -> None:
+        leaf = self._leaf
+        if self._is_inside_line or (
+            leaf
+            and leaf.kind is Kind.TEXT
+            and not self._containers
+            and text
+            and (text[0] not in _SPECIAL_STARTS or (self._is_plain and not text.isspace()))
+            and not (self._is_plain and text.lstrip().startswith(("```", "~~~")))
+        ):
+            self._add_text(Line(text, offset))
+        else:
+            matched, at, spare = self._match_containers(text)
+            self._take_rest(text, offset, matched, at, spare)
+
+    def _match_containers(self, text: str) -> tuple[int, int, int]:
+        """Return how many open containers the line is in, where its rest begins, spaces owed."""
+        at = column = spare = 0
+        for index, container in enumerate(self._containers):
+            start, indent = indent_at(text, at, column)
+            if container.is_quote:
+                if indent > 3 or start == len(text) or text[start] != ">":
+                    return index, at, spare
+                at, column = start + 1, column + indent + 1
+                at, column, spare = skip_columns(text, at, column, 1)
+            elif start == len(text):
+                at, spare = start, 0
+            elif indent + spare >= self._indents[index]:
+                at, column, spare = skip_columns(text, at, column, self._indents[index] - spare)
+            else:
+                return index, at, spare
+        return len(self._containers), at, spare
+
+    def _take_rest(self, text: str, offset: int, matched: int, at: int, spare: int) -> None:
+        leaf = self._leaf
+        is_inside = matched == len(self._containers)
+        line = Line(" " * spare + text[at:], offset + at - spare)
+        if leaf and is_inside and leaf.is_verbatim:
+            if leaf.takes(line):
+                self._freeze()
+                return
+            self._close_leaf()
+            if leaf.fence or (leaf.is_math and line.text.strip()):
+                return
+        start, indent = indent_at(text, at, at)
+        indent += spare
+        while start < len(text):
+            is_paragraph = self._leaf is not None and self._leaf.kind is Kind.TEXT and is_inside
+            opened = self._open_container(text, start, indent, matched, is_paragraph=is_paragraph)
+            if opened is None:
+                break
+            at, spare = opened
+            matched, is_inside = len(self._containers), True
+            start, indent = indent_at(text, at, at)
+            indent += spare
+        else:
+            self._take_blank(matched)
+            return
+        line = Line(text[start:], offset + start)
+        if self._start_leaf(line, " " * spare + text[at:], indent, matched):
+            return
+        is_lazy = self._leaf is not None and self._leaf.kind is Kind.TEXT
+        if not is_inside and not is_lazy:
+            self._close_containers(matched)
+        self._add_text(Line(text[at:], offset + at) if self._is_plain else line)
+
+    def _take_blank(self, matched: int) -> None:
+        """An empty line ends a paragraph and a quote, and may stand between items."""
+        while matched < len(self._containers) and not self._containers[matched].is_quote:
+            matched += 1
+        self._close_containers(matched)
+        self._has_blank = True
+
+    # --- containers -------------------------------------------------------------------------
+
+    def _open_container(
+        self, text: str, start: int, indent: int, matched: int, *, is_paragraph: bool
+    ) -> tuple[int, int] | None:
+        """Open a quote or an item that begins here; return where its content begins."""
+        if indent > 3 or self._is_plain or matched >= DEEPEST_NESTING:
+            return None
+        if text[start] == ">":
+            self._close_containers(matched)
+            self._containers.append(Container("", is_quote=True))
+            self._indents.append(0)
+            at, _, spare = skip_columns(text, start + 1, start + 1, 1)
+            return at, spare
+        item = _ITEM.match(text, start)
+        if item is None or _RULE.match(text, start):
+            return None
+        content, gap = indent_at(text, item.end(), item.end())
+        is_empty = content == len(text)
+        number = item.group()[:-1]
+        if is_paragraph and (is_empty or (number and int(number) != 1)):
+            return None
+        self._close_containers(matched)
+        at, _, spare = skip_columns(text, item.end(), item.end(), 1 if is_empty or gap > 4 else gap)
+        self._indents.append(indent + len(item.group()) + (1 if is_empty or gap > 4 else gap))
+        task = _TASK.match(text, at)
+        self._containers.append(self._item(item.group(), task))
+        return (task.end() if task else at), spare
+
+    def _item(self, marker: str, task: re.Match[str] | None) -> Container:
+        if task:
+            is_done = task.group(1) != " "
+            return Container("[x]" if is_done else "[ ]", is_done=is_done)
+        if marker in "-+*":
+            depth = sum(1 for container in self._containers if not container.is_quote)
+            return Container(_BULLETS[depth % len(_BULLETS)])
+        return Container(marker)
+
+    def _close_containers(self, kept: int) -> None:
+        """End the open block and all containers but the outer `kept`."""
+        self._close_leaf()
+        while len(self._containers) > kept:
+            chain = tuple(self._containers)
+            if not chain[-1].is_quote and not self._was_drawn(chain):
+                self._give(Kind.TEXT, (), level=0)
+            self._containers.pop()
+            self._indents.pop()
+
+    def _was_drawn(self, chain: tuple[Container, ...]) -> bool:
+        previous = self._previous or ()
+        return len(previous) >= len(chain) and previous[len(chain) - 1] is chain[-1]
+
+    # --- leaves -----------------------------------------------------------------------------
+
+    def _start_leaf(self, line: Line, shown: str, indent: int, matched: int) -> bool:
+        """Start or finish another block than a paragraph, if this line is one."""
+        text = line.text
+        is_inside = matched == len(self._containers)
+        paragraph = self._leaf if self._leaf and self._leaf.kind is Kind.TEXT else None
+        if indent > 3:
+            if paragraph or self._is_plain:
+                return False
+            self._close_containers(matched)
+            code = Leaf(Kind.CODE, level=self._next_code_number())
+            self._leaf = code
+            code.takes(Line(shown, line.offset - indent))
+            return True
+        if text[0] not in _SPECIAL_STARTS and not (is_inside and self._leaf):
+            return False
+        if fence := _FENCE.match(text):
+            self._close_containers(matched)
+            mark, info = fence.group(1) or fence.group(3), fence.group(2) or fence.group(4) or ""
+            number = self._next_code_number()
+            self._leaf = Leaf(Kind.CODE, level=number, info=info.strip(), fence=mark, indent=indent)
+            return True
+        if self._is_plain:
+            return False
+        if is_inside and self._extend_table_or_heading(line, paragraph):
+            return True
+        return self._start_short_leaf(line, matched)
+
+    def _start_short_leaf(self, line: Line, matched: int) -> bool:
+        text = line.text
+        if heading := _HEADING.match(text):
+            self._close_containers(matched)
+            words = heading.group(2) or ""
+            at = line.offset + max(0, heading.start(2))
+            self._give(Kind.HEADING, (Line(words, at),), level=len(heading.group(1)))
+            return True
+        if _RULE.match(text):
+            self._close_containers(matched)
+            self._give(Kind.RULE, (line,))
+            return True
+        if _HTML.match(text) or text.startswith(("$$", "\\[")):
+            self._close_containers(matched)
+            self._leaf = Leaf(Kind.VERBATIM, is_math=text[0] != "<")
+            if not self._leaf.takes(line):
+                self._close_leaf()
+            return True
+        return False
+
+    def _extend_table_or_heading(self, line: Line, paragraph: Leaf | None) -> bool:
+        """Handle the lines that depend on what is open: table rows, rules under a line."""
+        leaf = self._leaf
+        if leaf and leaf.kind is Kind.TABLE:
+            if "|" in line.text:
+                leaf.lines.append(line)
+                self._freeze()
+                return True
+            self._close_leaf()
+            return False
+        if not paragraph or not paragraph.lines:
+            return False
+        header = paragraph.lines[-1]
+        if (
+            "|" in header.text
+            and _TABLE_RULE.match(line.text)
+            and len(split_row(header.text)) == len(split_row(line.text))
+        ):
+            del paragraph.lines[-1]
+            self._close_leaf()
+            self._leaf = Leaf(Kind.TABLE)
+            self._leaf.lines += [header, line]
+            return True
+        if _SETEXT.match(line.text):
+            level = 1 if line.text[0] == "=" else 2
+            self._leaf = None
+            self._give(Kind.HEADING, tuple(paragraph.lines), level=level)
+            return True
+        return False
+
+    def _add_text(self, line: Line) -> None:
+        if self._leaf is None or (self._is_inside_line and self._leaf.kind is Kind.TABLE):
+            self._close_leaf()
+            self._leaf = Leaf(Kind.TEXT)
+        self._leaf.lines.append(line)
+        self._freeze()
+
+    def _part_long_line(self) -> None:
+        """Give out the first piece of a line that is too long; the rest is text or code."""
+        self._is_inside_line = True
+        if self._leaf and self._leaf.kind is Kind.TEXT and self._leaf.lines:
+            self._give_part(self._leaf)
+
+    def _next_code_number(self) -> int:
+        self._code_count += 1
+        return self._code_count
+
+    # --- giving out -------------------------------------------------------------------------
+
+    def _freeze(self) -> None:
+        leaf = self._leaf
+        if leaf and leaf.is_full():
+            self._give_part(leaf)
+
+    def _give_part(self, leaf: Leaf) -> None:
+        lines = tuple(leaf.lines)
+        before = leaf.before
+        self._give(leaf.kind, lines, leaf.level, leaf.info, part=leaf.part, before=before)
+        leaf.start_part(lines)
+
+    def _close_leaf(self) -> None:
+        leaf, self._leaf = self._leaf, None
+        if leaf and (leaf.lines or (leaf.fence and not leaf.part)):
+            lines = tuple(leaf.lines)
+            self._give(leaf.kind, lines, leaf.level, leaf.info, part=leaf.part, before=leaf.before)
+
+    def _give(
+        self,
+        kind: Kind,
+        lines: tuple[Line, ...],
+        level: int = 0,
+        info: str = "",
+        *,
+        part: int = 0,
+        before: tuple[Line, ...] = (),
+    ) -> None:
+        chain = tuple(self._containers)
+        previous = self._previous
+        shared = 0
+        if previous is not None:
+            for ours, theirs in zip(chain, previous, strict=False):
+                if ours is not theirs:
+                    break
+                shared += 1
+        is_after_heading = self._previous_kind is Kind.HEADING
+        wants_air = (
+            (self._has_blank and not is_after_heading)
+            or kind in _AIRY
+            or (self._previous_kind in _AIRY and not is_after_heading)
+        )
+        has_gap = previous is not None and not part and wants_air
+        self._finished.append(Block(kind, lines, chain, shared, has_gap, level, info, part, before))
+        self._previous, self._previous_kind = chain, kind
+        self._has_blank = False
+
+
+def _cut_of(text: str) -> int:
+    """Return where to cut a line that is too long: after a sentence, a word, or anywhere."""
+    half = LONGEST_LINE // 2
+    if sentence := _SENTENCE_END.match(text, half):
+        return sentence.end()
+    space = text.rfind(" ", half)
+    return space + 1 if space >= 0 else len(text)

@@ -1,0 +1,255 @@
+"""Draw one block into rows: pure, from (block, width, palette), so that rows can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from troth.tui.widgets.markdown_blocks import Block, Container, Kind, Line
+from troth.tui.widgets.markdown_code import colour_lines, language_of
+from troth.tui.widgets.markdown_table import Cell, cells_of, columns_for
+from troth.tui.widgets.markdown_text import Canvas, expand_tabs, line_pieces, paragraph_pieces
+from troth.tui.widgets.markdown_wrap import chop, fit, wrap
+from troth.tui.widgets.transcript_row import BLANK, Piece, Row, slice_pieces
+
+NARROWEST_TEXT = 12
+"""Cells. Nesting takes no more than what leaves this; deeper levels are drawn less deep."""
+
+
+def render_block(block: Block, canvas: Canvas) -> list[Row]:
+    """Return the block's rows, with the gap before it and the marks of its containers."""
+    containers = _shown_containers(block.containers, canvas.width)
+    prefix_cells = sum(map(_prefix_cells, containers))
+    inner = Canvas(
+        canvas.palette,
+        max(1, canvas.width - prefix_cells),
+        canvas.palette.quote if any(c.is_quote for c in containers) else canvas.ground,
+        canvas.is_plain,
+    )
+    rows = _DRAWERS[block.kind](block, inner)
+    if containers:
+        hidden = len(block.containers) - len(containers)
+        fresh = max(0, block.shared - hidden) if hidden else block.shared
+        first = _prefix(containers, fresh, canvas)
+        others = _prefix(containers, len(containers), canvas)
+        rows = [
+            Row((*(others if index else first), *row.pieces), row.fill)
+            for index, row in enumerate(rows)
+        ]
+    if block.has_gap:
+        gap = _prefix([c for c in containers[: block.shared] if c.is_quote], 99, canvas)
+        rows.insert(0, Row(tuple(gap)) if gap else BLANK)
+    return rows
+
+
+def estimate_rows(block: Block, width: int) -> int:
+    """Guess the height of a block that nobody looks at yet; cheap."""
+    width = max(1, width)
+    if block.kind is Kind.TEXT:
+        letters = block.lines[-1].offset + len(block.lines[-1].text) if block.lines else 0
+        rows = (letters - block.lines[0].offset) // width + 1 if block.lines else 1
+    else:
+        rows = sum(len(line.text) // width + 1 for line in block.lines)
+        rows += block.kind is Kind.CODE and not block.part
+    return rows + block.has_gap
+
+
+# --- containers -------------------------------------------------------------------------------
+
+
+def _prefix_cells(container: Container) -> int:
+    return 2 if container.is_quote else cell_len(container.marker) + 2
+
+
+def _shown_containers(containers: tuple[Container, ...], width: int) -> list[Container]:
+    """Leave out the outermost where there is no room for all."""
+    shown = list(containers)
+    while shown and sum(map(_prefix_cells, shown)) > max(0, width - NARROWEST_TEXT):
+        del shown[0]
+    return shown
+
+
+def _prefix(containers: list[Container], drawn: int, canvas: Canvas) -> list[Piece]:
+    """Return the marks before a row; items before `drawn` show spaces."""
+    palette = canvas.palette
+    pieces: list[Piece] = []
+    for index, container in enumerate(containers):
+        if container.is_quote:
+            pieces.append(Piece("│ ", palette.faint))
+        elif index < drawn:
+            pieces.append(Piece(" " * _prefix_cells(container), palette.text))
+        else:
+            style = palette.muted if container.marker == "[ ]" else palette.marker
+            pieces.append(Piece(f" {container.marker} ", style))
+    return pieces
+
+
+# --- leaves -----------------------------------------------------------------------------------
+
+
+def rows_of(pieces: list[Piece], width: int) -> list[Row]:
+    """Break pieces into rows at words."""
+    text = "".join(piece.text for piece in pieces)
+    if len(text) <= width and text.isascii() and "\n" not in text:
+        return [Row(tuple(pieces))]
+    return [Row(tuple(slice_pieces(pieces, start, end))) for start, end in wrap(text, width)]
+
+
+def _draw_text(block: Block, canvas: Canvas) -> list[Row]:
+    return rows_of(paragraph_pieces(block.lines, canvas, canvas.ground), canvas.width)
+
+
+def _draw_heading(block: Block, canvas: Canvas) -> list[Row]:
+    style = canvas.palette.heading[min(block.level, 3) - 1]
+    pieces: list[Piece] = []
+    for line in block.lines:
+        if pieces:
+            pieces.append(Piece(" ", style))
+        pieces += line_pieces(line.text.rstrip(), line.offset, canvas, style)
+    return rows_of(pieces, canvas.width)
+
+
+def _draw_rule(block: Block, canvas: Canvas) -> list[Row]:
+    return [Row((Piece("─" * canvas.width, canvas.palette.faint),))]
+
+
+def _draw_verbatim(block: Block, canvas: Canvas) -> list[Row]:
+    rows: list[Row] = []
+    for line in block.lines:
+        pieces = list(expand_tabs(iter([Piece(line.text, canvas.palette.muted, line.offset)])))
+        rows += _chopped(pieces, canvas.width)
+    return rows
+
+
+def _draw_code(block: Block, canvas: Canvas) -> list[Row]:
+    palette = canvas.palette
+    ground = palette.code_block
+    margin = Piece("  ", ground) if canvas.width > NARROWEST_TEXT else Piece("", ground)
+    room = max(1, canvas.width - 2 * len(margin.text))
+    language = language_of(block.info)
+    texts = [line.text for line in block.lines]
+    coloured = colour_lines(texts, [line.text for line in block.before], language)
+    rows: list[Row] = []
+    for line, tokens in zip(block.lines, coloured, strict=True):
+        pieces: list[Piece] = []
+        at = line.offset
+        for kind, text in tokens:
+            pieces.append(Piece(text, palette.syntax(kind), at))
+            at += len(text)
+        for row in _chopped(list(expand_tabs(iter(pieces))), room):
+            rows.append(Row((margin, *row.pieces), ground))
+    if not block.part:
+        _label_code(rows, language, f"[{block.level}]", margin, room, canvas)
+    return rows
+
+
+def _label_code(
+    rows: list[Row], language: str, number: str, margin: Piece, room: int, canvas: Canvas
+) -> None:
+    """Put language and number over the code; without a language, beside its first row."""
+    style = canvas.palette.code_label
+    first = rows[0] if rows else Row()
+    free = len(margin.text) + room - first.cells - len(number)
+    if rows and not language and free > 1:
+        label = Piece(" " * free + number, style)
+        rows[0] = first._replace(pieces=(*first.pieces, label))
+        return
+    name = fit(language, room - len(number) - 1)
+    space = " " * max(1, room - cell_len(name) - len(number))
+    head = Piece(f"{name}{space}{number}", style)
+    rows.insert(0, Row((margin, head), canvas.palette.code_block))
+
+
+def _chopped(pieces: list[Piece], width: int) -> list[Row]:
+    text = "".join(piece.text for piece in pieces)
+    if len(text) <= width and text.isascii():
+        return [Row(tuple(pieces))]
+    return [Row(tuple(slice_pieces(pieces, start, end))) for start, end in chop(text, width)]
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def _draw_table(block: Block, canvas: Canvas) -> list[Row]:
+    columns = columns_for(block.before or block.lines, canvas.width)
+    body = block.lines if block.part else block.lines[2:]
+    if not columns.widths:
+        return list(chain.from_iterable(_listed_row(line, columns.header, canvas) for line in body))
+    rows: list[Row] = []
+    bold = canvas.ground + Style(bold=True)
+    if not block.part:
+        rows += _table_row(columns.header, columns.widths, columns.sides, canvas, bold)
+        rule = "─┼─".join("─" * width for width in columns.widths)
+        rows.append(Row((Piece(rule, canvas.palette.faint),)))
+    for line in body:
+        cells = cells_of(line)
+        rows += _table_row(cells, columns.widths, columns.sides, canvas, canvas.ground)
+    return rows
+
+
+def _table_row(
+    cells: tuple[Cell, ...],
+    widths: tuple[int, ...],
+    sides: tuple[str, ...],
+    canvas: Canvas,
+    ground: Style,
+) -> list[Row]:
+    """Return the rows of one table row: as many as its tallest cell has."""
+    drawn = [
+        _cell_rows(cells[index] if index < len(cells) else Cell("", 0), width, side, canvas, ground)
+        for index, (width, side) in enumerate(zip(widths, sides, strict=False))
+    ]
+    bar = Piece(" │ ", canvas.palette.faint)
+    rows: list[Row] = []
+    for level in range(max(map(len, drawn), default=0)):
+        pieces: list[Piece] = []
+        for index, column in enumerate(drawn):
+            if index:
+                pieces.append(bar)
+            empty = [Piece(" " * widths[index], ground)]
+            pieces += column[level] if level < len(column) else empty
+        rows.append(Row(tuple(pieces)))
+    return rows
+
+
+def _cell_rows(
+    cell: Cell, width: int, side: str, canvas: Canvas, ground: Style
+) -> list[list[Piece]]:
+    pieces = line_pieces(cell.text, cell.offset, canvas, ground)
+    text = "".join(piece.text for piece in pieces)
+    rows: list[list[Piece]] = []
+    for start, end in wrap(text, width):
+        free = max(0, width - cell_len(text[start:end]))
+        before = free if side == ">" else free // 2 if side == "^" else 0
+        row = slice_pieces(pieces, start, end)
+        if before:
+            row.insert(0, Piece(" " * before, ground))
+        if free - before:
+            row.append(Piece(" " * (free - before), ground))
+        rows.append(row)
+    return rows
+
+
+def _listed_row(line: Line, header: tuple[Cell, ...], canvas: Canvas) -> Iterable[Row]:
+    """Draw a table row as `name: value` lines, where the columns do not fit side by side."""
+    for index, cell in enumerate(cells_of(line)):
+        name = header[index].text if index < len(header) else ""
+        muted = canvas.palette.muted
+        pieces = [*line_pieces(name, -1, canvas, muted), Piece(": ", muted)] if name else []
+        pieces = [piece._replace(start=-1) for piece in pieces]
+        pieces += line_pieces(cell.text, cell.offset, canvas, canvas.ground)
+        yield from rows_of(pieces, canvas.width)
+    yield BLANK
+
+
+_DRAWERS = {
+    Kind.TEXT: _draw_text,
+    Kind.HEADING: _draw_heading,
+    Kind.RULE: _draw_rule,
+    Kind.VERBATIM: _draw_verbatim,
+    Kind.CODE: _draw_code,
+    Kind.TABLE: _draw_table,
+}

@@ -1,0 +1,49 @@
+"""What the transcript tells the screen: the reader chose, folded, scrolled."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+
+class TranscriptEvent(Message, namespace="transcript"):
+    """Something the reader did; `entry_id` says to which message ("" for the view itself)."""
+
+    def __init__(self, entry_id: str = "") -> None:
+        super().__init__()
+        self.entry_id = entry_id
+
+
+class LinkChosen(TranscriptEvent, namespace="transcript"):
+    """A web or mail address was clicked. `url` is foreign: show it before it is opened."""
+
+    def __init__(self, entry_id: str, url: str) -> None:
+        super().__init__(entry_id)
+        self.url = url
+
+
+class FoldToggled(TranscriptEvent, namespace="transcript"):
+    """Thinking, or a reply that failed verification, was opened or folded."""
+
+    def __init__(self, entry_id: str, *, is_open: bool) -> None:
+        super().__init__(entry_id)
+        self.is_open = is_open
+
+
+class VariantChosen(TranscriptEvent, namespace="transcript"):
+    """The variant before (`step` -1) or after (+1) the one shown is wanted."""
+
+    def __init__(self, entry_id: str, step: int) -> None:
+        super().__init__(entry_id)
+        self.step = step
+
+
+class Selected(TranscriptEvent, namespace="transcript"):
+    """Another message came under the reader's eye."""
+
+
+class TailLeft(TranscriptEvent, namespace="transcript"):
+    """The reader scrolled up: the view no longer follows what arrives."""
+
+
+class TailReached(TranscriptEvent, namespace="transcript"):
+    """The reader is at the end again: the view follows."""

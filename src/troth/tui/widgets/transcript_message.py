@@ -1,0 +1,306 @@
+"""One message as the transcript holds it: units of rows, drawn when looked at and kept.
+
+Order of units: head, notes, attachments, thinking, text, problem, notes, sources, an empty row.
+Until somebody looks at a message it is only a guessed height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from troth.tui.widgets.markdown_blocks import Block
+from troth.tui.widgets.markdown_render import estimate_rows, render_block
+from troth.tui.widgets.markdown_text import Canvas
+from troth.tui.widgets.transcript_entry import Entry
+from troth.tui.widgets.transcript_flow import TextFlow
+from troth.tui.widgets.transcript_furniture import (
+    draw_attachments,
+    draw_body_fold,
+    draw_head,
+    draw_notes,
+    draw_problem,
+    draw_sources,
+    draw_thinking_fold,
+)
+from troth.tui.widgets.transcript_palette import Palette
+from troth.tui.widgets.transcript_row import BLANK, Piece, Row
+
+CURSOR = "_"
+
+
+class Part(Enum):
+    """What a unit belongs to."""
+
+    HEAD = auto()
+    FURNITURE = auto()
+    THINKING = auto()
+    BODY = auto()
+    GAP = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """A few rows that are drawn together: a block of text, or something of the app's own."""
+
+    part: Part
+    block: Block | None = None
+    draw: Callable[[Canvas], list[Row]] | None = None
+    rows: list[Row] | None = None
+    is_passing: bool = False
+    """Whether it is the unfinished end of a stream, to be replaced at the next flush."""
+
+
+class MessageView:
+    """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
+
+    __slots__ = (
+        "_body_end", "_body_start", "_canvas", "body", "entry", "heights", "is_body_open",
+        "is_thinking_open", "live_meta", "ordinal", "thought", "units",
+    )  # fmt: skip
+
+    def __init__(self, entry: Entry, ordinal: int) -> None:
+        self.entry = entry
+        self.ordinal = ordinal
+        """Rises from message to message; stays when older ones come in above."""
+        self.body: TextFlow | None = None
+        self.thought: TextFlow | None = None
+        self.units: list[Unit] = []
+        self.heights: list[int] = []
+        self.is_body_open = not entry.is_failed
+        self.is_thinking_open = False
+        self.live_meta = ""
+        self._canvas: Canvas | None = None
+        self._body_start = self._body_end = 0
+
+    @property
+    def text(self) -> str:
+        """The text as received so far."""
+        return self.body.raw if self.body else self.entry.text
+
+    @property
+    def has_thinking(self) -> bool:
+        thinking = self.thought.raw if self.thought else self.entry.thinking
+        return bool(thinking.strip())
+
+    def guess_height(self, width: int) -> int:
+        """Return the height, or a guess that costs next to nothing."""
+        if self.units and self._canvas and self._canvas.width == width:
+            return sum(self.heights)
+        text = self.text
+        return 3 + text.count("\n") + len(text) // max(1, width)
+
+    # --- building ---------------------------------------------------------------------------
+
+    def prepare(self, palette: Palette, width: int, *, show_hidden: bool) -> None:
+        """Read the text, if that was not done, and lay out the units for a width and palette."""
+        canvas = self._canvas
+        if self.units and canvas and canvas.width == width and canvas.palette is palette:
+            return
+        is_plain = self.entry.role == "user"
+        self._canvas = Canvas(palette, width, palette.text, is_plain)
+        self._read(show_hidden=show_hidden)
+        self.rebuild()
+
+    def _read(self, *, show_hidden: bool) -> None:
+        entry = self.entry
+        if self.body is None:
+            self.body = TextFlow(is_plain=entry.role == "user", show_hidden=show_hidden)
+            self.body.feed(entry.text)
+            if not entry.is_streaming:
+                self.body.close()
+        if self.thought is None:
+            self.thought = TextFlow(show_hidden=show_hidden)
+            self.thought.feed(entry.thinking)
+            if not entry.is_streaming:
+                self.thought.close()
+
+    def rebuild(self) -> None:
+        """Lay out all units again; drawn blocks of text are drawn again when looked at."""
+        body = self.body
+        if body is None or self._canvas is None:
+            return
+        self.units = self._lead_units()
+        self._body_start = len(self.units)
+        if self.is_body_open:
+            self.units += [Unit(Part.BODY, block) for block in body.settled]
+        self._body_end = len(self.units)
+        self.heights = [self._guess(unit) for unit in self.units]
+        self._extend_tail()
+
+    def grow(self) -> None:
+        """Take in what the body's flow has settled since; keep everything drawn before."""
+        body = self.body
+        if body is None or not self.units:
+            return
+        if not self.is_body_open:
+            return
+        del self.units[self._body_end :], self.heights[self._body_end :]
+        known = self._body_end - self._body_start
+        for block in body.settled[known:]:
+            unit = Unit(Part.BODY, block)
+            self.units.append(unit)
+            self.heights.append(self._guess(unit))
+        self._body_end = len(self.units)
+        self._extend_tail()
+
+    def _extend_tail(self) -> None:
+        tail: list[Unit] = []
+        if self.body is not None and self.is_body_open:
+            tail = [Unit(Part.BODY, block, is_passing=True) for block in self.body.tail]
+        tail += self._closing_units()
+        self.units += tail
+        self.heights += [self._guess(unit) for unit in tail]
+
+    def _lead_units(self) -> list[Unit]:
+        entry = self.entry
+        units = [Unit(Part.HEAD, draw=self._draw_head)]
+        if entry.lead_notes:
+            units.append(Unit(Part.FURNITURE, draw=lambda c: draw_notes(entry.lead_notes, c)))
+        if entry.attachments:
+            units.append(
+                Unit(Part.FURNITURE, draw=lambda c: draw_attachments(entry.attachments, c))
+            )
+        thought = self.thought
+        if thought is not None and thought.raw.strip():
+            units.append(Unit(Part.FURNITURE, draw=self._draw_thinking_fold))
+            if self.is_thinking_open:
+                units += [Unit(Part.THINKING, block) for block in thought.settled]
+                units += [Unit(Part.THINKING, block, is_passing=True) for block in thought.tail]
+                units.append(Unit(Part.FURNITURE, draw=lambda _: [BLANK]))
+        if entry.is_failed:
+            units.append(
+                Unit(Part.FURNITURE, draw=lambda c: draw_body_fold(c, is_open=self.is_body_open))
+            )
+        return units
+
+    def _closing_units(self) -> list[Unit]:
+        entry = self.entry
+        units: list[Unit] = []
+        has_more = entry.problem is not None or entry.notes or entry.sources
+        if has_more and self.is_body_open and self.body is not None and self.body.raw.strip():
+            units.append(Unit(Part.FURNITURE, draw=lambda _: [BLANK]))
+        if entry.problem is not None:
+            problem = entry.problem
+            units.append(Unit(Part.FURNITURE, draw=lambda c: draw_problem(problem, c)))
+        if entry.notes:
+            units.append(Unit(Part.FURNITURE, draw=lambda c: draw_notes(entry.notes, c)))
+        if entry.sources:
+            units.append(Unit(Part.FURNITURE, draw=lambda c: draw_sources(entry.sources, c)))
+        units.append(Unit(Part.GAP, draw=lambda _: [BLANK]))
+        return units
+
+    def _guess(self, unit: Unit) -> int:
+        if unit.rows is not None:
+            return len(unit.rows)
+        if unit.block is None:
+            return 1
+        return estimate_rows(unit.block, self._canvas.width if self._canvas else 80)
+
+    # --- drawing ----------------------------------------------------------------------------
+
+    def rows_at(self, index: int) -> list[Row]:
+        """Return the rows of a unit, drawing them if need be; its height is true from then on."""
+        unit = self.units[index]
+        rows = unit.rows
+        if rows is None:
+            rows = unit.rows = self._drawn(unit, index)
+            self.heights[index] = len(rows)
+        return rows
+
+    def _drawn(self, unit: Unit, index: int) -> list[Row]:
+        canvas = self._canvas
+        if canvas is None:
+            return []
+        if unit.block is None:
+            return unit.draw(canvas) if unit.draw else []
+        if unit.part is Part.THINKING:
+            thinking = canvas.palette.thinking
+            return render_block(unit.block, Canvas(canvas.palette, canvas.width, thinking))
+        rows = render_block(unit.block, canvas)
+        if unit.is_passing and self.entry.is_streaming and index + 1 < len(self.units):
+            following = self.units[index + 1]
+            if following.part is not Part.BODY and rows and rows[-1].cells < canvas.width:
+                last = rows[-1]
+                cursor = Piece(CURSOR, canvas.palette.cursor)
+                rows[-1] = Row((*last.pieces, cursor), last.fill)
+        return rows
+
+    def _draw_head(self, canvas: Canvas) -> list[Row]:
+        return draw_head(self.entry, self.live_meta or self.entry.meta, canvas)
+
+    def _draw_thinking_fold(self, canvas: Canvas) -> list[Row]:
+        is_live = self.entry.is_streaming and not (self.body and self.body.raw)
+        return draw_thinking_fold(
+            self.entry.thinking_seconds, canvas, is_open=self.is_thinking_open, is_live=is_live
+        )
+
+    # --- changes ----------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """Drop everything that was read and drawn: the text is shown in another way now."""
+        raw_body = self.body.raw if self.body else self.entry.text
+        raw_thought = self.thought.raw if self.thought else self.entry.thinking
+        self.entry = replace(self.entry, text=raw_body, thinking=raw_thought)
+        self.body = self.thought = None
+        self.units, self.heights = [], []
+
+    def feed(self, text: str, thinking: str, *, show_hidden: bool) -> None:
+        """Add what arrived to the texts, and to the units if they are laid out."""
+        self._read(show_hidden=show_hidden)
+        assert self.body is not None
+        assert self.thought is not None
+        is_first = bool(text) and not self.body.raw
+        if thinking:
+            self.thought.feed(thinking)
+        if text:
+            self.body.feed(text)
+        if not self.units:
+            return
+        if thinking or is_first:
+            self.rebuild_kept()
+        else:
+            self.grow()
+
+    def redraw_head(self) -> None:
+        """Draw the head line again when it is next looked at."""
+        for unit in self.units[:1]:
+            unit.rows = None
+
+    def replace(self, entry: Entry) -> None:
+        """Take a new version of the entry; text that is the same is not read again."""
+        if entry.is_failed != self.entry.is_failed:
+            self.is_body_open = not entry.is_failed
+        self.body = _kept(self.body, entry.text, is_open=entry.is_streaming)
+        self.thought = _kept(self.thought, entry.thinking, is_open=entry.is_streaming)
+        self.entry = entry
+        if not entry.is_streaming:
+            self.live_meta = ""
+        if self.body is None or self.thought is None or not self.units:
+            self.units, self.heights = [], []
+            return
+        self.rebuild_kept()
+
+    def rebuild_kept(self) -> None:
+        """Lay out all units again; what was drawn of settled blocks is kept."""
+        drawn = {
+            id(unit.block): unit.rows
+            for unit in self.units
+            if unit.block is not None and unit.rows is not None and not unit.is_passing
+        }
+        self.rebuild()
+        for index, unit in enumerate(self.units):
+            rows = drawn.get(id(unit.block)) if unit.block is not None else None
+            if rows is not None and not unit.is_passing:
+                unit.rows = rows
+                self.heights[index] = len(rows)
+
+
+def _kept(flow: TextFlow | None, text: str, *, is_open: bool) -> TextFlow | None:
+    """Return the flow if it holds this very text, else None: it must be read anew."""
+    if flow is None or flow.raw != text or (is_open and flow.is_closed):
+        return None
+    if not is_open:
+        flow.close()
+    return flow
