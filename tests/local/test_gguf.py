@@ -6,10 +6,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from gguf_files import SOUND, gguf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gguf_files import SOUND, gguf
 from troth.domain.error import LocalModelError
 from troth.local.gguf import load_gguf_facts
 
