@@ -29,6 +29,7 @@ from troth.domain.usage import Usage
 from troth.providers.chat_usage import usage_of
 from troth.providers.errors import error_in_stream
 from troth.providers.parts import bytes_of_base64, parse_data_url, sniff_media_type
+from troth.providers.reasoning_details import ReasoningDetails
 from troth.providers.think_tags import ThinkTags
 from troth.providers.wirejson import Object, as_count, as_list, as_object, as_text, dump_json
 
@@ -72,9 +73,9 @@ class ChatReader:
     """
 
     __slots__ = (
-        "_calls", "_details", "_finish", "_is_done", "_keeps_reasoning", "_model", "_reasoning",
-        "_seen", "_slots", "_so_far", "_sources", "_started", "_tags", "_usage", "_wire_finish",
-        "has_content",
+        "_calls", "_details", "_finish", "_is_done", "_keeps_reasoning", "_model", "_pieces",
+        "_reasoning", "_seen", "_slots", "_so_far", "_sources", "_started", "_tags", "_usage",
+        "_wire_finish", "has_content",
     )  # fmt: skip
 
     def __init__(
@@ -90,10 +91,11 @@ class ChatReader:
         self._usage: Usage | None = None
         self._calls: dict[int, str] = {}
         self._slots: dict[int, int] = {}
-        self._details: list[Object] = []
+        self._details = ReasoningDetails()
         self._reasoning: list[str] = []
         self._seen: set[str | int] = set()
         self._sources: Json = None
+        self._pieces: list[str] = []
         self._so_far: str | None = ""
         """The text that whole messages beside the deltas have told; None once there is none."""
         self.has_content = False
@@ -147,6 +149,8 @@ class ChatReader:
             payload = value
         elif choice.get("error"):
             payload = choice.get("error")
+        elif as_object(value.get("base_resp")).get("status_code"):
+            payload = value.get("base_resp")  # MiniMax
         elif not has_choices and (
             "error" in (value.get("type"), value.get("object"))
             or "detail" in value
@@ -175,7 +179,7 @@ class ChatReader:
         """
         delta, message = choice.get("delta"), choice.get("message")
         if not isinstance(delta, dict):
-            return as_object(message)
+            return self._news_of(as_object(message))
         if self._so_far is None or not isinstance(message, dict):
             if delta.get("content"):
                 self._so_far = None
@@ -187,6 +191,17 @@ class ChatReader:
             return delta
         self._so_far = whole
         return {**delta, "content": new}
+
+    def _news_of(self, message: Object) -> Object:
+        """Return what of a whole message has not come in deltas (MiniMax ends with all of it)."""
+        if not self._pieces and not self._calls:
+            return message
+        so_far, whole = "".join(self._pieces), as_text(message.get("content"))
+        return {
+            "content": whole[len(so_far) :] if whole.startswith(so_far) else "",
+            "images": message.get("images"),
+            "annotations": message.get("annotations"),
+        }
 
     def _take_delta(self, delta: Object, choice: Object, events: list[WireEvent]) -> None:
         for key in _THINKING_KEYS:
@@ -200,13 +215,17 @@ class ChatReader:
         else:
             thinking = None
         if details := delta.get("reasoning_details"):
-            self._take_details(as_list(details), events, is_shown=not thinking)
+            shown = self._details.add(details)
+            if shown and not thinking:
+                self.has_content = True
+                events.append(ThinkingDelta(shown))
         content = delta.get("content")
         if content is None and not delta:
             content = choice.get("text")
         if content:
             if isinstance(content, str):
                 self.has_content = True
+                self._pieces.append(content)
                 if self._tags is None:
                     events.append(TextDelta(content))
                 else:
@@ -250,7 +269,9 @@ class ChatReader:
                     self.has_content = True
                     events.append(TextDelta(text))
             elif kind in {"thinking", "reasoning"}:
-                thinking = "".join(_texts_in(part.get("thinking") or part.get("text")))
+                thinking = "".join(
+                    _texts_in(part.get("thinking") or part.get("text") or part.get("summary"))
+                )
                 if thinking:
                     events.append(ThinkingDelta(thinking))
             elif kind in {"image_url", "image", "output_image"}:
@@ -296,29 +317,6 @@ class ChatReader:
             self.has_content = True
             events.append(BlobArrived(parsed[1], parsed[0]))
 
-    def _take_details(
-        self, details: list[Json], events: list[WireEvent], *, is_shown: bool
-    ) -> None:
-        """Join OpenRouter's reasoning details; they go back whole, signatures included.
-
-        Source: https://openrouter.ai/docs/use-cases/reasoning-tokens (read November 2026).
-        """
-        for item in details:
-            detail = dict(as_object(item))
-            text = as_text(detail.get("text")) or as_text(detail.get("summary"))
-            if is_shown and text:
-                events.append(ThinkingDelta(text))
-            last = self._details[-1] if self._details else None
-            if last is None or not _continues(last, detail):
-                self._details.append(detail)
-                continue
-            for key, new in detail.items():
-                old = last.get(key)
-                if key in {"text", "summary"} and isinstance(old, str) and isinstance(new, str):
-                    last[key] = old + new
-                elif new is not None:
-                    last[key] = new
-
     def _take_finish(self, reason: str, choice: Object) -> None:
         if self._finish is None:
             self._finish = FINISHES.get(reason.lower(), Finish.OTHER)
@@ -349,8 +347,7 @@ class ChatReader:
 
     def _raw_items(self) -> Iterator[RawItem]:
         provider, model = self._model.provider, self._model.model
-        if self._details:
-            payload = dump_json(self._details)
+        if payload := self._details.payload():
             yield RawItem(provider, model, WIRE, "reasoning_details", payload)
         if self._reasoning:
             payload = dump_json(["".join(self._reasoning)])
@@ -364,16 +361,6 @@ def _choice_0(choices: Json) -> Object:
         if not index or as_count(index) == 0:
             return found
     return {}
-
-
-def _continues(last: Object, detail: Object) -> bool:
-    """Whether a reasoning detail goes on with the one before. Sealed ones are always whole."""
-    return (
-        last.get("type") == detail.get("type") != "reasoning.encrypted"
-        and last.get("index") == detail.get("index")
-        and (detail.get("id") is None or last.get("id") in (None, detail.get("id")))
-        and not last.get("signature")
-    )
 
 
 def _texts_in(value: Json) -> Iterator[str]:
