@@ -238,6 +238,32 @@ async def test_a_refused_parameter_is_dropped_once_and_remembered(open_engine: O
     assert [(item.kind, item.name) for item in message.left_out] == [("parameter", "temperature")]
 
 
+async def test_thinking_that_the_provider_no_longer_takes_is_left_out_and_named(
+    open_engine: Opener,
+) -> None:
+    from servers import anthropic_stream
+
+    refusal = json_answer(
+        {"type": "error", "error": {"type": "invalid_request_error", "message": "thinking blocks "
+         "cannot be modified"}}, status=400,
+    )  # fmt: skip
+    thought = anthropic_stream(["yes"], thinking=["hmm"])
+    engine, server = await open_engine([thought, refusal, thought], wire="anthropic")
+    chat, reply = await ask(engine)
+    await reply.wait()
+    message = await (await engine.send(chat, "sure?")).wait()
+    assert message.text == "yes"
+    assert ("thinking", 1, "refused_by_provider") in [
+        (item.kind, item.count, item.reason) for item in message.left_out
+    ]
+    kinds = [
+        [block["type"] for m in json.loads(request.body)["messages"] if m["role"] == "assistant"
+         for block in (m["content"] if isinstance(m["content"], list) else [{"type": "text"}])]
+        for request in server.requests[1:]
+    ]  # fmt: skip
+    assert kinds == [["thinking", "text"], ["text"]]
+
+
 async def test_without_a_key_nothing_leaves_and_nothing_is_stored(open_engine: Opener) -> None:
     engine, server = await open_engine(HELLO)
     await engine.add_endpoint(Endpoint("closed", "openai-chat", server.url, needs_key=True))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from troth.domain.error import KeyMissing, NotFound, TrothError, UsageError
+from troth.domain.error import ConfigError, KeyMissing, NotFound, TrothError, UsageError
 from troth.domain.exchange import HttpResponse
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.engine.model_codec import decode_models, encode_models
@@ -86,6 +86,7 @@ class Directory:
         self._keys: dict[str, _StoredKey] = {}
         self._live: dict[str, tuple[ModelInfo, ...]] = {}
         self._endpoints: dict[str, Endpoint] = {}
+        self._faults: dict[str, ConfigError] = {}
         self._local: tuple[ModelInfo, ...] = ()
         self._config_models: dict[str, tuple[ModelInfo, ...]] = {}
         self.apply(settings)
@@ -95,8 +96,14 @@ class Directory:
         known = {endpoint.name: endpoint for endpoint in known_endpoints()}
         merged = {LOCAL_PROVIDER: _LOCAL_ENDPOINT}
         merged |= {name: self._with_environment(endpoint) for name, endpoint in known.items()}
+        self._faults = {}
         for name, custom in settings.providers.items():
-            merged[name] = merge_endpoint(known.get(name), custom)
+            if custom.fault is not None:
+                # What could not be read may be what keeps prompts away from the default server.
+                self._faults[name] = custom.fault
+                merged.pop(name, None)
+            else:
+                merged[name] = merge_endpoint(known.get(name), custom)
         self._endpoints = merged
         self._config_models = {name: row.models for name, row in settings.providers.items()}
 
@@ -132,7 +139,9 @@ class Directory:
         return tuple(self._endpoints.values())
 
     def endpoint(self, name: str) -> Endpoint:
-        """Return one provider; raise NotFound."""
+        """Return one provider; raise NotFound, or ConfigError for one half understood."""
+        if name in self._faults:
+            raise self._faults[name]
         found = self._endpoints.get(name)
         if found is None:
             raise NotFound("provider", name)
@@ -226,7 +235,8 @@ class Directory:
         """Read `provider/model`, or a bare model id that only one ready provider has."""
         text = text.strip()
         ref = ModelRef.parse(text)
-        if ref is not None and ref.provider in self._endpoints:
+        if ref is not None and (ref.provider in self._endpoints or ref.provider in self._faults):
+            self.endpoint(ref.provider)
             return ref
         matches = [choice for choice in self.models() if choice.info.ref.model == text]
         ready = [choice for choice in matches if choice.is_ready] or matches
@@ -270,8 +280,9 @@ class Directory:
 
         asked = probe.probe_requests()
         answers = await asyncio.gather(*map(self._try, asked))
+        known = {endpoint.name: endpoint for endpoint in known_endpoints()}
         return [
-            FoundServer(found.endpoint, found.models, found.wants_key)
+            FoundServer(_with_options(found.endpoint, known), found.models, found.wants_key)
             for found in probe.recognize(
                 [(ask, answer) for ask, answer in zip(asked, answers, strict=True) if answer]
             )
@@ -309,6 +320,12 @@ def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint
         is_own=custom.is_own if custom.is_own is not None else (base.is_own and not moved),
         options={**base.options, **custom.options},
     )
+
+
+def _with_options(found: Endpoint, known: Mapping[str, Endpoint]) -> Endpoint:
+    """Give a found server the quirks that the providers table knows of its kind."""
+    table = known.get(found.name)
+    return replace(found, options={**table.options, **found.options}) if table else found
 
 
 def _ollama_url(host: str) -> str:

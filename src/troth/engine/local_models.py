@@ -61,7 +61,7 @@ class LocalModels:
             running.base_url,
             title="this computer",
             is_own=True,
-            options={"assistant_prefix": True},
+            options={"continue_style": "assistant"},
         )
         return endpoint, running.key
 

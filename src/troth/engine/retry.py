@@ -1,51 +1,37 @@
-"""When a request is tried again, and after how long. Pure.
+"""After how long a request is tried again, if at all. Pure.
 
-Only before the first byte of a body, only for what may pass by itself: 408, 409, 429, 5xx and
-connection errors. What the provider asks for wins; two tries more, half a second doubling.
+Only before the first byte of a body, only for what may pass by itself. What the provider asks for
+wins; two tries more, half a second doubling.
 Source: the retry rules of the OpenAI and Anthropic SDKs (read November 2026).
 """
 
 from __future__ import annotations
 
-from troth.domain.error import (
-    ConnectFailed,
-    ProviderError,
-    RateLimited,
-    RequestRefused,
-    ServerFailed,
-    TimedOut,
-    TrothError,
-)
+from troth.domain.error import ConnectFailed, ProviderError, TrothError
+from troth.domain.exchange import Headers
+from troth.providers.errors import is_worth_retrying
 
 MAX_ATTEMPTS = 3
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 8.0
 _LONGEST_ASKED_S = 120.0
-_PASSING_STATUS = frozenset({408, 409})
+"""A provider that asks for more is not waited for."""
 
 
-def retry_delay_s(error: TrothError, attempt: int) -> float | None:
-    """Return the seconds to wait after failed attempt number `attempt`; None means give up."""
-    asked = error.retry_after_s if isinstance(error, ProviderError) else None
-    if asked is not None and asked > _LONGEST_ASKED_S:
-        return None
-    if not _is_passing(error):
+def retry_delay_s(error: TrothError, headers: Headers, attempt: int) -> float | None:
+    """Return the seconds to wait after failed attempt number `attempt`; None means give up.
+
+    `headers` are those of the refusal; a provider's `x-should-retry` decides. An error event
+    inside a 200 has no status of its own and is never tried again.
+    """
+    asked: float | None = None
+    if isinstance(error, ProviderError):
+        is_refusal = error.status is not None and error.status >= 400
+        if not is_refusal or not is_worth_retrying(error, headers):
+            return None
+        asked = error.retry_after_s
+    elif not isinstance(error, ConnectFailed):
         return None
     if asked is not None:
-        return max(asked, 0.0)
+        return max(asked, 0.0) if asked <= _LONGEST_ASKED_S else None
     return min(_FIRST_DELAY_S * 2.0 ** (attempt - 1), _LONGEST_DELAY_S)
-
-
-def _is_passing(error: TrothError) -> bool:
-    match error:
-        case RateLimited():
-            return True
-        case ServerFailed():
-            # An error event inside a 200 has no status of its own: never again after bytes.
-            return error.status is not None and error.status >= 500
-        case RequestRefused():
-            return error.status in _PASSING_STATUS
-        case ConnectFailed() | TimedOut():
-            return error.limit_s is None or isinstance(error, ConnectFailed)
-        case _:
-            return False

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from troth.domain.error import (
     Failure,
     NetworkError,
-    ParameterRefused,
     ProviderError,
     ReplyMalformed,
     TrothError,
@@ -33,6 +32,7 @@ from troth.domain.message import Finish, Message, Role
 from troth.domain.model import Endpoint, ModelInfo
 from troth.domain.turn import Turn
 from troth.domain.usage import Timing
+from troth.engine.amend import amend
 from troth.engine.assembly import Assembly
 from troth.engine.reply import Reply
 from troth.engine.retry import MAX_ATTEMPTS, retry_delay_s
@@ -42,21 +42,6 @@ from troth.providers.errors import error_from
 from troth.transport import ResponseStream, Transport
 
 _ERROR_BODY_LIMIT = 1 << 20
-_PARAMETER_FIELDS = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "topP": "top_p",
-    "seed": "seed",
-    "stop": "stop",
-    "reasoning_effort": "effort",
-    "reasoning.effort": "effort",
-    "reasoning": "effort",
-    "effort": "effort",
-    "max_tokens": "max_output_tokens",
-    "max_completion_tokens": "max_output_tokens",
-}
-
-
 Seal = Callable[[Message, Exchange | None, Assembly], Awaitable[None]]
 """What stores a finished reply. Called exactly once, shielded from cancellation."""
 
@@ -118,6 +103,8 @@ class ReplyRun:
         self._transport = transport
         self._seal = seal
         self._turn = job.turn
+        self._model = job.model
+        self._left_out = job.message.left_out
         self._assembly = Assembly()
         self._record: _Record | None = None
         self._failure: Failure | None = None
@@ -141,12 +128,14 @@ class ReplyRun:
         while True:
             try:
                 await self._attempt(attempt)
-            except ParameterRefused as error:
-                if not await self._drop_parameter(error):
-                    raise
             except (ProviderError, NetworkError) as error:
-                delay_s = retry_delay_s(error, attempt) if self._may_retry(attempt) else None
-                if delay_s is None:
+                if self._has_bytes():
+                    raise
+                if isinstance(error, ProviderError) and await self._amend(error):
+                    continue
+                headers = self._record.headers if self._record else ()
+                delay_s = retry_delay_s(error, headers, attempt)
+                if delay_s is None or attempt == MAX_ATTEMPTS:
                     raise
                 failure = Failure.of(error)
                 self._job.reply.publish([RetryScheduled(attempt + 1, delay_s, failure)])
@@ -155,14 +144,15 @@ class ReplyRun:
                 return
             attempt += 1
 
-    def _may_retry(self, attempt: int) -> bool:
-        has_bytes = self._record is not None and self._record.status < 400 and self._record.body
-        return attempt < MAX_ATTEMPTS and not has_bytes
+    def _has_bytes(self) -> bool:
+        """Whether a byte of a reply has come: from then on nothing is asked again."""
+        record = self._record
+        return record is not None and record.status < 400 and bool(record.body)
 
     async def _attempt(self, attempt: int) -> None:
         job = self._job
         endpoint, key = await job.reach()
-        request = job.provider.encode(self._turn, job.model, endpoint, key)
+        request = job.provider.encode(self._turn, self._model, endpoint, key)
         record = self._record = _Record(request, datetime.now(UTC), time.perf_counter_ns())
         job.reply.publish([RequestSent(attempt)])
         async with self._transport.stream(request, purpose="chat") as response:
@@ -216,15 +206,17 @@ class ReplyRun:
             media_type = (answer.header("content-type") or link.media_type).partition(";")[0]
             self._assembly.add_blob(answer.body, media_type.strip() or "image/png")
 
-    async def _drop_parameter(self, error: ParameterRefused) -> bool:
-        """Leave out a parameter that the model refuses, once; False when it is not one of ours."""
-        field = _PARAMETER_FIELDS.get(error.parameter)
-        params = self._turn.params
-        if field is None or not params.has(field):
+    async def _amend(self, error: ProviderError) -> bool:
+        """Change what the provider refused, each thing once; False when there is nothing to."""
+        amendment = amend(error, self._turn, self._model)
+        if amendment is None:
             return False
-        self._turn = replace(self._turn, params=params.without([field]))
-        await self._job.remember_refused(field)
-        self._job.reply.publish([Notice("parameter_dropped", error.parameter)])
+        self._turn, self._model = amendment.turn, amendment.model
+        self._left_out += amendment.left_out
+        if amendment.parameter:
+            await self._job.remember_refused(amendment.parameter)
+        if amendment.wire_name:
+            self._job.reply.publish([Notice("parameter_dropped", amendment.wire_name)])
         return True
 
     async def _end(self, *, was_stopped: bool, asking: asyncio.Future[None]) -> None:
@@ -241,6 +233,7 @@ class ReplyRun:
             finish=finish,
             failure=self._failure,
             params=self._turn.params,
+            left_out=self._left_out,
             raw_items=tuple(self._assembly.raw_items),
             cost_usd=estimate_cost(info, self._assembly.usage),
         )
