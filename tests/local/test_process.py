@@ -147,6 +147,16 @@ async def test_it_can_be_stopped_and_started_again(
     assert await answer_to(transport, after, "Say hello.")
 
 
+async def test_a_stop_during_a_start_leaves_no_process(
+    server: LocalServer, embedded: InstalledModel
+) -> None:
+    starting = asyncio.create_task(server.start(embedded))
+    await asyncio.sleep(0)
+    await server.stop()
+    running = await starting
+    assert not server.is_running(running)
+
+
 @needs_signals
 async def test_a_killed_child_cuts_its_replies_and_is_replaced_at_the_next_start(
     server: LocalServer, transport: Transport, embedded: InstalledModel

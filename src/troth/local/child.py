@@ -20,6 +20,9 @@ PING_S = 1
 """The server notices a closed connection when it writes: these are its comment lines."""
 PROMPT_CACHE_MIB = 256
 """The default is 8 GiB of earlier prompts."""
+SLEEP_S = 600
+"""After so long without a question the weights leave memory (330 MB become 60); the next question
+brings them back in about a second."""
 QUIET = 1
 """llama.cpp's verbosity: errors only. Prompts are logged from 4 on."""
 
@@ -64,6 +67,7 @@ def serve(order: Order) -> Serving:
     params.kv_unified = True  # the slots share the context, so one chat alone may use all of it
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     params.sse_ping_interval = PING_S
+    params.sleep_idle_seconds = SLEEP_S
     params.cache_ram_mib = PROMPT_CACHE_MIB
     for name, value in order["sampling"].items():
         setattr(params.sampling, name, value)

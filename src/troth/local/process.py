@@ -79,8 +79,14 @@ class LocalServer:
 
     async def stop(self) -> None:
         """End every process and wait until it is gone; `start` may be called again."""
-        children, self._children = list(self._children.values()), {}
-        await asyncio.gather(*(child.stop() for child in children))
+        await asyncio.gather(*(self._stop(path) for path in list(self._locks)))
+
+    async def _stop(self, path: Path) -> None:
+        # The lock makes it wait for a start under way, which would outlive it otherwise.
+        async with self._locks[path]:
+            child = self._children.pop(path, None)
+            if child is not None:
+                await child.stop()
 
     def is_running(self, running: RunningModel) -> bool:
         """Whether the process behind `running` still lives: why a stream broke off."""

@@ -111,8 +111,7 @@ class Transport:
 
     async def warm_up(self) -> None:
         """Do in a thread what the first request would wait for: import httpx, load authorities."""
-        await _import_pools()
-        await asyncio.to_thread(_import_what_httpx_defers)
+        await _import_late()
         await self._load_authorities("")
 
     async def send(
@@ -132,6 +131,7 @@ class Transport:
         https to http, never to this machine or a private address. Tries again up to `retries`
         times where `retry_delay_s` says so.
         """
+        await _import_late()  # not on the time of a probe that has 300 ms
         terms = _Terms(purpose, timeout_s, limit_bytes, sight, pinned_certificate)
         attempt = 0
         while True:
@@ -236,7 +236,7 @@ class Transport:
     async def _pool(
         self, address: Address, proxy: str | None, pinned_certificate: bytes | None
     ) -> AsyncGenerator[Pool]:
-        await _import_pools()
+        await _import_late()
         from troth.transport.pools import NOT_POOLED, Pools, make_pool
 
         if pinned_certificate is not None:
@@ -292,17 +292,18 @@ class Transport:
         )
 
 
-async def _import_pools() -> None:
-    """Import httpx (70 ms) without holding up the screen."""
+async def _import_late() -> None:
+    """Import httpx and what it defers to its first connection, without holding up the screen."""
     if "troth.transport.pools" not in sys.modules:
-        await asyncio.to_thread(importlib.import_module, "troth.transport.pools")
+        await asyncio.to_thread(_import_in_thread)
 
 
-def _import_what_httpx_defers() -> None:
-    """Import what the first connection would (90 ms), by names that may go away."""
+def _import_in_thread() -> None:
+    # The first two are httpx's own business, and 90 ms of the first request if left to it.
     for module in ("httpcore", "anyio._backends._asyncio"):
         with suppress(ImportError):
             importlib.import_module(module)
+    importlib.import_module("troth.transport.pools")
 
 
 def _parse(url: str) -> Address:
