@@ -61,6 +61,13 @@ class Opened:
     reader: Lane
     searcher: Lane
 
+    def inspector(self) -> Lane:
+        """Return a lane for long walks, to be closed after. Its connection is new where it can be:
+        FTS5 checks its structure from a cache that another connection's deletes make stale."""
+        if self.searcher is self.writer:
+            return self.searcher
+        return Lane("inspector", lambda: open_reader(self.access))
+
 
 def unlock_directory(
     directory: Path,

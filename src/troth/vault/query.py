@@ -79,13 +79,13 @@ def parse_query(text: str) -> Query:
         minus, name, quoted, bare = found.groups()
         value = bare if quoted is None else quoted
         facet = _FACETS.get(name.lower()) if name else None
-        if facet is not None:
-            if not value:
-                continue
+        if facet is not None and value:
             condition, bound = facet(value.lower())
             conditions.append(f"NOT ifnull({condition}, 0)" if minus else condition)
             bindings += bound
             continue
+        if value.endswith(":") and value[:-1].lower() in _FACETS:
+            continue  # a facet whose value is still to be typed
         words = f"{name}:{value}" if name else value
         is_typed = quoted is None and found.end() == len(text)
         term = _term(words, is_open=is_typed and not minus, is_quoted=quoted is not None)

@@ -82,8 +82,8 @@ def connect(
 ) -> Connection:
     """Open a database file with its raw key, or one in memory when `path` is None.
 
-    `vfs` names another layer under the encryption. `key` is None only for a database in memory and in comparisons with plain SQLite. Raises
-    `apsw.Error`; callers stand inside `typed_errors`.
+    `vfs` names another layer under the encryption. `key` is None only for a database in memory
+    and in comparisons with plain SQLite. Raises `apsw.Error`; callers stand in `typed_errors`.
     """
     number = apsw.sqlite_lib_version().split(".")
     if sum(int(n) * f for n, f in zip(number, (1_000_000, 1_000, 1), strict=False)) < (

@@ -37,7 +37,7 @@ class Upkeep:
         `on_progress` is called on the event loop. Cancelling stops the walk.
         """
         report = _on_this_loop(on_progress)
-        found = await self._opened.searcher.run_cancellable(lambda store: check(store, report))
+        found = await self._inspect(lambda store: check(store, report))
         if self._opened.access.terms.is_read_only:
             return found
         index = await self._opened.writer.run(check_index)
@@ -69,7 +69,7 @@ class Upkeep:
         return await asyncio.to_thread(self._changes().renew_recovery)
 
     async def add_keyring(self) -> None:
-        """Let the system's keyring open the vault too. Raises KeyringFailed, and changes nothing."""
+        """Let the system's keyring open the vault too. Raises KeyringFailed."""
         await asyncio.to_thread(self._changes().add_keyring)
 
     async def remove_slot(self, kind: str) -> None:
@@ -92,7 +92,7 @@ class Upkeep:
         def carry_out(store: Store) -> Backup:
             return transfer.back_up(store, destination, datetime.now(UTC), keep, report)
 
-        return await self._opened.searcher.run(carry_out)
+        return await self._inspect(carry_out)
 
     async def changes_elsewhere(self) -> int:
         """Return a number that changes whenever another process has written to the vault."""
@@ -102,6 +102,15 @@ class Upkeep:
             return number if isinstance(number, int) else 0
 
         return await self._opened.writer.run(version)
+
+    async def _inspect(self, work: Callable[[Store], ValueT]) -> ValueT:
+        """Do something long that only reads, without standing in the way of a search."""
+        inspector = self._opened.inspector()
+        try:
+            return await inspector.run_cancellable(work)
+        finally:
+            if inspector is not self._opened.writer:
+                await inspector.close()
 
     def _changes(self) -> SlotChanges:
         path = self._opened.access.path
