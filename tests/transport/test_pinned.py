@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from servers import ScriptedProxy, ScriptedServer, json_answer, make_certificate
@@ -12,13 +10,6 @@ from troth.domain.exchange import HttpRequest
 from troth.transport import Transport
 
 PROMPT = b"for the enclave alone"
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[Transport]:
-    transport = Transport(use_environment=False)
-    yield transport
-    await transport.close()
 
 
 def ask(url: str) -> HttpRequest:
