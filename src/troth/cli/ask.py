@@ -15,15 +15,12 @@ from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.find import find_chat
 from troth.cli.follow import Follower, Outcome
 from troth.cli.output import Console, ExitCode, error_json, exit_code_for
-from troth.cli.reply_json import reply_json
-from troth.cli.summary import reply_summary
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Finish, Part, TextPart
 from troth.domain.model import ModelRef
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
-from troth.explain import explain_failure, left_out_words
 
 NO_MODEL = (
     "no model is chosen yet. Name one with -m PROVIDER/MODEL (`troth models` lists them), or fetch "
@@ -144,8 +141,10 @@ async def _say_what_stays_behind(
     console: Console, engine: Engine, chat: Chat, parts: Sequence[Part], model: ModelRef
 ) -> None:
     plan = await engine.plan(chat, parts, model=model)
-    if words := left_out_words(plan.left_out):
-        console.note(f"troth: {words} ({model} cannot take it).")
+    if plan.left_out:
+        from troth.explain import left_out_words
+
+        console.note(f"troth: {left_out_words(plan.left_out)} ({model} cannot take it).")
     limit = plan.context_limit
     if limit is not None and plan.context_tokens > limit:
         console.note(
@@ -155,6 +154,11 @@ async def _say_what_stays_behind(
 
 def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> int:
     """Say how the reply ended, and return the exit code for it."""
+    # Imported only now: while the request was on its way there was time for it.
+    from troth.cli.reply_json import reply_json
+    from troth.cli.summary import reply_summary
+    from troth.explain import explain_failure
+
     message = outcome.message
     words = explain_failure(message.failure, "shell") if message.failure else None
     if console.is_json:

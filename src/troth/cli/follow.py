@@ -22,7 +22,6 @@ from troth.domain.event import (
 from troth.domain.message import Message
 from troth.domain.verdict import Verdict
 from troth.engine.reply import Reply
-from troth.explain import explain_failure, notice_words
 
 
 @dataclass(slots=True)
@@ -78,9 +77,13 @@ class Follower:
                 else:
                     self._console.status(f"{self._reply.model} is thinking ...")
             case RetryScheduled(attempt, delay_s, failure):
+                from troth.explain import explain_failure
+
                 words = explain_failure(failure, "shell")
                 self._count_down(f"{words.title}; try {attempt}", delay_s)
             case Notice(kind, detail):
+                from troth.explain import notice_words
+
                 self._console.note(notice_words(kind, detail))
             case _:
                 pass  # counts, sources and raw items are in the sealed message

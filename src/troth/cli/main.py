@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -66,6 +66,9 @@ def _dispatch(argv: list[str], console: Console) -> int:
     if chosen is None:
         sys.stdout.write(parser.format_help())
         return ExitCode.USAGE
+    # All modules are there: they need never be looked through again.
+    gc.freeze()
+    gc.enable()
     return asyncio.run(chosen(arguments, console))
 
 
@@ -81,6 +84,8 @@ def _help(names: list[str]) -> int:
 
 def unknown_command(name: str) -> str:
     """Return why `name` is no command, with what was probably meant."""
+    import difflib
+
     kind = "option" if name.startswith("-") else "command"
     if near := difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.5):
         return f"There is no {kind} {name!r}. Did you mean `troth {near[0]}`?"

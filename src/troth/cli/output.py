@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from troth.domain.error import (
     ConfigError,
@@ -27,8 +27,10 @@ from troth.domain.error import (
     VaultError,
 )
 from troth.domain.model import Json
-from troth.explain import Explanation, explain_failure
-from troth.tui.safe import Cleaner, clean_line
+
+if TYPE_CHECKING:
+    from troth.explain import Explanation
+    from troth.tui.safe import Cleaner
 
 
 class ExitCode(IntEnum):
@@ -86,8 +88,8 @@ class Console:
         self.stderr = stderr or sys.stderr
         self.is_json = is_json
         self.is_plain = is_plain
-        self._cleaner = Cleaner() if self.stdout.isatty() else None
-        self._thinking = Cleaner()
+        self._cleaner = _new_cleaner() if self.stdout.isatty() else None
+        self._thinking: Cleaner | None = None
         self._ends_line = True
         self._has_status = False
 
@@ -112,7 +114,7 @@ class Console:
         """End what `write` began, on a line of its own."""
         if self._cleaner is not None:
             rest = self._cleaner.close()
-            self._cleaner = Cleaner()
+            self._cleaner = _new_cleaner()
             if rest:
                 self.stdout.write(rest)
                 self._ends_line = rest.endswith("\n")
@@ -124,20 +126,23 @@ class Console:
     def line(self, text: str = "") -> None:
         """Write one line to stdout."""
         self.clear_status()
-        self.stdout.write(clean_line(text) if self._cleaner is not None else text)
+        self.stdout.write(one_line(text) if self._cleaner is not None else text)
         self.stdout.write("\n")
         self.stdout.flush()
 
     def rows(self, rows: Iterable[Sequence[str]]) -> None:
         """Write a table: aligned for a person, separated by tabs for a pipe."""
-        table = [[clean_line(cell) for cell in row] for row in rows]
+        table = [[one_line(cell) for cell in row] for row in rows]
         if self._cleaner is None:
             for row in table:
                 self.line("\t".join(row))
             return
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        widths = [max(map(cells_of, column)) for column in zip(*table, strict=True)]
         for row in table:
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            cells = (
+                cell + " " * (width - cells_of(cell))
+                for cell, width in zip(row, widths, strict=True)
+            )
             self.stdout.write("  ".join(cells).rstrip() + "\n")
         self.stdout.flush()
 
@@ -154,13 +159,13 @@ class Console:
         self.clear_status()
         if self.stdout.isatty() and not self._ends_line:
             self.end_text()
-        self.stderr.write(f"{clean_line(text)}\n")
+        self.stderr.write(f"{one_line(text)}\n")
         self.stderr.flush()
 
     def status(self, text: str) -> None:
         """Show a passing word at the bottom; nothing where no line can be rewritten."""
         if self.is_interactive and not self.is_json and self._ends_line:
-            self.stderr.write(f"\r\x1b[K{clean_line(text)[:79]}")
+            self.stderr.write(f"\r\x1b[K{one_line(text)[:79]}")
             self.stderr.flush()
             self._has_status = True
 
@@ -174,14 +179,16 @@ class Console:
     def think(self, text: str) -> None:
         """Show a piece of a model's thinking at stderr, apart from the answer."""
         self.clear_status()
+        self._thinking = self._thinking or _new_cleaner()
         self.stderr.write(self._thinking.feed(text))
         self.stderr.flush()
 
     def end_thinking(self) -> None:
         """End what `think` began with an empty line."""
-        self.stderr.write(f"{self._thinking.close()}\n\n")
+        rest = self._thinking.close() if self._thinking else ""
+        self.stderr.write(f"{rest}\n\n")
         self.stderr.flush()
-        self._thinking = Cleaner()
+        self._thinking = None
 
     def bold(self, text: str) -> str:
         """Return `text` bold where that is wanted and works."""
@@ -192,6 +199,8 @@ class Console:
 
     def fail(self, failure: Failure) -> ExitCode:
         """Say what went wrong, to the person or as JSON, and return the exit code."""
+        from troth.explain import explain_failure
+
         words = explain_failure(failure, "shell")
         if self.is_json:
             self.json({"error": error_json(words)})
@@ -204,10 +213,38 @@ class Console:
         self.clear_status()
         if not self._ends_line:
             self.end_text()
-        self.stderr.write(f"troth: {self.bold(clean_line(words.title))}\n")
+        self.stderr.write(f"troth: {self.bold(one_line(words.title))}\n")
         for text in (words.detail, words.next_step):
-            self.stderr.write(f"  {clean_line(text)}\n")
+            self.stderr.write(f"  {one_line(text)}\n")
         self.stderr.flush()
+
+
+def one_line(text: str) -> str:
+    """Clean foreign text for one line; what is plain ASCII needs no import for it."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    from troth.tui.safe import clean_line
+
+    return clean_line(text)
+
+
+def cells_of(text: str) -> int:
+    """Return how many cells a terminal gives to cleaned text."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+        if not unicodedata.combining(character)
+    )
+
+
+def _new_cleaner() -> Cleaner:
+    from troth.tui.safe import Cleaner  # 10 ms of patterns, for terminals only
+
+    return Cleaner()
 
 
 def error_json(words: Explanation) -> dict[str, Json]:

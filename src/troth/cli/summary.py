@@ -28,7 +28,7 @@ def reply_summary(
         facts.append(left_out)
     if is_plain:
         return f"[{words.short}. {words.sentence} {', '.join(facts)}]"
-    return "  ".join([f"{words.glyph} {words.short}", *facts])
+    return ", ".join([f"{words.glyph} {words.short}", *facts])
 
 
 def _numbers(message: Message) -> list[str]:

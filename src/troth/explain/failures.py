@@ -101,7 +101,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
         "limit": _with_seconds(" for {}", facts.get("limit_s")),
         "variables_hint": _filled(" and none in {}", facts.get("variables")),
         "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
-        "reason_sentence": _as_sentence(facts.get("detail", "")),
+        "reason_sentence": _as_sentence(facts.get("detail") or "it makes no sense here"),
         "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
     }
     actions = _ACTIONS[face]

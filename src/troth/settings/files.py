@@ -6,7 +6,6 @@ The file holds no secret; it is still written 0600, in a folder of 0700, and rep
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,12 +14,13 @@ from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import Json
 from troth.settings.paths import Paths
 from troth.settings.reader import SourceFile
-from troth.settings.recovery import TomlTable, parse_leniently
 from troth.settings.schema import read_settings
 from troth.settings.values import LoadedSettings, Settings
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
+
+    from troth.settings.recovery import TomlTable
 
 _MAX_BYTES = 4 << 20
 _FIRST_LINES = "# Troth's settings. `troth config show` lists them all; no key belongs in here.\n"
@@ -42,9 +42,15 @@ def parse_settings(text: str, file: str) -> LoadedSettings:
     """As `load_settings`, for text that claims to be the file called `file`."""
     if not text.strip():
         return LoadedSettings(Settings())
+    import tomllib
+
     source = SourceFile(file, text)
-    document, broken = parse_leniently(text)
-    settings = read_settings(source, document, broken)
+    try:
+        settings = read_settings(source, tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        from troth.settings.recovery import parse_leniently
+
+        settings = read_settings(source, *parse_leniently(text))
     return LoadedSettings(
         settings, tuple(sorted(source.problems, key=lambda problem: problem.line))
     )
@@ -124,6 +130,8 @@ def _editable(paths: Paths) -> TOMLDocument:
     try:
         return tomlkit.parse(text)
     except ParseError as error:
+        from troth.settings.recovery import parse_leniently
+
         _, broken = parse_leniently(text)
         line = broken[0].line if broken else error.line
         reason = broken[0].reason if broken else "a table or key is given twice"
@@ -147,6 +155,8 @@ def write_private(file: Path, content: bytes) -> None:
 
     Raises ConfigError when the disk refuses.
     """
+    import tempfile
+
     target = Path(os.path.realpath(file.expanduser()))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,14 +7,12 @@ that a user put into the wrong place.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from troth.domain.error import ConfigError
 from troth.domain.model import Json
-from troth.settings.recovery import line_of
 
 T = TypeVar("T")
 
@@ -32,8 +30,11 @@ class SourceFile:
 
     def report(self, path: tuple[str, ...], detail: str, *, line: int | None = None) -> ConfigError:
         """Note a problem at `path` and return it."""
-        found_line = line_of(self.text, path) if line is None else line
-        problem = ConfigError(self.name, detail, line=found_line, key=".".join(path))
+        if line is None:
+            from troth.settings.recovery import line_of
+
+            line = line_of(self.text, path)
+        problem = ConfigError(self.name, detail, line=line, key=".".join(path))
         self.problems.append(problem)
         return problem
 
@@ -146,6 +147,8 @@ class TableReader:
         """Report each key that was never asked for."""
         for key in self._table:
             if key not in self.known:
+                import difflib
+
                 near = difflib.get_close_matches(key, self.known, n=1, cutoff=0.6)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self.reject(key, f"is not a setting{hint}")

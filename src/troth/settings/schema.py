@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import ModelInfo, ModelRef, Params
 from troth.settings.reader import SourceFile, TableReader
-from troth.settings.recovery import BrokenStatement
 from troth.settings.values import (
     MAX_LOCK_MINUTES,
     SEND_KEYS,
@@ -20,6 +20,9 @@ from troth.settings.values import (
     ProviderSettings,
     Settings,
 )
+
+if TYPE_CHECKING:
+    from troth.settings.recovery import BrokenStatement
 
 _PROVIDER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
