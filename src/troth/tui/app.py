@@ -1,0 +1,82 @@
+"""The way into the app: paint first, import after, and leave nothing behind.
+
+Imports nothing heavy: Textual comes when the first frame already stands on the terminal.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from troth.tui.first_frame import Kind, show_first_frame
+
+LOOK_FILE = "look"
+"""In the cache folder: ink and paper of the last run, for the first frame. Nothing private."""
+
+
+def _home_folder(environ: Mapping[str, str], name: str) -> Path:
+    """Return the data or cache folder as `settings.find_paths` does, without its imports."""
+    if home := environ.get("TROTH_HOME", ""):
+        return Path(home).expanduser().absolute() / name
+    from platformdirs import PlatformDirs
+
+    own = PlatformDirs("troth", appauthor=False, roaming=False)
+    return Path(own.user_data_dir if name == "data" else own.user_cache_dir)
+
+
+def look_file(environ: Mapping[str, str]) -> Path:
+    """Return where the theme of the last run is remembered."""
+    return _home_folder(environ, "cache") / LOOK_FILE
+
+
+def _read_look(environ: Mapping[str, str]) -> str:
+    """Return ink and paper of the last run: the file's first line."""
+    try:
+        with look_file(environ).open(encoding="ascii") as file:
+            return file.readline(32).strip()
+    except (OSError, UnicodeDecodeError):
+        return ""  # the first run, or a cache that was swept: the terminal's own colours do
+
+
+def first_kind(environ: Mapping[str, str], *, in_memory: bool) -> tuple[Kind, bool]:
+    """Say which screen will open, and whether the keychain may hold the vault's key.
+
+    Told by whether the vault's key file is there and names a keyring slot; nothing is trusted yet.
+    """
+    if in_memory:
+        return "chat", False
+    try:
+        header = (_home_folder(environ, "data") / "vault.json").read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return "welcome", False
+    except OSError:
+        return "unlock", False
+    return ("chat", True) if '"keyring"' in header[:65536] else ("unlock", False)
+
+
+def run(
+    *, in_memory: bool = False, chat_id: str = "", environ: Mapping[str, str] | None = None
+) -> int:
+    """Run the app and return its exit code.
+
+    `in_memory` opens no vault and keeps nothing; `chat_id` opens that chat. The terminal is given
+    back whatever happens.
+    """
+    environ = os.environ if environ is None else environ
+    # Nothing of an import is garbage, and collecting while importing costs 20 ms.
+    gc.disable()
+    kind, uses_keyring = first_kind(environ, in_memory=in_memory)
+    frame = show_first_frame(kind, _read_look(environ))
+    try:
+        from troth.tui.application import TrothApp, run_app
+
+        app = TrothApp(kind, environ=environ, chat_id=chat_id, uses_keyring=uses_keyring)
+    except BaseException:
+        frame.abandon()
+        raise
+    try:
+        return run_app(app)
+    finally:
+        frame.restore()

@@ -1,0 +1,339 @@
+"""The Textual application: which screen stands, the engine's life, locking, leaving.
+
+The engine is opened after the first paint, in the background; typing never waits for it. Whatever
+ends the app (a key, SIGTERM, a terminal that went away), drafts and partial replies are sealed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from troth.tui.app import look_file
+from troth.tui.clipboard import osc52
+from troth.tui.first_frame import Kind
+from troth.tui.keys import Keymap, build_keymap
+from troth.tui.look import LookBook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from troth.domain.model import ModelRef
+    from troth.engine.engine import Engine
+    from troth.tui.screens.chat import ChatScreen
+    from troth.vault.vault import Vault
+
+_WARM_UP_DELAY_S = 0.06
+"""After the first paint: long enough for keys that waited to be shown first."""
+
+_LOCK_CHECK_S = 10.0
+
+
+class TrothApp(App[int]):
+    """Screens come and go; the engine and the clipboard live here."""
+
+    TITLE = "troth"
+    ENABLE_COMMAND_PALETTE = False
+    ESCAPE_TO_MINIMIZE = False
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-narrow"),
+        (60, "-normal"),
+        (100, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (18, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "ctrl+q",
+            "quit",
+            "Quit",
+            show=False,
+            priority=True,
+            tooltip="Leave Troth; drafts are kept",
+            id="app.leave",
+        )
+    ]
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        environ: Mapping[str, str] | None = None,
+        chat_id: str = "",
+        uses_keyring: bool = False,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        # Textual does not load a default screen's own style sheet (8.2.8): the app brings it.
+        super().__init__(css_path=["app.tcss", f"screens/{kind}.tcss"])
+        self.looks = LookBook(look_file(self._environ))
+        self._kind: Kind = kind
+        self._first_chat_id = chat_id
+        self.engine: Engine | None = None
+        self.keymap: Keymap = build_keymap({})
+        self.first_model: ModelRef | None = None
+        """What the first minute chose; the first chat begins with it."""
+        self._warm = asyncio.Event()
+        self._has_engine = asyncio.Event()
+        self._uses_keyring = uses_keyring
+        self._active_at = monotonic()
+        self._screens_shown = 0
+        self._lock_timer_runs = False
+        self.looks.dress(self)
+
+    # -- starting
+
+    def get_default_screen(self) -> Screen[object]:
+        """Open with the screen that the first frame promised."""
+        return self._screen_for(self._kind)
+
+    def _screen_for(self, kind: Kind) -> Screen[object]:
+        if kind == "unlock":
+            from troth.tui.screens.unlock import UnlockScreen
+
+            return cast("Screen[object]", UnlockScreen(self))
+        if kind == "welcome":
+            from troth.tui.screens.welcome import WelcomeScreen
+
+            return cast("Screen[object]", WelcomeScreen(self))
+        from troth.tui.screens.chat import ChatScreen
+
+        return cast("Screen[object]", ChatScreen(self.keymap))
+
+    async def _go_to(self, screen: Screen[object]) -> None:
+        """Let `screen` stand alone; every screen that stood there before is taken down.
+
+        Each gets a mode of its own: a base screen cannot be switched (Textual 8.2.8).
+        """
+        self._screens_shown += 1
+        name, left = f"screen-{self._screens_shown}", self.current_mode
+        base = self.screen_stack[0]
+        self.add_mode(name, lambda: screen)  # pyright: ignore[reportUnknownMemberType]
+        await self.switch_mode(name)
+        if left.startswith("screen-"):
+            await self.remove_mode(left)
+        else:
+            await base.remove_children()
+
+    def on_ready(self) -> None:
+        gc.freeze()
+        gc.enable()
+        self.set_timer(_WARM_UP_DELAY_S, self._begin_warm_up)
+
+    def _begin_warm_up(self) -> None:
+        self.run_worker(self._warm_up(), name="warm up")
+
+    async def _warm_up(self) -> None:
+        """Import what the first message will need, without holding up a single key."""
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(0.0005)
+        try:
+            await asyncio.to_thread(_import_everything)
+        finally:
+            sys.setswitchinterval(interval)
+        self._warm.set()
+        if self._kind == "unlock":
+            return
+        if self._uses_keyring and not await self._open_from_keyring():
+            return
+        if self.engine is None:
+            await self.open_engine(None)
+        if self._kind == "chat":
+            await self._seat(cast("ChatScreen", self.screen_stack[0]))
+
+    async def _open_from_keyring(self) -> bool:
+        """Open the vault with the keychain's key; ask for the passphrase where that fails."""
+        from troth.domain.error import TrothError
+        from troth.vault.vault import Vault
+
+        try:
+            vault = await Vault.open(self.vault_dir, from_keyring=True)
+        except TrothError:
+            self._kind = "unlock"
+            await self._go_to(self._screen_for("unlock"))
+            return False
+        await self.open_engine(vault)
+        return True
+
+    # -- the engine
+
+    async def engine_ready(self) -> Engine:
+        """Wait until there is an engine."""
+        await self._has_engine.wait()
+        assert self.engine is not None
+        return self.engine
+
+    async def wait_until_warm(self) -> None:
+        await self._warm.wait()
+
+    @property
+    def vault_dir(self) -> Path:
+        """Where the vault lies."""
+        from troth.settings import find_paths
+
+        return find_paths(self._environ).vault_dir
+
+    async def open_engine(self, vault: Vault | None) -> Engine:
+        """Open the engine over a vault, or over memory; an engine that is there goes on with it."""
+        from troth.engine.engine import Engine
+
+        if self.engine is not None and vault is not None:
+            await self.engine.use_vault(vault)
+        elif self.engine is None or self.engine.is_locked:
+            if self.engine is not None:
+                await self.engine.close()
+            self.engine = await Engine.open(vault=vault, environ=self._environ)
+        self._has_engine.set()
+        self.apply_settings()
+        return self.engine
+
+    def apply_settings(self) -> None:
+        """Take over keys, theme and the idle lock from the settings."""
+        if self.engine is None:
+            return
+        settings = self.engine.settings
+        self.keymap = build_keymap(settings.keys, settings.send_key)
+        self.set_keymap(self.keymap.changed)
+        self.looks.load(self, settings.theme, self.engine.paths.themes_dir)
+        if not self._lock_timer_runs:
+            self._lock_timer_runs = True
+            self.set_interval(_LOCK_CHECK_S, self._lock_when_idle)
+
+    async def enter_chat(self) -> None:
+        """Go from unlock or welcome into the chat."""
+        from troth.tui.screens.chat import ChatScreen
+
+        await self.engine_ready()
+        screen = ChatScreen(self.keymap)
+        await self._go_to(cast("Screen[object]", screen))
+        await self._seat(screen)
+
+    async def _seat(self, screen: ChatScreen) -> None:
+        """Give the chat screen its engine, and show what was asked for."""
+        from troth.tui.screens.desk import Desk
+
+        engine = await self.engine_ready()
+        screen.keymap = self.keymap
+        desk = Desk(self, screen, engine)
+        await screen.take_desk(desk)
+        if self._first_chat_id:
+            wanted, self._first_chat_id = self._first_chat_id, ""
+            await screen.open_chat(wanted)
+        if self.first_model is not None:
+            ref, self.first_model = self.first_model, None
+            await desk.talking.use_model(ref)
+
+    # -- locking and leaving
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._active_at = event.time
+        await super().on_event(event)
+
+    async def _lock_when_idle(self) -> None:
+        if self.engine is None or self.engine.vault.is_memory or self.engine.is_locked:
+            return
+        minutes = self.engine.settings.lock_after_minutes
+        if minutes and monotonic() - self._active_at > minutes * 60:
+            await self.lock()
+
+    async def lock(self) -> None:
+        """Close the vault and show nothing of it any more; a reply that arrives goes on unseen."""
+        engine = self.engine
+        if engine is None or engine.vault.is_memory or engine.is_locked:
+            return
+        await self.save_drafts()
+        self._kind = "unlock"
+        await self._go_to(self._screen_for("unlock"))
+        self.clear_notifications()
+        await engine.lock()
+
+    async def save_drafts(self) -> None:
+        """Let the chat screen keep what is being typed."""
+        for screen in self.screen_stack:
+            if (save := getattr(screen, "save_draft_now", None)) is not None:
+                await save()
+
+    async def action_quit(self) -> None:
+        """Leave: drafts first."""
+        await self.save_drafts()
+        self.exit(0)
+
+    async def seal(self) -> None:
+        """Close the engine: partial replies and drafts go into the vault. Safe to call twice."""
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            await engine.close()
+
+    def wear(self, theme: str) -> None:
+        """Put on a theme that is known."""
+        self.theme = theme
+
+    # -- clipboard
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Send `text` to the terminal's clipboard; whether it took it cannot be known."""
+        self._clipboard = text
+        if self._driver is not None:
+            for sequence in osc52(text, self._environ):
+                self._driver.write(sequence)
+
+
+def _import_everything() -> None:
+    """Import what is needed soon, off the event loop's thread."""
+    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "vault.vault"):
+        import_module(f"troth.{name}")
+
+
+def run_app(app: TrothApp) -> int:
+    """Run the app until it ends, then seal what it holds."""
+    return asyncio.run(_run(app))
+
+
+async def _run(app: TrothApp) -> int:
+    hung_up = _watch_signals(app)
+    try:
+        result = await app.run_async()
+    finally:
+        await app.seal()
+    if hung_up():
+        # The terminal is gone: Textual's writer would only fail on it.
+        os._exit(128 + signal.SIGHUP)
+    if app.return_code:
+        return app.return_code
+    return result or 0
+
+
+def _watch_signals(app: TrothApp) -> Callable[[], bool]:
+    """Leave in order when told to; returns whether the terminal went away."""
+    is_gone = False
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        app.run_worker(app.action_quit(), name="leave")
+
+    def hang_up() -> None:
+        nonlocal is_gone
+        is_gone = True
+
+        async def seal_and_go() -> None:
+            await app.save_drafts()
+            await app.seal()
+            os._exit(128 + signal.SIGHUP)
+
+        app.run_worker(seal_and_go(), name="hang up")
+
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, leave)
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return lambda: is_gone

@@ -1,0 +1,266 @@
+"""The one registry of what a person can do. Palette, `/commands`, keys, footer and help read it.
+
+A command is a value: what it is called, what key it has by default, and when it can be used. Who
+carries it out is the screen's business. Ids are stable: config.toml's `[keys]` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+Scope = Literal["app", "chat", "prompt", "reading", "sidebar"]
+"""Where its key works. `app` and `chat` work from anywhere on the chat screen."""
+
+Fact = Literal[
+    "vault",  # chats are kept on disk
+    "chat",  # a chat is open and has a message
+    "streaming",  # a reply is arriving in it
+    "idle",  # none is
+    "message",  # reading mode stands on a message
+    "own",  # ... of the user's
+    "reply",  # ... of a model's
+    "partial",  # ... that can be continued
+    "variants",  # ... that has siblings
+    "code",  # ... with a code block
+    "links",  # ... with a link
+    "trash",  # something was deleted and can come back
+    "queue",  # a message waits for the reply to end
+    "failed",  # the last reply failed
+]
+
+
+class Command(NamedTuple):
+    """One action. Tuples, because sixty dataclass instances are needed before the first paint."""
+
+    id: str
+    title: str
+    help: str
+    scope: Scope
+    key: str = ""
+    """Default keys as Textual writes them, separated by commas; "" has none."""
+    slash: str = ""
+    """Name without the slash; "" has none."""
+    argument: str = ""
+    """What may follow the slash name, in capitals."""
+    needs: tuple[Fact, ...] = ()
+    footer: str = ""
+    """One or two words for the footer; "" never stands there."""
+    footer_rank: int = 0
+    """Which items go first when it gets narrow: the highest number. Negative: on the right."""
+
+    def is_available(self, facts: Iterable[str]) -> bool:
+        """Whether it can be used now."""
+        return set(self.needs) <= set(facts)
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    # prompt
+    Command("prompt.send", "Send", "Send what is written", "prompt", "enter", footer="send",
+            footer_rank=1),
+    Command("prompt.newline", "New line", "Begin a new line in the prompt", "prompt",
+            "ctrl+j,alt+enter,shift+enter"),
+    Command("prompt.earlier", "Earlier prompt", "Bring back what was sent before", "prompt", "up"),
+    Command("prompt.later", "Later prompt", "Go forward again in what was sent", "prompt", "down"),
+    Command("prompt.complete", "Complete", "Complete a /command", "prompt", "tab"),
+    # models and views
+    Command("model.pick", "Switch model", "Choose who answers from the next message on", "chat",
+            "ctrl+o", "model", "NAME", footer="model", footer_rank=2),
+    Command("find.open", "Find in history", "Search all chats and open at the hit", "chat",
+            "ctrl+f", "find", "WORDS", footer="find", footer_rank=4),
+    Command("sidebar.toggle", "Chats", "Show or hide the list of chats", "chat", "ctrl+b", "chats",
+            footer="chats", footer_rank=3),
+    # chats
+    Command("chat.new", "New chat", "Begin an empty chat; this one stays in the list", "chat",
+            "ctrl+n", "new", footer="new", footer_rank=5),
+    Command("chat.incognito", "New incognito chat", "Begin a chat that is gone when it is closed",
+            "chat", "", "incognito"),
+    Command("chat.rename", "Rename chat", "Give the chat a name", "chat", "f2", "rename", "NAME",
+            needs=("chat",)),
+    Command("chat.settings", "Chat settings", "System prompt, persona and parameters of this chat",
+            "chat", "f3", "settings"),
+    Command("chat.pin", "Pin or unpin chat", "Keep the chat at the top of the list", "chat", "",
+            "pin", needs=("chat",)),
+    Command("chat.archive", "Archive or unarchive chat", "Take the chat out of the list", "chat",
+            "", "archive", needs=("chat",)),
+    Command("chat.delete", "Delete chat", "Delete the chat; it can be brought back", "chat", "",
+            "delete", needs=("chat",)),
+    Command("chat.undelete", "Bring back the deleted chat", "Undo the last delete", "chat", "",
+            "undelete", needs=("trash",)),
+    Command("chat.save", "Save chat to a file", "Write the whole chat as Markdown", "chat", "",
+            "save", "PATH", needs=("chat",)),
+    Command("chat.earlier", "Previous chat", "Open the chat above in the list", "chat",
+            "alt+pageup"),
+    Command("chat.later", "Next chat", "Open the chat below in the list", "chat", "alt+pagedown"),
+    Command("prompt.editor", "Write in $EDITOR", "Open the prompt in your own editor", "chat",
+            "ctrl+g", "editor"),
+    Command("prompt.attach", "Attach a file",
+            "Add an image, a document or a text file to the prompt", "chat", "alt+a", "attach",
+            "PATH"),
+    Command("reply.stop", "Stop", "Stop the reply and keep what has come", "chat", "escape", "stop",
+            needs=("streaming",), footer="stop", footer_rank=-1),
+    Command("reading.enter", "Read", "Walk through the messages with j and k", "chat", "escape",
+            "read", needs=("chat",)),
+    Command("view.up", "Scroll up", "Scroll the chat one page up", "chat", "pageup"),
+    Command("view.down", "Scroll down", "Scroll the chat one page down", "chat", "pagedown"),
+    Command("view.end", "Go to the end", "Scroll to the newest words and follow them", "chat",
+            "ctrl+end"),
+    Command("queue.edit", "Edit the next message", "Take a waiting message back into the prompt",
+            "chat", "alt+up", "queue", needs=("queue",)),
+    Command("queue.remove", "Drop the next message", "Throw the last waiting message away", "chat",
+            "alt+delete", needs=("queue",)),
+    # reading mode
+    Command("reading.next", "Next message", "Go one message down", "reading", "j,down"),
+    Command("reading.previous", "Previous message", "Go one message up", "reading", "k,up"),
+    Command("reading.first", "First message", "Go to the beginning", "reading", "g,home"),
+    Command("reading.last", "Last message", "Go to the end", "reading", "G,end"),
+    Command("reading.copy", "Copy message", "Copy the message's Markdown source", "reading", "c",
+            "copy", needs=("chat",), footer="copy", footer_rank=2),
+    Command("reading.code", "Copy code block", "Copy a code block: y, then its number", "reading",
+            "y", "code", "NUMBER", needs=("chat",), footer="code", footer_rank=4),
+    Command("reading.link", "Open link", "Open a link of the message: o, then its number",
+            "reading", "o", needs=("message", "links"), footer="open", footer_rank=8),
+    Command("reading.fold", "Fold or unfold", "Fold or unfold the message, or its thinking",
+            "reading", "space,z,t", footer="fold", footer_rank=9),
+    Command("reading.quote", "Quote", "Put the message into the prompt as a quotation", "reading",
+            "q", needs=("message",), footer="quote", footer_rank=7),
+    Command("reading.edit", "Edit and resend",
+            "Write your message anew; the old one stays a variant", "reading", "e", "edit",
+            needs=("chat",), footer="edit", footer_rank=3),
+    Command("reading.regenerate", "Answer again",
+            "Ask for another reply; the old one stays a variant", "reading", "r", "again",
+            needs=("chat", "idle"), footer="again", footer_rank=3),
+    Command("reading.continue", "Continue", "Let the model go on where its reply ended", "reading",
+            "full_stop", "continue", needs=("chat", "idle"), footer="go on", footer_rank=10),
+    Command("reading.fork", "Fork from here",
+            "Begin a new chat that has everything up to this message", "reading", "f", "fork",
+            needs=("chat",), footer="fork", footer_rank=6),
+    Command("reading.older", "Older variant", "Show the variant before this one", "reading",
+            "left,h", needs=("message", "variants")),
+    Command("reading.newer", "Newer variant", "Show the variant after this one", "reading",
+            "right,l", needs=("message", "variants")),
+    Command("reading.save", "Save to a file", "Write the message to a file", "reading", "s",
+            needs=("message",), footer="save", footer_rank=5),
+    Command("reading.verdict", "What was checked", "Say what is known about who wrote this reply",
+            "reading", "v", "verify", needs=("chat",)),
+    Command("reading.leave", "Back to the prompt", "Leave reading mode", "reading", "i,escape",
+            footer="prompt", footer_rank=1),
+    # sidebar
+    Command("sidebar.open", "Open chat", "Open the chat under the cursor", "sidebar", "enter",
+            footer="open", footer_rank=1),
+    Command("sidebar.filter", "Filter chats", "Type to see only matching chats", "sidebar", "slash",
+            footer="filter", footer_rank=2),
+    Command("sidebar.rename", "Rename", "Rename the chat under the cursor", "sidebar", "r",
+            footer="rename", footer_rank=4),
+    Command("sidebar.pin", "Pin or unpin", "Pin the chat under the cursor", "sidebar", "p",
+            footer="pin", footer_rank=5),
+    Command("sidebar.archive", "Archive", "Archive the chat under the cursor", "sidebar", "a",
+            footer="archive", footer_rank=6),
+    Command("sidebar.archived", "Show the archive", "Switch between the list and the archive",
+            "sidebar", "A"),
+    Command("sidebar.delete", "Delete", "Delete the chat under the cursor", "sidebar", "d,delete",
+            footer="delete", footer_rank=3),
+    Command("sidebar.undelete", "Undo delete", "Bring the deleted chat back", "sidebar", "u",
+            needs=("trash",), footer="undo", footer_rank=2),
+    # the app
+    Command("theme.pick", "Theme", "Choose a theme; it shows while you walk the list", "app", "",
+            "theme", "NAME"),
+    Command("provider.add", "Add a key or a server",
+            "Set up a provider, a local server or the model on this computer", "app", "", "setup"),
+    Command("app.lock", "Lock", "Close the vault and clear the screen", "app", "f12", "lock",
+            needs=("vault",)),
+    Command("app.help", "Help", "Show every key and command", "app", "f1", "help"),
+    Command("app.quit", "Quit", "Leave Troth", "app", "ctrl+q", "quit"),
+    Command("palette.open", "All commands", "Find any command by name", "app", "ctrl+p",
+            footer="all", footer_rank=-2),
+)  # fmt: skip
+
+BY_ID: Final[dict[str, Command]] = {command.id: command for command in COMMANDS}
+BY_SLASH: Final[dict[str, Command]] = {
+    command.slash: command for command in COMMANDS if command.slash
+}
+
+
+class SlashLine(NamedTuple):
+    """A prompt that begins with a known `/name`."""
+
+    command: Command
+    argument: str
+
+
+def parse_slash(text: str) -> SlashLine | None:
+    """Read `/name argument`; None for ordinary text, also when it merely begins with a slash.
+
+    `//` at the start sends a text that begins with one slash.
+    """
+    if not text.startswith("/") or text.startswith("//") or "\n" in text:
+        return None
+    name, _, argument = text[1:].partition(" ")
+    command = BY_SLASH.get(name)
+    return SlashLine(command, argument.strip()) if command is not None else None
+
+
+def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:
+    """Return the commands that a half-written `/na` could become, best first."""
+    if not text.startswith("/") or text.startswith("//") or any(c.isspace() for c in text):
+        return []
+    typed = text[1:].lower()
+    known = set(facts)
+    ready = [command for command in COMMANDS if command.slash and command.is_available(known)]
+    begins = [command for command in ready if command.slash.startswith(typed)]
+    holds = [command for command in ready if typed in command.slash and command not in begins]
+    return sorted(begins, key=lambda command: command.slash) + holds
+
+
+def fuzzy_rank(query: str, text: str) -> int | None:
+    """Say how well `text` fits what was typed: smaller is better, None is not at all.
+
+    All words must occur; else all letters in order. The start of a word counts for more.
+    """
+    typed, where = query.lower().split(), text.lower()
+    if not typed:
+        return 0
+    rank = 0
+    for word in typed:
+        at = where.find(word)
+        if at < 0:
+            return _letters_rank(query.lower().replace(" ", ""), where)
+        starts_word = at == 0 or not where[at - 1].isalnum()
+        rank += (0 if at == 0 else 10 if starts_word else 40) + min(at, 30)
+    return rank
+
+
+def _letters_rank(letters: str, text: str) -> int | None:
+    at, gaps = -1, 0
+    for letter in letters:
+        found = text.find(letter, at + 1)
+        if found < 0:
+            return None
+        gaps += found - at - 1
+        at = found
+    return 1000 + gaps
+
+
+def palette_matches(query: str, facts: Iterable[str]) -> list[Command]:
+    """Return the available commands that fit `query`, best first; all in order for ""."""
+    known = set(facts)
+    ranked: list[tuple[int, int, Command]] = []
+    for place, command in enumerate(COMMANDS):
+        is_elsewhere = command.scope == "reading" and not command.slash and "message" not in known
+        if command.scope in {"prompt", "sidebar"} or is_elsewhere:
+            continue
+        if command.id == "palette.open" or not command.is_available(known):
+            continue
+        ranks = (
+            fuzzy_rank(query, command.title),
+            _plus(fuzzy_rank(query, command.slash), 5),
+            _plus(fuzzy_rank(query, command.help), 60),
+        )
+        best = min((rank for rank in ranks if rank is not None), default=None)
+        if best is not None:
+            ranked.append((best, place, command))
+    return [command for _, _, command in sorted(ranked, key=lambda row: row[:2])]
+
+
+def _plus(rank: int | None, penalty: int) -> int | None:
+    return None if rank is None else rank + penalty

@@ -1,0 +1,213 @@
+"""What the chat screen gains when the engine is there: transcript, notices, and who carries out
+which command. One table says it: a command of the registry that is missing here is a bug that a
+test finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.widgets import Static
+
+from troth.engine.engine import Engine
+from troth.tui.commands import Scope
+from troth.tui.keys import footer_items
+from troth.tui.safe import clean_line
+from troth.tui.screens.listing import Listing
+from troth.tui.screens.page import Page
+from troth.tui.screens.reading import Reading
+from troth.tui.screens.talking import Talking
+from troth.tui.screens.visits import Visits
+from troth.tui.widgets.notice_bar import NoticeBar
+from troth.tui.widgets.queue_bar import QueueBar
+from troth.tui.widgets.sidebar import Sidebar
+from troth.tui.widgets.slash_menu import SlashMenu
+
+if TYPE_CHECKING:
+    from troth.tui.application import TrothApp
+    from troth.tui.screens.chat import ChatScreen
+
+Handler = Callable[[str], "Awaitable[None] | None"]
+
+
+class Desk:
+    """Transcript and controllers of one chat screen."""
+
+    def __init__(self, app: TrothApp, screen: ChatScreen, engine: Engine) -> None:
+        self.app = app
+        self._screen = screen
+        self.engine = engine
+        self.notice = NoticeBar()
+        self._queue = QueueBar()
+        self._attached = Static("", markup=False, id="attached")
+        self._menu = SlashMenu()
+        self.page = Page()
+        self.talking = Talking(screen, engine)
+        self.reading = Reading(app, screen, self.talking)
+        self.listing = Listing(screen, self.talking)
+        self.visits = Visits(app, screen, self.talking)
+        self.handlers: dict[str, Handler] = self._handlers()
+
+    async def settle_in(self) -> None:
+        """Mount what the first paint did without, and show the chat."""
+        screen = self._screen
+        typed = screen.prompt.text
+        place = screen.query_one("#place")
+        await screen.mount(self.page, before=place)
+        await screen.mount_all(
+            [self.notice, self._queue, self._attached, self._menu], before=screen.prompt
+        )
+        await place.remove()
+        for widget in (self.page, self.notice, self._queue, self._attached, screen.prompt):
+            widget.add_class("beside")
+        self._menu.add_class("beside")
+        screen.prompt.menu = self._menu
+        screen.prompt.area.keys = self.app.keymap.keys
+        await self.talking.begin()
+        if typed:
+            screen.prompt.set_text(screen.prompt.text + typed)
+        self.visits.say_problems()
+
+    # -- facts and drawing
+
+    def facts(self) -> frozenset[str]:
+        """Say what holds now."""
+        chat = self.talking.chat
+        facts = {"idle"} if chat is None or not chat.is_replying else {"streaming"}
+        if not self.engine.vault.is_memory:
+            facts.add("vault")
+        if chat is not None and chat.conversation.head_id is not None:
+            facts.add("chat")
+        if chat is not None and chat.queue:
+            facts.add("queue")
+        if self.listing.has_trash:
+            facts.add("trash")
+        return frozenset(facts | self.reading.facts())
+
+    def draw_frame(self) -> None:
+        """Draw title, queue and footer."""
+        screen, chat = self._screen, self.talking.chat
+        facts = self.facts()
+        screen.prompt.facts = facts
+        title = screen.title_bar
+        if chat is not None:
+            conversation = chat.conversation
+            title.chat_title = conversation.title or "New chat"
+            title.model = conversation.model.model if conversation.model else "no model yet"
+            title.state = self._state_words(is_incognito=conversation.is_incognito)
+            self._queue.texts = tuple(queued.text for queued in chat.queue)
+            edit, drop = (
+                self.app.keymap.first(command) for command in ("queue.edit", "queue.remove")
+            )
+            self._queue.hint = f"{edit} edit  {drop} drop"
+        screen.footer.items = tuple(footer_items(self.app.keymap, facts, *self._scopes()))
+
+    def _state_words(self, *, is_incognito: bool) -> str:
+        if is_incognito:
+            return "incognito"
+        return "memory only" if self.engine.vault.is_memory else "unlocked"
+
+    def _scopes(self) -> tuple[Scope, ...]:
+        focused = self._screen.focused
+        if focused is not None and any(isinstance(node, Sidebar) for node in focused.ancestors):
+            return ("sidebar", "app")
+        if self.page.has_focus:
+            return ("reading", "app")
+        return ("prompt", "chat", "app")
+
+    def draw_attached(self, lines: Sequence[str]) -> None:
+        """Show what goes along with the next message."""
+        self._attached.set_class(bool(lines), "-some")
+        self._attached.update("\n".join(f" with  {clean_line(line)}" for line in lines))
+
+    # -- who carries out what
+
+    def _handlers(self) -> dict[str, Handler]:
+        return {
+            **self._prompt_handlers(),
+            **self._chat_handlers(),
+            **self._reading_handlers(),
+            **self._sidebar_handlers(),
+            **self._app_handlers(),
+        }
+
+    def _prompt_handlers(self) -> dict[str, Handler]:
+        talking, page, screen = self.talking, self.page, self._screen
+        return {
+            "prompt.editor": lambda _: self.visits.edit_outside(),
+            "prompt.attach": self.visits.attach,
+            "reading.enter": lambda _: page.enter(),
+            "reply.stop": lambda _: talking.stop(),
+            "queue.edit": lambda _: talking.take_back(),
+            "queue.remove": lambda _: talking.drop(),
+            "view.up": lambda _: page.scroll_pages(-0.9),
+            "view.down": lambda _: page.scroll_pages(0.9),
+            "view.end": lambda _: page.scroll_to_tail(),
+            "reading.leave": lambda _: screen.leave_reading(),
+        }
+
+    def _chat_handlers(self) -> dict[str, Handler]:
+        talking, listing, visits = self.talking, self.listing, self.visits
+        return {
+            "model.pick": visits.pick_model,
+            "find.open": visits.find,
+            "sidebar.toggle": lambda _: listing.toggle(),
+            "chat.new": lambda _: talking.new(),
+            "chat.incognito": lambda _: talking.new(is_incognito=True),
+            "chat.rename": lambda title: listing.rename(title=title),
+            "chat.settings": lambda _: visits.settings(),
+            "chat.pin": lambda _: listing.pin(),
+            "chat.archive": lambda _: listing.archive(),
+            "chat.delete": lambda _: listing.delete(),
+            "chat.undelete": lambda _: listing.undelete(),
+            "chat.save": self.reading.save_chat,
+            "chat.earlier": lambda _: listing.step(-1),
+            "chat.later": lambda _: listing.step(1),
+        }
+
+    def _reading_handlers(self) -> dict[str, Handler]:
+        reading, page = self.reading, self.page
+        return {
+            "reading.next": lambda _: page.select_next(),
+            "reading.previous": lambda _: reading.previous(),
+            "reading.first": lambda _: reading.first(),
+            "reading.last": lambda _: page.select_last(),
+            "reading.copy": lambda _: reading.copy(),
+            "reading.code": reading.code,
+            "reading.link": lambda _: reading.link(),
+            "reading.fold": lambda _: page.toggle_fold(),
+            "reading.quote": lambda _: reading.quote(),
+            "reading.edit": lambda _: reading.edit(),
+            "reading.regenerate": lambda _: reading.regenerate(),
+            "reading.continue": lambda _: reading.go_on(),
+            "reading.fork": lambda _: reading.fork(),
+            "reading.older": lambda _: reading.walk(-1),
+            "reading.newer": lambda _: reading.walk(1),
+            "reading.save": lambda _: reading.save(),
+            "reading.verdict": lambda _: reading.details(),
+        }
+
+    def _sidebar_handlers(self) -> dict[str, Handler]:
+        listing = self.listing
+        return {
+            "sidebar.open": lambda _: listing.open_selected(),
+            "sidebar.filter": lambda _: listing.focus_filter(),
+            "sidebar.rename": lambda _: listing.rename(from_list=True),
+            "sidebar.pin": lambda _: listing.pin(from_list=True),
+            "sidebar.archive": lambda _: listing.archive(from_list=True),
+            "sidebar.archived": lambda _: listing.toggle_archive(),
+            "sidebar.delete": lambda _: listing.delete(from_list=True),
+            "sidebar.undelete": lambda _: listing.undelete(),
+        }
+
+    def _app_handlers(self) -> dict[str, Handler]:
+        visits = self.visits
+        return {
+            "theme.pick": visits.pick_theme,
+            "provider.add": lambda _: visits.set_up(),
+            "app.lock": lambda _: self.app.lock(),
+            "app.help": lambda _: visits.help(),
+            "app.quit": lambda _: self.app.action_quit(),
+            "palette.open": lambda _: visits.palette(),
+        }

@@ -1,0 +1,231 @@
+"""From a message to what the transcript draws: words, numbers and badges. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import tzinfo
+
+from troth.domain.conversation import Conversation
+from troth.domain.message import Blob, Finish, Message, Role, SourcePart
+from troth.domain.model import ModelInfo
+from troth.domain.usage import Usage
+from troth.domain.verdict import Verdict
+from troth.explain import explain_failure, left_out_words, verdict_words
+from troth.tui.glyph import Badge, badge
+from troth.tui.widgets.transcript_entry import Entry, Problem, Source
+
+_ENDINGS = {
+    Finish.STOPPED: "stopped by you",
+    Finish.CUT: "cut off before its end",
+    Finish.LENGTH: "ended at its limit of tokens",
+    Finish.PAUSED: "paused by the provider",
+    Finish.REFUSED: "declined by the model or its provider",
+    Finish.TOOL_CALLS: "asked for a tool, which Troth does not run",
+}
+
+ARRIVING = badge("live")
+
+
+def entry_of(
+    message: Message,
+    *,
+    verdict: Verdict | None = None,
+    variant: tuple[int, int] | None = None,
+    zone: tzinfo | None = None,
+) -> Entry:
+    """Put one sealed message into words; `variant` is (which, of how many), counted from 1."""
+    if message.role is Role.USER:
+        return Entry(
+            message.id,
+            "user",
+            "You",
+            meta=message.created_at.astimezone(zone).strftime("%H:%M"),
+            text=message.text,
+            variant=variant,
+            attachments=tuple(attachment_words(blob) for blob in message.blobs),
+            is_imported=message.is_imported,
+        )
+    if message.role is Role.TOOL:
+        return Entry(message.id, "tool", "Tool result", text=message.text)
+    return Entry(
+        message.id,
+        "assistant",
+        message.model.model if message.model else "model",
+        meta=_numbers_in_short(message),
+        badge=verdict_badge(verdict),
+        text=message.text,
+        thinking=message.thinking,
+        lead_notes=_lead_notes(message),
+        notes=_endings(message),
+        problem=_problem(message),
+        variant=variant,
+        attachments=tuple(attachment_words(blob) for blob in message.blobs),
+        sources=tuple(
+            Source(part.url, part.title) for part in message.parts if isinstance(part, SourcePart)
+        ),
+        is_failed=verdict is not None and verdict.is_loud,
+        is_imported=message.is_imported,
+    )
+
+
+def arriving_entry(message_id: str, model: str, lead_notes: tuple[str, ...] = ()) -> Entry:
+    """Return the entry of a reply of which nothing has come yet."""
+    return Entry(
+        message_id,
+        "assistant",
+        model,
+        meta="arriving",
+        badge=ARRIVING,
+        lead_notes=lead_notes,
+        is_streaming=True,
+    )
+
+
+def with_verdict(entry: Entry, verdict: Verdict) -> Entry:
+    """Return the entry with what was checked."""
+    return replace(entry, badge=verdict_badge(verdict), is_failed=verdict.is_loud)
+
+
+def verdict_badge(verdict: Verdict | None) -> Badge | None:
+    """Return the badge of a verdict; none where nothing was judged."""
+    if verdict is None:
+        return None
+    words = verdict_words(verdict.state)
+    return Badge(words.tone, words.glyph, words.short)
+
+
+def attachment_words(blob: Blob) -> str:
+    """Write an attachment on one line: name, type, size."""
+    return f"{blob.name}  {blob.media_type}  {written_bytes(blob.size_bytes)}"
+
+
+def written_bytes(size: int) -> str:
+    """Write a size as people do: `930 bytes`, `12 KB`, `1.3 MB`."""
+    if size < 1_000:
+        return f"{size} bytes"
+    if size < 1_000_000:
+        return f"{size / 1_000:.0f} KB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def written_count(count: int) -> str:
+    """Write a number of tokens: `930`, `12k`, `200k`, `1.0M`."""
+    if count < 1_000:
+        return str(count)
+    if count < 10_000:
+        return f"{count / 1_000:.1f}k"
+    return f"{count / 1_000:.0f}k" if count < 999_500 else f"{count / 1_000_000:.1f}M"
+
+
+def written_cost(dollars: float) -> str:
+    """Write an estimate of a cost; what is less than a hundredth of a cent says so."""
+    if dollars <= 0:
+        return "free"
+    if dollars < 0.0001:
+        return "<$0.0001"
+    return f"~${dollars:.4f}" if dollars < 0.01 else f"~${dollars:.2f}"
+
+
+def _numbers_in_short(message: Message) -> str:
+    """Return seconds, tokens and cost for the head line."""
+    pieces: list[str] = []
+    if message.timing is not None:
+        pieces.append(f"{message.timing.total_ms / 1000:.1f} s")
+    if message.usage is not None and message.usage.output is not None:
+        pieces.append(f"{message.usage.output:,} tokens")
+    if message.cost_usd:
+        pieces.append(written_cost(message.cost_usd))
+    return "  ".join(pieces)
+
+
+def number_lines(message: Message) -> list[tuple[str, str]]:
+    """Return everything that is known in numbers of a reply, as (name, value)."""
+    lines: list[tuple[str, str]] = []
+    if message.model is not None:
+        lines.append(("Model", str(message.model)))
+    if (timing := message.timing) is not None:
+        lines.append(("Time", f"{timing.total_ms / 1000:.2f} s"))
+        if timing.first_token_ms is not None:
+            lines.append(("First token", f"{timing.first_token_ms / 1000:.2f} s"))
+        if (speed := timing.tokens_per_s(message.usage)) is not None:
+            lines.append(("Speed", f"{speed:.0f} tokens/s"))
+    if message.usage is not None:
+        lines.append(("Tokens", _usage_words(message.usage)))
+    if message.cost_usd is not None:
+        lines.append(("Cost", f"{written_cost(message.cost_usd)}, an estimate"))
+    if message.finish is not None:
+        lines.append(("Ended", _ENDINGS.get(message.finish, message.finish.value)))
+    return lines
+
+
+def _usage_words(usage: Usage) -> str:
+    pieces = [
+        ("in", usage.input),
+        ("out", usage.output),
+        ("cached", usage.cached),
+        ("thinking", usage.thinking),
+    ]
+    return ", ".join(f"{count:,} {name}" for name, count in pieces if count is not None)
+
+
+def _lead_notes(message: Message) -> tuple[str, ...]:
+    words = left_out_words(message.left_out)
+    return (words,) if words else ()
+
+
+def _endings(message: Message) -> tuple[str, ...]:
+    if message.finish is None or message.finish not in _ENDINGS:
+        return ()
+    note = _ENDINGS[message.finish]
+    return (f"{note}; /continue goes on",) if message.is_partial and message.text else (note,)
+
+
+def _problem(message: Message) -> Problem | None:
+    if message.failure is None:
+        return None
+    words = explain_failure(message.failure)
+    return Problem(words.title, words.detail, words.next_step)
+
+
+def price_words(info: ModelInfo) -> str:
+    """Write what a model costs for a million tokens in and out; "" when nobody says."""
+    if info.is_local:
+        return "local"
+    if info.price_input is None or info.price_output is None:
+        return ""
+    if info.price_input == 0 and info.price_output == 0:
+        return "free"
+    return f"{_dollars(info.price_input)}/{_dollars(info.price_output)}"
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}".rstrip("0").rstrip(".")
+
+
+def model_sentence(info: ModelInfo) -> str:
+    """Say in one sentence what is known of a model."""
+    pieces: list[str] = []
+    if info.context_tokens:
+        pieces.append(f"{written_count(info.context_tokens)} context")
+    pieces += [
+        f"{name}s" if name == "image" else name
+        for name in ("image", "pdf", "audio", "video")
+        if info.accepts(name)
+    ]
+    if info.reasons:
+        pieces.append("thinks before it answers")
+    text = ", ".join(pieces)
+    if info.price_input is not None and info.price_output is not None and not info.is_local:
+        price = f"{_dollars(info.price_input)} in, {_dollars(info.price_output)} out per million"
+        text = f"{text}. {price} tokens (an estimate)" if text else f"{price} tokens (an estimate)"
+    return f"{text}." if text else "Nothing is known of its size or price; it can be used."
+
+
+def chat_markdown(conversation: Conversation, path: Sequence[Message]) -> str:
+    """Write a chat as Markdown, each message under its speaker's name."""
+    lines = [f"# {conversation.title or 'New chat'}", ""]
+    for message in path:
+        who = "You" if message.role is Role.USER else str(message.model or message.role.value)
+        lines += [f"## {who}", "", message.text.rstrip(), ""]
+    return "\n".join(lines)

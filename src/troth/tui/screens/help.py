@@ -1,0 +1,68 @@
+"""Help: every key and command, from the registry, with the keys in force."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from troth.tui.commands import COMMANDS, Scope
+from troth.tui.keys import Keymap
+
+_HEADINGS: tuple[tuple[Scope, str], ...] = (
+    ("prompt", "While you write"),
+    ("chat", "Anywhere in a chat"),
+    ("reading", "Reading (esc from the prompt)"),
+    ("sidebar", "In the list of chats"),
+    ("app", "Troth"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Scrolls through all that can be done."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f1,question_mark", "dismiss_none", "Close", show=False,
+                tooltip="Close the help", id="help.close"),
+        Binding("j", "scroll(1)", "Down", show=False, tooltip="Scroll down", id="help.down"),
+        Binding("k", "scroll(-1)", "Up", show=False, tooltip="Scroll up", id="help.up"),
+    ]  # fmt: skip
+
+    def __init__(self, keymap: Keymap) -> None:
+        super().__init__()
+        self._keymap = keymap
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -wide -high") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "j k scroll   esc close"
+            with VerticalScroll():
+                yield Static(self._words(), markup=False)
+
+    def action_dismiss_none(self) -> None:
+        self.dismiss(None)
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
+
+    def _words(self) -> Content:
+        pieces: list[str | tuple[str, str]] = []
+        for scope, heading in _HEADINGS:
+            pieces.append((f"\n {heading}\n", "bold"))
+            for command in COMMANDS:
+                if command.scope != scope:
+                    continue
+                keys = self._keymap.every(command.id)
+                slash = f"/{command.slash}" if command.slash else ""
+                pieces.append(f"  {keys:<18} {slash:<12} {command.help}\n")
+        pieces.append(
+            "\n Ids for [keys] in config.toml\n"
+            + "\n".join(f"  {command.id:<22} {command.key}" for command in COMMANDS)
+        )
+        return Content.assemble(*pieces)

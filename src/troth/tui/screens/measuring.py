@@ -1,0 +1,73 @@
+"""What the next message would carry: how full the context gets, and what would be left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from troth.domain.error import TrothError
+from troth.domain.message import BlobPart
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
+from troth.engine.prepare import SendPlan
+from troth.engine.tokens import estimate_text
+from troth.explain import left_out_words
+from troth.tui.screens.entries import written_count
+from troth.tui.widgets.notice_bar import Words
+
+if TYPE_CHECKING:
+    from troth.tui.screens.chat import ChatScreen
+
+_HIGH = 0.85
+"""Share of the context from which the meter warns."""
+
+
+class Meter:
+    """Asks the engine for a plan when something changes; counts the draft by itself."""
+
+    def __init__(self, screen: ChatScreen, engine: Engine) -> None:
+        self._screen = screen
+        self._engine = engine
+        self._tokens_without_draft = 0
+        self._limit: int | None = None
+
+    async def measure(
+        self, chat: Chat, attached: list[BlobPart], *, is_switch: bool = False
+    ) -> None:
+        """Count what the next message would carry, and say what would be left out."""
+        if chat.conversation.model is None:
+            self._screen.draw_meter("", is_high=False)
+            return
+        try:
+            plan = await self._engine.plan(chat, attached)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        self._tokens_without_draft, self._limit = plan.context_tokens, plan.context_limit
+        self.draw()
+        words = _words(plan, is_switch=is_switch)
+        if words is not None:
+            self._screen.say(words)
+
+    def draw(self) -> None:
+        """Show how full the context is, the draft included."""
+        tokens = self._tokens_without_draft + estimate_text(self._screen.prompt.text)
+        if not self._limit:
+            self._screen.draw_meter(f"~{written_count(tokens)} tokens", is_high=False)
+            return
+        text = f"~{written_count(tokens)} of {written_count(self._limit)}"
+        self._screen.draw_meter(text, is_high=tokens > _HIGH * self._limit)
+
+
+def _words(plan: SendPlan, *, is_switch: bool) -> Words | None:
+    """Say what matters before the next message is sent; None when nothing does."""
+    name = plan.model.ref.model
+    if plan.is_key_missing:
+        provider = plan.endpoint.title or plan.endpoint.name
+        return Words(
+            f"{provider} has no key yet.",
+            "/setup adds one; ctrl+o picks another model.",
+            tone="warn",
+        )
+    if left_out := left_out_words(plan.left_out):
+        return Words(f"{name} answers from the next message on;", f"{left_out}.", tone="warn")
+    return Words(f"{name} answers from the next message on.") if is_switch else None

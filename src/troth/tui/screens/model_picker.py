@@ -1,0 +1,161 @@
+"""Who answers next: every model of every provider, with its context, its price and its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.getters import query_one
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from troth.domain.error import TrothError
+from troth.domain.model import ModelRef
+from troth.explain import explain
+from troth.tui.commands import fuzzy_rank
+from troth.tui.safe import clean_line
+from troth.tui.screens.entries import model_sentence, price_words, written_count
+from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.picker import Picker
+from troth.tui.widgets.row_list import Column, Row, RowList
+
+if TYPE_CHECKING:
+    from troth.engine.directory import ModelChoice
+    from troth.engine.engine import Engine
+
+MAX_ROWS = 400
+"""More are found by typing; nobody walks further."""
+
+
+class Picked(NamedTuple):
+    """The chosen model, and whether its provider still needs a key."""
+
+    ref: ModelRef
+    needs_key: bool
+
+
+class ModelScreen(ModalScreen[Picked | None]):
+    """Fuzzy list over all providers. Enter applies from the next message on."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE,
+        Binding("ctrl+r", "refresh_list", "Ask the provider", show=False, priority=True,
+                tooltip="Ask this model's provider for its list", id="models.refresh"),
+    ]  # fmt: skip
+    picker = query_one(Picker)
+
+    def __init__(self, engine: Engine, current: ModelRef | None, words: str = "") -> None:
+        super().__init__()
+        self._engine = engine
+        self._current = current
+        self._words = words
+        self._choices: list[ModelChoice] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -wide") as box:
+            box.border_title = "Model"
+            box.border_subtitle = "⏎ from the next message on   ^r ask the provider   esc close"
+            yield Picker(
+                placeholder="name of a model or provider",
+                words=self._words,
+                columns=(
+                    Column(14, 44),
+                    Column(6, 56, is_right_aligned=True),
+                    Column(13, 0, is_right_aligned=True),
+                ),
+                empty_text="no model fits; provider/name is used as it is typed",
+            )
+            yield Static("", markup=False, classes="hint")
+
+    def on_mount(self) -> None:
+        self._choices = self._engine.models()
+        self._show(self._words)
+
+    def on_picker_typed(self, message: Picker.Typed) -> None:
+        self._show(message.words)
+
+    def on_row_list_highlighted(self, message: RowList.Highlighted) -> None:
+        self._hint(message.row.id if message.row is not None else "")
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        ref = ModelRef.parse(message.row.id)
+        if ref is not None:
+            choice = self._choice(message.row.id)
+            self.dismiss(Picked(ref, choice is not None and not choice.is_ready))
+
+    def action_dismiss_none(self) -> None:
+        self.dismiss(None)
+
+    def action_refresh_list(self) -> None:
+        """Ask the provider of the model under the cursor: by this act only, never by itself."""
+        row = self.picker.row_list.current
+        ref = ModelRef.parse(row.id) if row is not None else self._current
+        if ref is not None:
+            self.run_worker(self._refresh(ref.provider), exclusive=True)
+
+    async def _refresh(self, provider: str) -> None:
+        hint = self.query_one(".hint", Static)
+        hint.update(f"Asking {clean_line(provider)} for its models ...")
+        try:
+            models = await self._engine.refresh_models(provider)
+        except TrothError as error:
+            words = explain(error)
+            hint.update(clean_line(f"{words.title} {words.next_step}"))
+            return
+        self._choices = self._engine.models()
+        self._show(self.picker.field.value)
+        hint.update(f"{clean_line(provider)}: {len(models)} models.")
+
+    def _choice(self, name: str) -> ModelChoice | None:
+        return next((known for known in self._choices if str(known.info.ref) == name), None)
+
+    def _show(self, words: str) -> None:
+        rows = _rows(self._choices, words, self._current)
+        typed = ModelRef.parse(words.strip())
+        known = {endpoint.name for endpoint in self._engine.endpoints()}
+        if typed and typed.provider in known and not self._choice(words.strip()):
+            rows.append(Row(str(typed), typed.model, cells=(typed.provider, "", "as typed")))
+        self.picker.show(rows, count=f"{len(rows)} of {len(self._choices)}")
+
+    def _hint(self, name: str) -> None:
+        choice = self._choice(name)
+        if choice is None:
+            return
+        text = model_sentence(choice.info)
+        if not choice.is_ready:
+            text += f" {choice.endpoint.title or choice.endpoint.name} needs a key: Enter adds it."
+        self.query_one(".hint", Static).update(clean_line(text))
+
+
+def _rows(choices: Sequence[ModelChoice], words: str, current: ModelRef | None) -> list[Row]:
+    """Rank the choices; without words the current model stands first, then those that are ready."""
+    ranked: list[tuple[tuple[int, int, int], Row]] = []
+    for place, choice in enumerate(choices):
+        ref = choice.info.ref
+        rank = fuzzy_rank(words, f"{ref.model} {ref.provider} {choice.endpoint.title}")
+        if rank is None:
+            continue
+        is_current = ref == current
+        key = (rank, 0 if is_current else 1 if choice.is_ready else 2, place)
+        ranked.append((key, _row(choice, is_current=is_current)))
+    ranked.sort(key=lambda pair: pair[0])
+    return [row for _, row in ranked[:MAX_ROWS]]
+
+
+def _row(choice: ModelChoice, *, is_current: bool) -> Row:
+    info = choice.info
+    context = written_count(info.context_tokens) if info.context_tokens else ""
+    last = price_words(info) if choice.is_ready else "no key"
+    if choice.endpoint.is_own and choice.is_ready:
+        last = "local"
+    return Row(
+        str(info.ref),
+        info.ref.model,
+        cells=(choice.endpoint.title or choice.endpoint.name, context, last),
+        mark="▸" if is_current else "",
+        tone="good" if is_current else "",
+    )

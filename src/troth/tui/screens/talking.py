@@ -1,0 +1,288 @@
+"""What the chat screen does with the engine: show a chat, send, keep the draft, hear the news.
+
+Events go one way: engine -> here -> transcript.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+
+from troth.domain.error import NotFound, TrothError
+from troth.domain.message import BlobPart, Message, Part, TextPart
+from troth.domain.model import ModelRef
+from troth.domain.verdict import Verdict
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
+from troth.engine.feed import Change, ChatChanged, ChatRemoved, ReplyBegan
+from troth.tui.screens.entries import arriving_entry, attachment_words, entry_of
+from troth.tui.screens.following import Following
+from troth.tui.screens.measuring import Meter
+from troth.tui.widgets.transcript_entry import Entry
+
+if TYPE_CHECKING:
+    from troth.tui.screens.chat import ChatScreen
+
+NEWEST = 200
+"""Messages that a chat opens with; the older ones come right after."""
+
+_DRAFT_DELAY_S = 0.4
+LAST_CHAT = "tui:last_chat"
+
+
+class Talking:
+    """The conversation between one chat screen and the engine."""
+
+    def __init__(self, screen: ChatScreen, engine: Engine) -> None:
+        self._screen = screen
+        self.engine = engine
+        self.chat: Chat | None = None
+        self.attached: list[BlobPart] = []
+        self._draft_timer: Timer | None = None
+        self._entries: dict[str, tuple[tuple[Verdict | None, int, int], Entry]] = {}
+        self._is_loading = False
+        self.meter = Meter(screen, engine)
+        self._following = Following(screen, self._entry, self._reply_ended)
+
+    # -- which chat
+
+    async def begin(self) -> None:
+        """Go back to the chat of last time, else begin an empty one; then listen for news."""
+        last = await self.engine.vault.state(LAST_CHAT)
+        try:
+            chat = await self.engine.open_chat(last, newest=NEWEST) if last else None
+        except NotFound:
+            chat = None
+        if chat is None:
+            chat = await self.engine.new_chat()
+            chat.draft = await self.engine.vault.draft("")
+        await self.show(chat)
+        self._screen.set_interval(1.0, self._following.tick)
+        self._screen.run_worker(self._listen(), group="feed", exclusive=True)
+
+    async def new(self, *, is_incognito: bool = False, persona: str = "") -> None:
+        """Leave this chat for an empty one, with the same model."""
+        model = self.chat.conversation.model if self.chat is not None else None
+        chat = await self.engine.new_chat(
+            model=None if persona else model, persona=persona, is_incognito=is_incognito
+        )
+        await self.show(chat)
+
+    async def open(
+        self, conversation_id: str, *, message_id: str = "", words: Sequence[str] = ()
+    ) -> None:
+        """Show another chat; a reply that arrives in this one goes on unseen."""
+        if self.chat is None or self.chat.id != conversation_id:
+            try:
+                chat = await self.engine.open_chat(conversation_id, newest=NEWEST)
+            except TrothError as error:
+                self._screen.say_error(error)
+                return
+            await self.show(chat)
+        if message_id and self.chat is not None:
+            await self._go_to(self.chat, message_id, words)
+
+    async def _go_to(self, chat: Chat, message_id: str, words: Sequence[str]) -> None:
+        if all(message.id != message_id for message in chat.path):
+            await chat.load_rest()
+            if all(message.id != message_id for message in chat.path):
+                await self.engine.select_variant(chat, message_id)
+            self.redraw()
+        self._screen.page.go_to(message_id, words)
+
+    async def show(self, chat: Chat) -> None:
+        """Put a chat on the screen: its newest messages, its draft, its queue."""
+        await self.save_draft()
+        old, self.chat = self.chat, chat
+        if old is not None and old is not chat:
+            await self.engine.close_chat(old)
+        self.attached.clear()
+        self._entries.clear()
+        self._following.leave()
+        self._screen.prompt.set_text(chat.draft)
+        self._screen.prompt.earlier = self.engine.recent_prompts()
+        self._screen.say(None)
+        self._screen.page.show_chat(self._path_entries(chat))
+        self._screen.draw_frame()
+        if not chat.conversation.is_incognito:
+            await self.engine.vault.set_state(LAST_CHAT, chat.id if chat.is_stored else "")
+        if chat.is_replying and chat.reply is not None:
+            self._following.begin(chat, chat.reply)
+        await self.measure()
+
+    async def load_older(self) -> None:
+        """Bring the older messages, when the reader goes up: a long chat opens with its newest."""
+        chat = self.chat
+        if chat is None or chat.is_whole or self._is_loading:
+            return
+        self._is_loading = True
+        try:
+            await chat.load_rest()
+        finally:
+            self._is_loading = False
+        if self.chat is chat:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Give the transcript the path as it is now."""
+        if self.chat is not None:
+            self._screen.page.update_path(self._path_entries(self.chat))
+            self._screen.draw_frame()
+
+    def _path_entries(self, chat: Chat) -> list[Entry]:
+        entries = [self._entry(chat, message) for message in chat.path]
+        if chat.is_replying and chat.reply is not None:
+            entries.append(arriving_entry(chat.reply.id, chat.reply.model.model))
+        return entries
+
+    def _entry(self, chat: Chat, message: Message) -> Entry:
+        """Return the entry of a message, made once for each verdict and number of variants."""
+        at, ids = chat.variants(message.id)
+        key = (chat.verdicts.get(message.id), at, len(ids))
+        known = self._entries.get(message.id)
+        if known is None or known[0] != key:
+            variant = (at + 1, len(ids)) if len(ids) > 1 else None
+            known = (key, entry_of(message, verdict=key[0], variant=variant))
+            self._entries[message.id] = known
+        return known[1]
+
+    # -- sending
+
+    async def submit(self, text: str) -> None:
+        """Send what was written, or let it wait while a reply arrives."""
+        chat = self.chat
+        if chat is None:
+            self._screen.prompt.give_back(text)
+            return
+        parts: list[Part] = [*self.attached]
+        if text.strip():
+            parts.insert(0, TextPart(text.removeprefix("/") if text.startswith("//") else text))
+        if chat.is_replying:
+            self.engine.enqueue(chat, parts)
+            self._sent()
+            return
+        if await self.attempt(self.engine.send(chat, parts)):
+            self._sent()
+        else:
+            self._screen.prompt.give_back(text)
+
+    async def attempt(self, sending: object) -> bool:
+        """Wait for something that starts a reply; say what is wrong where it cannot start."""
+        assert asyncio.iscoroutine(sending)
+        try:
+            await sending
+        except TrothError as error:
+            self._screen.say_error(error)
+            return False
+        return True
+
+    def _sent(self) -> None:
+        self.attached.clear()
+        self._screen.prompt.earlier = self.engine.recent_prompts()
+        self._screen.say(None)
+        self._screen.draw_attached(())
+        self._screen.draw_frame()
+
+    def stop(self) -> None:
+        """End the running reply; what has come is kept."""
+        if self.chat is not None and self.chat.reply is not None:
+            self.chat.reply.stop()
+
+    async def attach(self, path: str) -> None:
+        """Add a file to the next message."""
+        try:
+            part = await self.engine.attach(Path(path))
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        self.attached.append(part)
+        self._screen.draw_attached([attachment_words(part.blob) for part in self.attached])
+        await self.measure()
+
+    def take_back(self, place: int = -1) -> None:
+        """Bring a waiting message back into the prompt."""
+        if (queued := self._unqueue(place)) is not None:
+            text, written = queued, self._screen.prompt.text
+            self._screen.prompt.set_text(f"{text}\n{written}" if written.strip() else text)
+
+    def drop(self, place: int = -1) -> None:
+        """Throw a waiting message away."""
+        self._unqueue(place)
+
+    def _unqueue(self, place: int) -> str | None:
+        chat = self.chat
+        if chat is None or not chat.queue:
+            return None
+        queued = self.engine.unqueue(chat, chat.queue[place].id)
+        self._screen.draw_frame()
+        return queued.text if queued is not None else None
+
+    # -- news of the engine
+
+    async def _listen(self) -> None:
+        async for change in self.engine.changes():
+            await self._take_change(change)
+
+    async def _take_change(self, change: Change) -> None:
+        match change:
+            case ReplyBegan(conversation_id, reply):
+                if self.chat is not None and self.chat.id == conversation_id:
+                    self.redraw()
+                    self._screen.page.scroll_to_tail()
+                    self._following.begin(self.chat, reply)
+                    if not self.chat.conversation.is_incognito:
+                        await self.engine.vault.set_state(LAST_CHAT, conversation_id)
+            case ChatChanged(conversation_id):
+                if self.chat is not None and self.chat.id == conversation_id:
+                    self._screen.draw_frame()
+                self._screen.chats_changed()
+            case ChatRemoved(conversation_id):
+                self._screen.chats_changed()
+                if self.chat is not None and self.chat.id == conversation_id:
+                    self.chat = None
+                    await self.new()
+            case _:
+                return
+
+    # -- model and draft
+
+    async def use_model(self, ref: ModelRef) -> None:
+        """Let another model answer from the next message on; the draft stays."""
+        chat = self.chat
+        if chat is None:
+            return
+        await self.engine.update_chat(chat, model=ref)
+        self._screen.draw_frame()
+        await self.meter.measure(chat, self.attached, is_switch=True)
+
+    async def measure(self) -> None:
+        """Count again what the next message would carry."""
+        if self.chat is not None:
+            await self.meter.measure(self.chat, self.attached)
+
+    def _reply_ended(self) -> None:
+        self._screen.run_worker(self.measure(), group="meter", exclusive=True)
+
+    def draft_changed(self) -> None:
+        """Keep the draft soon, and count it."""
+        if self._draft_timer is None:
+            self._draft_timer = self._screen.set_timer(_DRAFT_DELAY_S, self._draft_rested)
+
+    def _draft_rested(self) -> None:
+        self._draft_timer = None
+        self.meter.draw()
+        self._screen.run_worker(self.save_draft(), group="draft", exclusive=True)
+
+    async def save_draft(self) -> None:
+        """Keep what is in the prompt with its chat."""
+        chat, text = self.chat, self._screen.prompt.text
+        if chat is None or chat.draft == text:
+            return
+        try:
+            await self.engine.save_draft(chat, text)
+        except TrothError as error:
+            self._screen.say_error(error)

@@ -1,0 +1,233 @@
+"""Other screens over the chat, and what comes back from them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from troth.domain.conversation import SearchHit
+from troth.domain.error import TrothError
+from troth.domain.model import ModelRef
+from troth.explain import explain
+from troth.settings import set_value
+from troth.tui.safe import clean
+from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
+from troth.tui.screens.dialogs import TextDialog
+from troth.tui.screens.find import FindScreen
+from troth.tui.screens.help import HelpScreen
+from troth.tui.screens.model_picker import ModelScreen, Picked
+from troth.tui.screens.palette import PaletteScreen, ThemeScreen
+from troth.tui.widgets.notice_bar import Words
+
+if TYPE_CHECKING:
+    from troth.tui.application import TrothApp
+    from troth.tui.screens.chat import ChatScreen
+    from troth.tui.screens.talking import Talking
+
+
+class Visits:
+    """Opens palette, models, search, settings, help, setup and the editor."""
+
+    def __init__(self, app: TrothApp, screen: ChatScreen, talking: Talking) -> None:
+        self._app = app
+        self._screen = screen
+        self._talking = talking
+
+    # -- models and keys
+
+    async def pick_model(self, name: str = "") -> None:
+        """Let the person choose a model; a full name is taken at once."""
+        engine, chat = self._talking.engine, self._talking.chat
+        if name:
+            try:
+                await self._use(Picked(engine.resolve_model(name), needs_key=False))
+            except TrothError:
+                pass  # not one model's whole name: the list opens with it typed
+            else:
+                return
+        current = chat.conversation.model if chat is not None else None
+        self._screen.ask(
+            ModelScreen(engine, current, name),
+            lambda picked: self._screen.run_worker(self._use(picked)),
+        )
+
+    async def _use(self, picked: Picked) -> None:
+        if picked.needs_key:
+            self._ask_key(picked.ref)
+        else:
+            await self._talking.use_model(picked.ref)
+
+    def _ask_key(self, ref: ModelRef) -> None:
+        endpoint = self._talking.engine.endpoint(ref.provider)
+        self._screen.ask(
+            TextDialog(f"Key for {endpoint.title or endpoint.name}", is_secret=True),
+            lambda key: self._screen.run_worker(self._keep_key(ref, key)),
+        )
+
+    async def _keep_key(self, ref: ModelRef, key: str) -> None:
+        """Try the key with the provider's free model list before it is kept."""
+        engine = self._talking.engine
+        self._screen.announce("Trying the key ...")
+        try:
+            await engine.test_key(ref.provider, key.strip())
+            await engine.set_key(ref.provider, key)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        await self._talking.use_model(ref)
+
+    # -- search, settings, help, palette, theme
+
+    def find(self, words: str = "") -> None:
+        """Search the history; the chosen hit is opened where it is."""
+        self._app.push_screen(FindScreen(self._talking.engine, words), self._found)
+
+    def _found(self, hit: SearchHit | None) -> None:
+        if hit is not None:
+            words = [piece.partition("\x03")[0] for piece in hit.snippet.split("\x02")[1:] if piece]
+            opening = self._talking.open(
+                hit.conversation_id, message_id=hit.message_id or "", words=words
+            )
+            self._screen.run_worker(opening)
+
+    def settings(self) -> None:
+        """Show the chat's own settings."""
+        chat, engine = self._talking.chat, self._talking.engine
+        if chat is None:
+            return
+        model = chat.conversation.model
+        info = engine.describe_model(model) if model is not None else None
+        self._screen.ask(
+            SettingsScreen(chat.conversation, engine.settings.personas, info),
+            lambda wanted: self._screen.run_worker(self._keep_settings(wanted)),
+        )
+
+    async def _keep_settings(self, wanted: ChatSettings) -> None:
+        chat, engine = self._talking.chat, self._talking.engine
+        if chat is None:
+            return
+        persona = engine.settings.personas.get(wanted.persona)
+        is_new = wanted.persona != chat.conversation.persona
+        await engine.update_chat(
+            chat,
+            system_prompt=wanted.system_prompt,
+            persona=wanted.persona,
+            params=wanted.params,
+        )
+        if persona is not None and is_new and (ref := ModelRef.parse(persona.model)):
+            await self._talking.use_model(ref)
+        await self._talking.measure()
+
+    def help(self) -> None:
+        self._app.push_screen(HelpScreen(self._app.keymap))
+
+    def palette(self) -> None:
+        """Offer every command that can be used now."""
+        self._screen.ask(
+            PaletteScreen(self._app.keymap, self._screen.facts()),
+            self._screen.action_command,
+        )
+
+    async def pick_theme(self, name: str = "") -> None:
+        """Walk the themes, each worn at once; the chosen one is kept in config.toml."""
+        titles = self._app.looks.titles
+        if name in titles:
+            await self._keep_theme(name)
+            return
+        self._screen.ask(
+            ThemeScreen(list(titles), self._app.theme, self._app.wear),
+            lambda chosen: self._screen.run_worker(self._keep_theme(chosen)),
+        )
+
+    async def _keep_theme(self, name: str) -> None:
+        self._app.looks.wear(self._app, name)
+        engine = self._talking.engine
+        try:
+            await asyncio.to_thread(set_value, engine.paths, "theme", name)
+        except TrothError as error:
+            self._screen.say_error(error)
+        else:
+            engine.reload_settings()
+
+    def set_up(self) -> None:
+        """Offer the ways to a model again."""
+        from troth.tui.screens.welcome import WelcomeScreen
+
+        self._app.push_screen(WelcomeScreen(self._app, is_first_run=False), self._set_up_done)
+
+    def _set_up_done(self, ref: ModelRef | None) -> None:
+        if ref is not None:
+            self._screen.run_worker(self._talking.use_model(ref))
+
+    def say_problems(self) -> None:
+        """Say once what is wrong in config.toml and the theme files."""
+        engine = self._talking.engine
+        lines = [explain(problem) for problem in engine.problems]
+        words = [f"{line.title} {line.detail}" for line in lines]
+        words += [*self._app.keymap.problems, *self._app.looks.problems]
+        if words:
+            more = f" And {len(words) - 2} more: `troth doctor`." if len(words) > 2 else ""
+            self._screen.say(Words("Settings", "  ".join(words[:2]) + more, tone="warn"))
+
+    # -- files and the editor
+
+    async def attach(self, path: str = "") -> None:
+        """Add a file to the next message."""
+        if path:
+            await self._talking.attach(path)
+            return
+        self._screen.ask(
+            TextDialog("Attach a file: its path"),
+            lambda typed: self._screen.run_worker(self._talking.attach(typed)),
+        )
+
+    def edit_outside(self) -> None:
+        """Open the prompt in the person's own editor.
+
+        An editor needs a file in plain text: it lies in memory where the system has such a place,
+        readable by this user only, and is removed afterwards.
+        """
+        command = _editor(self._talking.engine.settings.editor)
+        if not command:
+            self._screen.announce("Set $EDITOR, or editor in config.toml, to write there.")
+            return
+        with tempfile.NamedTemporaryFile(
+            "w+", suffix=".md", prefix="troth-", dir=_memory_folder(), encoding="utf-8"
+        ) as file:
+            file.write(self._screen.prompt.text)
+            file.flush()
+            try:
+                with self._app.suspend():
+                    done = subprocess.run([*command, file.name], check=False)  # noqa: S603
+            except (OSError, TrothError) as error:
+                self._screen.announce(f"The editor did not start: {error}")
+                return
+            if done.returncode == 0:
+                # Editors write a new file in the old one's place: read by name.
+                text = Path(file.name).read_text("utf-8", errors="replace")
+                self._screen.prompt.set_text(clean(text).rstrip("\n"))
+            _remove_backups(file.name)
+
+
+def _editor(configured: str) -> list[str]:
+    command = configured or os.environ.get("VISUAL", "") or os.environ.get("EDITOR", "")
+    return shlex.split(command)
+
+
+def _memory_folder() -> str | None:
+    """Return a folder that lies in memory, where there is one; None is the system's own choice."""
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
+        if folder and os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def _remove_backups(name: str) -> None:
+    """Editors leave copies beside the file; they hold the same words."""
+    for leftover in (f"{name}~", f"{name}.bak"):
+        Path(leftover).unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""The list of chats beside the transcript: drawn line by line, filtered as you type.
+
+It holds what the screen gave it and nothing else; renaming, pinning and deleting are messages up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar, overload
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.getters import query_one
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from troth.domain.conversation import Conversation
+from troth.tui.keys import bindings_for
+from troth.tui.widgets.row_list import Column, Row, RowList
+
+_PIN = "▪"
+_ARRIVING = "~"
+
+
+def written_time(moment: datetime, now: datetime) -> str:
+    """Write a time as short as it can be understood: `14:02`, `Tue`, `3 Nov`, `3 Nov 24`."""
+    local, today = moment.astimezone(now.tzinfo), now
+    if local.date() == today.date():
+        return local.strftime("%H:%M")
+    if today - local < timedelta(days=6):
+        return local.strftime("%a")
+    written = f"{local.day} {local.strftime('%b')}"
+    return written if local.year == today.year else f"{written} {local:%y}"
+
+
+class ChatRows(Sequence[Row]):
+    """Rows of the chats, made when they are drawn: ten thousand need no work before."""
+
+    def __init__(
+        self, chats: Sequence[Conversation], now: datetime, arriving: frozenset[str] = frozenset()
+    ) -> None:
+        self._chats = chats
+        self._now = now
+        self._arriving = arriving
+
+    def __len__(self) -> int:
+        return len(self._chats)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        if isinstance(at, slice):
+            return [self[place] for place in range(*at.indices(len(self)))]
+        chat = self._chats[at]
+        is_arriving = chat.id in self._arriving
+        mark = _ARRIVING if is_arriving else _PIN if chat.is_pinned else ""
+        return Row(
+            chat.id,
+            chat.title or "New chat",
+            cells=(written_time(chat.updated_at, self._now),),
+            mark=mark,
+            tone="warn" if is_arriving else "",
+        )
+
+
+class ChatList(RowList):
+    """The rows of the sidebar, with the keys of its scope."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("sidebar")]
+
+
+class Sidebar(Vertical):
+    """Filter field and list. Enter opens; the list's keys do the rest."""
+
+    DEFAULT_CSS = """
+    Sidebar { width: 32; height: 1fr; border-right: vkey $foreground 15%; }
+    Sidebar > Static { height: 1; padding: 0 1; color: $text-muted; }
+    Sidebar > Input, Sidebar > Input:focus {
+        height: 1; border: none; padding: 0 1; background: $panel;
+    }
+    """
+
+    class Opened(Message):
+        """The person wants to see this chat."""
+
+        def __init__(self, conversation_id: str) -> None:
+            super().__init__()
+            self.conversation_id = conversation_id
+
+    class Left(Message):
+        """Escape was pressed: back to the prompt."""
+
+    chat_list = query_one(ChatList)
+    field = query_one(Input)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._chats: Sequence[Conversation] = ()
+        self._titles: list[str] = []
+        self._now: datetime | None = None
+        self._arriving: frozenset[str] = frozenset()
+        self._current = ""
+        self.is_archive = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("Chats", markup=False, id="sidebar-head")
+        yield Input(placeholder="filter", compact=True)
+        yield ChatList(columns=(Column(9, 0, is_right_aligned=True),), empty_text="no chats yet")
+
+    # -- what the screen says
+
+    def show_chats(
+        self,
+        chats: Sequence[Conversation],
+        now: datetime,
+        *,
+        current_id: str = "",
+        arriving: frozenset[str] = frozenset(),
+        is_archive: bool = False,
+    ) -> None:
+        """Show these chats, in their order; the cursor stays on its chat where it can."""
+        row = self.chat_list.current
+        keep = row.id if row is not None and self._chats else current_id
+        self._chats, self._now, self._arriving = chats, now, arriving
+        self._titles = [chat.title.casefold() for chat in chats]
+        self._current = current_id
+        self.is_archive = is_archive
+        head = "Archive" if is_archive else "Chats"
+        self.query_one("#sidebar-head", Static).update(f"{head}  {len(chats):,}")
+        self._apply(keep)
+
+    @property
+    def selected_id(self) -> str:
+        """The chat under the cursor, "" when the list is empty."""
+        row = self.chat_list.current
+        return row.id if row is not None else ""
+
+    def neighbour(self, conversation_id: str, step: int) -> str:
+        """Return the chat `step` places further down the whole list, "" at its ends."""
+        ids = [chat.id for chat in self._chats]
+        at = ids.index(conversation_id) + step if conversation_id in ids else 0
+        return ids[at] if 0 <= at < len(ids) else ""
+
+    def take_focus(self) -> None:
+        self.chat_list.focus()
+
+    def focus_filter(self) -> None:
+        self.field.focus()
+
+    # -- inside
+
+    def _apply(self, keep: str | None) -> None:
+        if self._now is None:
+            return
+        words = self.field.value.casefold().split()
+        chats = self._chats
+        if words:
+            chats = [
+                chat
+                for chat, title in zip(self._chats, self._titles, strict=True)
+                if all(word in title for word in words)
+            ]
+        self.chat_list.empty_text = "no chat has these words" if words else "no chats yet"
+        cursor = next((at for at, chat in enumerate(chats) if chat.id == keep), 0) if keep else 0
+        self.chat_list.set_rows(ChatRows(chats, self._now, self._arriving), cursor=cursor)
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._apply(None)
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.chat_list.choose()
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        message.stop()
+        self.post_message(self.Opened(message.row.id))
+
+    def on_row_list_highlighted(self, message: RowList.Highlighted) -> None:
+        message.stop()
+
+    def on_key(self, event: events.Key) -> None:
+        """Let arrows walk the list from the filter, and Escape leave."""
+        match event.key:
+            case "down" | "j" if event.key == "down" or self.chat_list.has_focus:
+                self.chat_list.move(1)
+            case "up" | "k" if event.key == "up" or self.chat_list.has_focus:
+                self.chat_list.move(-1)
+            case "pagedown":
+                self.chat_list.move_page(1)
+            case "pageup":
+                self.chat_list.move_page(-1)
+            case "home" | "g" if self.chat_list.has_focus:
+                self.chat_list.move_to_end(-1)
+            case "end" | "G" if self.chat_list.has_focus:
+                self.chat_list.move_to_end(1)
+            case "escape" if self.field.value:
+                self.field.value = ""
+            case "escape":
+                self.post_message(self.Left())
+            case _:
+                return
+        event.stop()
+        event.prevent_default()
