@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from troth.domain.error import ConfigError, KeyMissing, NotFound, TrothError, UsageError
 from troth.domain.exchange import HttpResponse
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
+from troth.engine.endpoints import merge_endpoint, ollama_url, with_table_options
 from troth.engine.model_codec import decode_models, encode_models
 from troth.providers import catalogue
 from troth.providers.errors import error_from
 from troth.providers.registry import known_endpoints, provider_for
-from troth.settings import ProviderSettings, Settings
+from troth.settings import Settings
 from troth.transport import Transport
 from troth.vault.vault import Vault
 
@@ -154,7 +155,7 @@ class Directory:
             if stem != variable and (url := self._environ.get(f"{stem}_BASE_URL")):
                 return replace(endpoint, base_url=url.rstrip("/"), is_own=False)
         if endpoint.name == "ollama" and (host := self._environ.get("OLLAMA_HOST")):
-            return replace(endpoint, base_url=_ollama_url(host))
+            return replace(endpoint, base_url=ollama_url(host))
         return endpoint
 
     # keys
@@ -282,7 +283,7 @@ class Directory:
         answers = await asyncio.gather(*map(self._try, asked))
         known = {endpoint.name: endpoint for endpoint in known_endpoints()}
         return [
-            FoundServer(_with_options(found.endpoint, known), found.models, found.wants_key)
+            FoundServer(with_table_options(found.endpoint, known), found.models, found.wants_key)
             for found in probe.recognize(
                 [(ask, answer) for ask, answer in zip(asked, answers, strict=True) if answer]
             )
@@ -295,44 +296,3 @@ class Directory:
             )
         except TrothError:
             return None  # nothing listens there: that is the usual answer
-
-
-def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint:
-    """Lay the user's changes over a known provider, or make a new one of them.
-
-    A known provider that was pointed elsewhere loses its default key variables: a key must not
-    follow a URL that changed unless the user names the variable.
-    """
-    base = known or Endpoint(custom.name, "openai-chat", "", title=custom.name)
-    moved = bool(custom.base_url) and custom.base_url != base.base_url
-    variables = custom.key_variables or (() if moved else base.key_variables)
-    needs_key = custom.needs_key
-    if needs_key is None:
-        needs_key = bool(variables) if moved else base.needs_key
-    return replace(
-        base,
-        wire=custom.wire or base.wire,
-        base_url=custom.base_url or base.base_url,
-        title=custom.title or base.title,
-        key_variables=variables,
-        headers=base.headers + custom.headers,
-        needs_key=needs_key,
-        is_own=custom.is_own if custom.is_own is not None else (base.is_own and not moved),
-        options={**base.options, **custom.options},
-    )
-
-
-def _with_options(found: Endpoint, known: Mapping[str, Endpoint]) -> Endpoint:
-    """Give a found server the quirks that the providers table knows of its kind."""
-    table = known.get(found.name)
-    return replace(found, options={**table.options, **found.options}) if table else found
-
-
-def _ollama_url(host: str) -> str:
-    """Read OLLAMA_HOST as Ollama does: scheme and port may be missing, 0.0.0.0 means here."""
-    scheme, separator, rest = host.strip().rstrip("/").partition("://")
-    if not separator:
-        scheme, rest = "http", scheme
-    name, _, port = rest.partition(":")
-    name = "127.0.0.1" if name in {"", "0.0.0.0"} else name  # noqa: S104 - read, never bound
-    return f"{scheme}://{name}:{port or ('443' if scheme == 'https' else '11434')}"

@@ -7,6 +7,7 @@ It wires the floors together and delegates; the work is in `talk`, `chats`, `dir
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,14 +15,15 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
-from troth.domain.error import ConfigError, NotFound, UsageError
+from troth.domain.error import ConfigError, NotFound, TrothError, UsageError
 from troth.domain.message import BlobPart, Part, TextPart
-from troth.domain.model import Endpoint, Json, ModelInfo, ModelRef
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.attach import read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
+from troth.engine.endpoints import config_row
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
@@ -30,6 +32,7 @@ from troth.engine.reply import Reply
 from troth.engine.talk import Talk
 from troth.engine.verification import Verification
 from troth.local.weights import InstalledModel, InstallProgress
+from troth.providers.registry import provider_for
 from troth.settings import (
     Paths,
     Settings,
@@ -130,6 +133,21 @@ class Engine:
         self._prompts.forget()
         self._directory.forget()
         await self.vault.close()
+
+    async def warm_up(self, model: ModelRef | None = None) -> None:
+        """Do what the first message would wait for: imports, and the embedded model's start.
+
+        Contacts nobody; call it once the screen stands.
+        """
+        await self._transport.warm_up()
+        await asyncio.to_thread(self._verification.judge)
+        model = model or self.default_model()
+        if model is None:
+            return
+        with contextlib.suppress(TrothError):  # the first message will say what is wrong
+            provider_for(self._directory.endpoint(model.provider).wire)
+            if model.provider == LOCAL_PROVIDER:
+                await self._local.reach(model.model)
 
     def reload_settings(self) -> None:
         """Read config.toml again."""
@@ -321,14 +339,7 @@ class Engine:
         check_provider_name(endpoint.name)
         if endpoint.name == LOCAL_PROVIDER:
             raise UsageError("local is the embedded model's own name")
-        row: dict[str, Json] = {"wire": endpoint.wire, "base_url": endpoint.base_url.rstrip("/")}
-        if endpoint.title:
-            row["title"] = endpoint.title
-        if endpoint.key_variables:
-            row["key_env"] = list(endpoint.key_variables)
-        row["needs_key"] = endpoint.needs_key
-        if endpoint.is_own:
-            row["own"] = True
+        row = config_row(endpoint)
         await asyncio.to_thread(set_value, self.paths, ("providers", endpoint.name), row)
         self.reload_settings()
 

@@ -1,0 +1,63 @@
+"""How an endpoint comes about: the providers table, the user's changes, the environment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from troth.domain.model import Endpoint, Json
+from troth.settings import ProviderSettings
+
+
+def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint:
+    """Lay the user's changes over a known provider, or make a new one of them.
+
+    A known provider that was pointed elsewhere loses its default key variables: a key must not
+    follow a URL that changed unless the user names the variable.
+    """
+    base = known or Endpoint(custom.name, "openai-chat", "", title=custom.name)
+    moved = bool(custom.base_url) and custom.base_url != base.base_url
+    variables = custom.key_variables or (() if moved else base.key_variables)
+    needs_key = custom.needs_key
+    if needs_key is None:
+        needs_key = bool(variables) if moved else base.needs_key
+    return replace(
+        base,
+        wire=custom.wire or base.wire,
+        base_url=custom.base_url or base.base_url,
+        title=custom.title or base.title,
+        key_variables=variables,
+        headers=base.headers + custom.headers,
+        needs_key=needs_key,
+        is_own=custom.is_own if custom.is_own is not None else (base.is_own and not moved),
+        options={**base.options, **custom.options},
+    )
+
+
+def with_table_options(found: Endpoint, known: Mapping[str, Endpoint]) -> Endpoint:
+    """Give a found server the quirks that the providers table knows of its kind."""
+    table = known.get(found.name)
+    return replace(found, options={**table.options, **found.options}) if table else found
+
+
+def ollama_url(host: str) -> str:
+    """Read OLLAMA_HOST as Ollama does: scheme and port may be missing, 0.0.0.0 means here."""
+    scheme, separator, rest = host.strip().rstrip("/").partition("://")
+    if not separator:
+        scheme, rest = "http", scheme
+    name, _, port = rest.partition(":")
+    name = "127.0.0.1" if name in {"", "0.0.0.0"} else name  # noqa: S104 - read, never bound
+    return f"{scheme}://{name}:{port or ('443' if scheme == 'https' else '11434')}"
+
+
+def config_row(endpoint: Endpoint) -> dict[str, Json]:
+    """Return what config.toml says of a provider of the user's."""
+    row: dict[str, Json] = {"wire": endpoint.wire, "base_url": endpoint.base_url.rstrip("/")}
+    if endpoint.title:
+        row["title"] = endpoint.title
+    if endpoint.key_variables:
+        row["key_env"] = [*endpoint.key_variables]
+    row["needs_key"] = endpoint.needs_key
+    if endpoint.is_own:
+        row["own"] = True
+    return row
