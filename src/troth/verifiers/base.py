@@ -61,6 +61,24 @@ class Facts:
     """The moment for which evidence must be valid; None = when the reply came."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedParts:
+    """What a signature is over, spelt out for a receipt, so that a second program can follow."""
+
+    scheme: str
+    """With its profile: `opengradient/v1`."""
+    algorithm: str
+    canonical_request: bytes
+    """The bytes of the request that were hashed."""
+    signed_output: bytes
+    """The bytes of the reply that were hashed."""
+    message: bytes
+    """What the signature is over."""
+    signature: bytes
+    public_key: bytes
+    """SPKI DER; empty when it is not known here."""
+
+
 class Verifier(Protocol):
     """One scheme."""
 
@@ -84,4 +102,10 @@ class Verifier(Protocol):
         self, exchange: Exchange, evidence: Evidence, trust: Trust, now: datetime, facts: Facts
     ) -> Verdict:
         """Run every check, none stopping the others, and fold them. Never raises on bad input."""
+        ...
+
+    def signed_parts(
+        self, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+    ) -> SignedParts | None:
+        """Return what was signed, None when nothing (whole) was. Proves nothing by itself."""
         ...

@@ -70,9 +70,12 @@ NAMES = (
     "settings",
     "upstream",
     "channel",
+    "receipt",
     "verifier",
 )
 """Every check name there is, in the order in which a face lists them."""
+
+_PLACE = {name: place for place, name in enumerate(NAMES)}
 
 POLICIES: dict[str, frozenset[State]] = {
     "any": frozenset(State),
@@ -166,8 +169,7 @@ def fold(
     state = fold_state(findings, reached, trust.policy)
     if trust.is_simulated and _RANK[state] > _RANK[State.SIMULATED]:
         state = State.SIMULATED
-    order = {name: place for place, name in enumerate(NAMES)}
-    listed = sorted(findings, key=lambda f: order.get(f.name, len(order)))
+    listed = sorted(findings, key=lambda f: _PLACE.get(f.name, len(_PLACE)))
     return Verdict(
         state=state,
         scheme=scheme,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from troth.domain.exchange import Exchange, HttpRequest, find_header
 from troth.domain.model import Json
 from troth.domain.verdict import State, Verdict
-from troth.verifiers.base import Evidence, Facts, Wanted
+from troth.verifiers.base import Evidence, Facts, SignedParts, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, fold, passed
 from troth.verifiers.keccak import keccak256
 from troth.verifiers.opengradient_canonical import PROFILES, NotCanonical, canonical_request
@@ -132,6 +132,31 @@ class OpenGradient:
             checked_at=now,
             key_fingerprint=key.fingerprint if key else "",
             signed_at=signed_at,
+        )
+
+    def signed_parts(
+        self, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+    ) -> SignedParts | None:
+        content_type = find_header(exchange.response_headers, "content-type") or ""
+        run = _Run(exchange, trust, facts, read_reply(exchange.response_body, content_type))
+        proof = _read_proof(run)
+        run.proof = proof
+        _check_request(run)
+        if proof is None or not run.profile:
+            return None
+        keys = candidate_keys(evidence, trust, facts)
+        try:
+            output = run.reply.signed_output()
+        except UnicodeEncodeError:
+            return None
+        return SignedParts(
+            scheme=f"{SCHEME}/{run.profile}",
+            algorithm="RSASSA-PSS SHA-256 MGF1-SHA-256 salt 32 over Keccak-256",
+            canonical_request=canonical_request(run.request, run.profile),
+            signed_output=output,
+            message=proof.message,
+            signature=proof.signature,
+            public_key=next((key.spki for key in keys if key.tee_id == proof.tee_id), b""),
         )
 
 

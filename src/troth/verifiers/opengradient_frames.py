@@ -8,6 +8,7 @@ the same text, and the verifier is told what the chat shows so that it can compa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from troth.domain.model import Json
@@ -18,6 +19,7 @@ from troth.verifiers.strict_json import (
     as_object,
     as_text,
     parse_object,
+    parse_strict,
 )
 
 PROOF_FIELDS = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_timestamp", "tee_id")
@@ -25,6 +27,12 @@ PROOF_FIELDS = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_tim
 
 _MARK = re.compile(rb'(?<!\\)"(?:%s)"\s*:' % "|".join(PROOF_FIELDS).encode("ascii"))
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_USUAL_FRAME = re.compile(
+    rb'{"choices": \[{"delta": {"content": ("[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"), '
+    rb'"role": "assistant"}, "index": 0, "finish_reason": null}\], ("model": "[^"\\]*")}\Z',
+    re.S,
+)
+"""A frame of text exactly as the gateway writes it: nine in ten are, and differ only in group 1."""
 _PROOF_NAMES = frozenset(PROOF_FIELDS)
 _MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "function_call", "name"})
 _UNSIGNED = {
@@ -44,6 +52,8 @@ _UNSIGNED = {
 class ReplyRead:
     """An answer taken apart. Filled while reading, only read afterwards."""
 
+    pieces: list[str] = field(default_factory=list[str])
+    """The reply's text as it came; `text` is them joined."""
     text: str = ""
     calls: dict[int, dict[str, Json]] = field(default_factory=dict[int, dict[str, Json]])
     proof: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -85,7 +95,8 @@ def has_proof_marks(body: bytes) -> bool:
     A text that only speaks of the fields does not count: inside a JSON string its quotes would be
     escaped.
     """
-    return _MARK.search(body) is not None
+    first = body.find(b'"tee_')
+    return first >= 0 and _MARK.search(body, first) is not None
 
 
 def is_event_stream(body: bytes, content_type: str) -> bool:
@@ -102,6 +113,7 @@ def read_reply(body: bytes, content_type: str) -> ReplyRead:
         _read_stream(reply, body)
     else:
         _read_body(reply, body)
+    reply.text = "".join(reply.pieces)
     return reply
 
 
@@ -126,33 +138,66 @@ def _read_body(reply: ReplyRead, body: bytes) -> None:
     if "message" in choice:
         _take_message(reply, as_object(choice["message"]), is_delta=False)
     else:
-        reply.text += as_text(choice.get("text"))
+        reply.pieces.append(as_text(choice.get("text")))
+
+
+def _payloads(body: bytes) -> Iterator[bytes]:
+    """Give the data of each whole event; what follows the last blank line may be cut and is not.
+
+    The one exception is the end mark, which is whole without a line end. Events as the gateway
+    writes them (one `data: ` line, LF) take the short way.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in body:
+        body = _LINE_ENDS.sub(b"\n", body)
+    events = body.split(b"\n\n")
+    last = events.pop().split(b"\n")
+    for event in events:
+        if event.startswith(b"data: ") and b"\n" not in event:
+            yield event[6:]
+        else:
+            yield from _data_of(event.split(b"\n"))
+    if last[-1] != b"data: [DONE]":
+        # A last line without a line end may have been cut; it never counts.
+        last[-1] = b""
+    yield from _data_of(last)
+
+
+def _data_of(lines: list[bytes]) -> Iterator[bytes]:
+    pieces = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+    if pieces:
+        yield b"\n".join(pieces)
+
+
+def _string(literal: bytes) -> str | None:
+    """Return the text of a JSON string; None when the long way must say what is wrong with it."""
+    try:
+        if b"\\" not in literal:
+            return literal[1:-1].decode("utf-8")
+        return as_text(parse_strict(literal))
+    except (NotStrict, UnicodeDecodeError):
+        return None
 
 
 def _read_stream(reply: ReplyRead, body: bytes) -> None:
     is_signed = False
-    lines = _LINE_ENDS.split(body.removeprefix(b"\xef\xbb\xbf"))
-    if lines[-1] != b"data: [DONE]":
-        # A last line without a line end may have been cut; it never counts as a frame.
-        lines[-1] = b""
-    pending: list[bytes] = []
-    for line in (*lines, b""):
-        if line.startswith(b"data:"):
-            pending.append(line[5:].removeprefix(b" "))
-            continue
-        if line or not pending:
-            continue
-        payload = b"\n".join(pending)
-        pending.clear()
+    tail = b""
+    for payload in _payloads(body):
         if reply.is_ended:
             reply.faults.append("More came after the end mark of the stream.")
             return
         if payload == b"[DONE]":
             reply.is_ended = True
             continue
+        if not is_signed and tail and (usual := _USUAL_FRAME.match(payload)) and usual[2] == tail:
+            if (piece := _string(usual[1])) is not None:
+                reply.pieces.append(piece)
+                continue
         was_signed, is_signed = is_signed, _take_frame(reply, payload, is_signed=is_signed)
         if was_signed:
             return
+        if not tail and (usual := _USUAL_FRAME.match(payload)):
+            tail = usual[2]
 
 
 def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:
@@ -194,11 +239,11 @@ def _take_top(reply: ReplyRead, answer: dict[str, Json]) -> None:
 def _take_message(reply: ReplyRead, message: dict[str, Json], *, is_delta: bool) -> None:
     content = message.get("content")
     if isinstance(content, str):
-        reply.text += content
+        reply.pieces.append(content)
     elif isinstance(content, list):
         for part in content:
             text = as_object(part).get("text")
-            reply.text += as_text(text) if isinstance(part, dict) else str(part)
+            reply.pieces.append(as_text(text) if isinstance(part, dict) else str(part))
             if not isinstance(text, str) and isinstance(part, dict):
                 reply.unsigned.add("parts that are not text")
     for position, call in enumerate(as_list(message.get("tool_calls"))):

@@ -99,7 +99,7 @@ def served_key(evidence: Evidence) -> bytes:
 def candidate_keys(evidence: Evidence, trust: Trust, facts: Facts) -> tuple[SigningKey, ...]:
     """Return every key that might have signed, each once, with all who vouch for it."""
     served = served_key(evidence)
-    pins = trust.pins_for(SCHEME, facts.provider)
+    pins = _pins(trust, facts)
     records = {record.public_key: record for record in trust.records}
     found: dict[bytes, None] = dict.fromkeys(pin.spki for pin in pins if pin.spki)
     found.update(dict.fromkeys(records))
@@ -111,6 +111,13 @@ def candidate_keys(evidence: Evidence, trust: Trust, facts: Facts) -> tuple[Sign
         pin = next((p for p in pins if p.fingerprint == fingerprint), None)
         keys.append(SigningKey(spki, pin, records.get(spki), spki == served))
     return tuple(keys)
+
+
+def _pins(trust: Trust, facts: Facts) -> tuple[PinnedKey, ...]:
+    """Return the pins that count. A stranger's file may call its provider what it likes."""
+    if facts.is_foreign:
+        return tuple(key for key in trust.keys if key.scheme == SCHEME)
+    return trust.pins_for(SCHEME, facts.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ def judge_key(
     if bad is not None:
         why = f": {bad.reason}" if bad.reason else ""
         return KeyJudgement((failed("signing-key", f"You distrust this key{why}."),))
-    own_pins = [p for p in trust.pins_for(SCHEME, facts.provider) if p.providers]
+    own_pins = [p for p in _pins(trust, facts) if p.providers and not facts.is_foreign]
     is_pinned = key is not None and key.pin is not None
     if own_pins and not is_pinned and not hardware.knows_code:
         reason = (

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
-from troth.verifiers.base import Evidence, Facts, Wanted
+from troth.verifiers.base import Evidence, Facts, SignedParts, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, fold, not_covered, passed
 from troth.verifiers.trust import Expectation, Trust
 
@@ -57,6 +57,11 @@ class Plain:
         elif expected is not None:
             findings.append(_stripped(expected))
         return fold(findings, reached, trust=trust, scheme=SCHEME, checked_at=now)
+
+    def signed_parts(
+        self, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+    ) -> SignedParts | None:
+        return None
 
 
 def _stripped(expected: Expectation) -> Finding:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
-from troth.verifiers.base import Evidence, Facts, Verifier, Wanted
+from troth.verifiers.base import Evidence, Facts, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
 from troth.verifiers.opengradient import OpenGradient, signature_of
 from troth.verifiers.plain import Plain
@@ -19,6 +19,7 @@ from troth.verifiers.trust import Expectation, Trust
 SCHEMES: tuple[Verifier, ...] = (OpenGradient(),)
 """In the order in which they are asked whether an exchange is theirs."""
 
+SCHEME_UNKNOWN = "unknown"
 _PLAIN = Plain()
 
 
@@ -63,7 +64,11 @@ def verdict_for(
         return fold([finding], State.CANNOT_CHECK, trust=trust, scheme=scheme, checked_at=now)
 
 
-SCHEME_UNKNOWN = "unknown"
+def signed_parts_of(
+    exchange: Exchange, evidence: Evidence, trust: Trust, *, facts: Facts
+) -> SignedParts | None:
+    """Return what was signed, spelt out; None when nothing (whole) was."""
+    return verifier_for(exchange, facts, trust).signed_parts(exchange, evidence, trust, facts)
 
 
 def learnt_from(verdict: Verdict, trust: Trust, *, facts: Facts) -> Expectation | None:
