@@ -8,6 +8,7 @@ from troth.tui.widgets.markdown_blocks import Kind, Line
 
 CODE_PART_LINES = (32, 64)
 """A part of a code block ends at an empty line after so many lines, or at so many in any case."""
+CODE_PART_LETTERS = 8192
 TABLE_PART_ROWS = 40
 TEXT_PART_LETTERS = (1500, 3000)
 """A part of a paragraph ends at the end of a sentence after so many, or at so many at a line."""
@@ -86,13 +87,16 @@ class Leaf:
     def is_full(self) -> bool:
         """Return whether so much is here that it should be given out as a part."""
         count = len(self.lines)
+        if not count:
+            return False
+        letters = self.lines[-1].offset + len(self.lines[-1].text) - self.lines[0].offset
         if self.is_verbatim:
             few, many = CODE_PART_LINES
-            return count >= many or (count >= few and not self.lines[-1].text.strip())
+            is_long = count >= many or letters >= CODE_PART_LETTERS
+            return is_long or (count >= few and not self.lines[-1].text.strip())
         if self.kind is Kind.TABLE:
-            return count >= TABLE_PART_ROWS
+            return count >= TABLE_PART_ROWS or letters >= CODE_PART_LETTERS
         few, many = TEXT_PART_LETTERS
-        letters = self.lines[-1].offset + len(self.lines[-1].text) - self.lines[0].offset
         return letters >= many or (
             letters >= few and self.lines[-1].text.rstrip().endswith(_SENTENCE_ENDS)
         )

@@ -157,8 +157,9 @@ def _label_code(
         label = Piece(" " * free + number, style)
         rows[0] = first._replace(pieces=(*first.pieces, label))
         return
+    number = fit(number, room)
     name = fit(language, room - len(number) - 1)
-    space = " " * max(1, room - cell_len(name) - len(number))
+    space = " " * max(0, room - cell_len(name) - len(number))
     head = Piece(f"{name}{space}{number}", style)
     rows.insert(0, Row((margin, head), canvas.palette.code_block))
 

@@ -106,7 +106,9 @@ class TranscriptView(Widget):
         assert palette is not None
         is_other = palette is not self.layout_rows.palette or len(self._strips) != height
         self.layout_rows.set_window(content_width(width), height, palette)
+        was_empty = not self._spots
         self._spots = self.layout_rows.arrange()
+        is_other = is_other or was_empty != (not self._spots)
         lines = self._decorated(height)
         old = self._lines
         self._lines = lines
