@@ -113,4 +113,7 @@ def _textual_variables(colors: Mapping[str, str], *, is_ansi: bool) -> dict[str,
         "scrollbar-background-active": colors["background"],
         "scrollbar-corner-color": colors["background"],
         "link-color": colors["link"],
+        # Textual's own style sheet names these two, but its colour system forgets them for ANSI.
+        "ansi-background": colors["background"],
+        "ansi-foreground": colors["foreground"],
     }
