@@ -32,6 +32,8 @@ class Wanted:
     request: HttpRequest
     is_live: bool
     """Whether it only proves something when fetched now (a nonce of ours is in it)."""
+    needs_key: bool = False
+    """Whether the provider answers only with the user's key; the engine adds it, as a secret."""
 
 
 Evidence = Mapping[str, HttpResponse]

@@ -169,8 +169,15 @@ def _data_of(lines: list[bytes]) -> Iterator[bytes]:
         yield b"\n".join(pieces)
 
 
-def _string(literal: bytes) -> str | None:
-    """Return the text of a JSON string; None when the long way must say what is wrong with it."""
+def _usual_piece(payload: bytes, tail: bytes) -> str | None:
+    """Return the text of a frame that differs from an earlier one only in its text; else None.
+
+    None sends it the long way, which also says what is wrong with it.
+    """
+    usual = _USUAL_FRAME.match(payload) if tail else None
+    if usual is None or usual[2] != tail:
+        return None
+    literal = usual[1]
     try:
         if b"\\" not in literal:
             return literal[1:-1].decode("utf-8")
@@ -189,10 +196,10 @@ def _read_stream(reply: ReplyRead, body: bytes) -> None:
         if payload == b"[DONE]":
             reply.is_ended = True
             continue
-        if not is_signed and tail and (usual := _USUAL_FRAME.match(payload)) and usual[2] == tail:
-            if (piece := _string(usual[1])) is not None:
-                reply.pieces.append(piece)
-                continue
+        piece = None if is_signed else _usual_piece(payload, tail)
+        if piece is not None:
+            reply.pieces.append(piece)
+            continue
         was_signed, is_signed = is_signed, _take_frame(reply, payload, is_signed=is_signed)
         if was_signed:
             return

@@ -12,11 +12,12 @@ from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.base import Evidence, Facts, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
+from troth.verifiers.near import Near
 from troth.verifiers.opengradient import OpenGradient, signature_of
 from troth.verifiers.plain import Plain
 from troth.verifiers.trust import Expectation, Trust
 
-SCHEMES: tuple[Verifier, ...] = (OpenGradient(),)
+SCHEMES: tuple[Verifier, ...] = (OpenGradient(), Near())
 """In the order in which they are asked whether an exchange is theirs."""
 
 SCHEME_UNKNOWN = "unknown"
