@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from troth.domain.conversation import Conversation
 from troth.domain.message import Message, Part, Role, TextPart
+from troth.domain.model import ModelRef, Params
 from troth.domain.verdict import Verdict
 from troth.engine.reply import Reply
 from troth.engine.tree import MessageTree
@@ -47,6 +48,10 @@ class Chat:
         self.verdicts: dict[str, Verdict] = {}
         self.allowed: set[str] = set()
         """Replies that failed verification and that the user lets later models see."""
+        self.columns: list[Chat] = []
+        """Columns of its comparison: each goes on from a head of its own in the same tree."""
+        self.board: Chat | None = None
+        """For such a column: the chat that it belongs to."""
 
     @property
     def id(self) -> str:
@@ -59,7 +64,22 @@ class Chat:
 
     @property
     def is_replying(self) -> bool:
-        return self.reply is not None and self.reply.is_running
+        own = self.reply is not None and self.reply.is_running
+        return own or any(column.is_replying for column in self.columns)
+
+    def add_column(self, model: ModelRef, params: Params, head_id: str | None) -> Chat:
+        """Return another way through the same tree: its model, parameters and head are its own.
+
+        What is said there is stored in this chat, and moves the head of the column alone. The
+        whole tree must be loaded.
+        """
+        conversation = replace(self.conversation, model=model, params=params, head_id=head_id)
+        column = Chat(conversation, self.store, is_stored=True)
+        column.tree, column.is_whole = self.tree, True
+        column.verdicts, column.allowed = self.verdicts, self.allowed
+        column.board = self
+        self.columns.append(column)
+        return column
 
     def variants(self, message_id: str) -> tuple[int, tuple[str, ...]]:
         """Return the index of a message among its variants, and their ids."""

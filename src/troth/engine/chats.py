@@ -125,7 +125,11 @@ class Chats:
         return conversation
 
     async def save(self, chat: Chat | None, conversation: Conversation) -> None:
-        """Store a conversation's row and tell who listens."""
+        """Store a conversation's row and tell who listens. A column has no row of its own."""
+        if chat is not None and chat.board is not None:
+            chat.conversation = conversation
+            self._feed.tell(ChatChanged(conversation.id))
+            return
         store = chat.store if chat else self._vault()
         if chat is not None:
             chat.conversation = conversation
@@ -143,9 +147,10 @@ class Chats:
     async def delete(self, conversation_id: str) -> None:
         """Put a chat into the trash; `undelete` brings it back."""
         chat = self._open.get(conversation_id)
-        if chat and chat.reply:
-            chat.reply.stop()
-            await chat.reply.wait()
+        for part in (chat, *chat.columns) if chat else ():
+            if part.reply:
+                part.reply.stop()
+                await part.reply.wait()
         self._open.pop(conversation_id, None)
         if chat is None or chat.is_stored:
             await (chat.store if chat else self._vault()).trash(conversation_id)
@@ -173,7 +178,8 @@ class Chats:
         """Let the chats that stayed open go on in the vault that was opened again."""
         for chat in self._open.values():
             if not chat.conversation.is_incognito:
-                chat.store = vault
+                for part in (chat, *chat.columns):
+                    part.store = vault
 
     async def fork(self, chat: Chat, message_id: str) -> Chat:
         """Begin a new chat whose history is the path to `message_id`, bytes and verdicts too."""

@@ -59,12 +59,9 @@ class Talk:
         stored, so that the draft stays where it is.
         """
         self._refuse_second(chat)
-        if not any(not isinstance(part, TextPart) or part.text.strip() for part in parts):
-            raise UsageError("there is nothing to send")
+        _refuse_empty(parts)
         await self._preparation.check(chat, model)
-        await chat.load_rest()
-        message = user_message(chat, parts, chat.conversation.head_id)
-        await self._store_user_message(chat, message)
+        message = await self.ask_only(chat, parts)
         return await self._answer(chat, message.id, model)
 
     async def regenerate(self, chat: Chat, message_id: str, model: ModelRef | None = None) -> Reply:
@@ -88,6 +85,15 @@ class Talk:
         await self._preparation.check(chat, None)
         await chat.load_rest()
         return await self._answer(chat, message.id, None, continues=True)
+
+    async def ask_only(self, chat: Chat, parts: Sequence[Part]) -> Message:
+        """Store the user's message, and leave the answers to the columns of the chat."""
+        self._refuse_second(chat)
+        _refuse_empty(parts)
+        await chat.load_rest()
+        message = user_message(chat, parts, chat.conversation.head_id)
+        await self._store_user_message(chat, message)
+        return message
 
     async def edit_and_resend(
         self, chat: Chat, message_id: str, parts: Sequence[Part], model: ModelRef | None = None
@@ -159,17 +165,18 @@ class Talk:
             chat.conversation = conversation
         elif conversation is not chat.conversation:
             await self._chats.save(chat, conversation)
-        await chat.store.append(message, blobs=blobs)
+        await chat.store.append(message, blobs=blobs, makes_head=chat.board is None)
         self._added(chat, message)
 
     def _added(self, chat: Chat, message: Message) -> None:
         chat.tree.add(message)
-        chat.conversation = replace(
-            chat.conversation,
-            head_id=message.id,
-            updated_at=message.created_at,
-            message_count=chat.conversation.message_count + 1,
-        )
+        chat.conversation = replace(chat.conversation, head_id=message.id)
+        for holder in (chat, chat.board) if chat.board else (chat,):
+            holder.conversation = replace(
+                holder.conversation,
+                updated_at=message.created_at,
+                message_count=holder.conversation.message_count + 1,
+            )
         self._feed.tell(ChatChanged(chat.id))
 
     async def _answer(
@@ -215,7 +222,12 @@ class Talk:
             # While the vault is locked the reply waits in memory; nobody can read it here.
             await self._is_open.wait()
             try:
-                await chat.store.append(message, exchange=exchange, blobs=assembly.blobs)
+                await chat.store.append(
+                    message,
+                    exchange=exchange,
+                    blobs=assembly.blobs,
+                    makes_head=chat.board is None,
+                )
             except VaultError as error:
                 # The disk is full, say: the reply stays on the screen and can be copied.
                 reply.publish([Notice("not_saved", error.kind)])
@@ -238,6 +250,11 @@ class Talk:
             await self.send(chat, queued.parts)
             chat.queue.remove(queued)
             self._feed.tell(ChatChanged(chat.id))
+
+
+def _refuse_empty(parts: Sequence[Part]) -> None:
+    if not any(not isinstance(part, TextPart) or part.text.strip() for part in parts):
+        raise UsageError("there is nothing to send")
 
 
 def _known(chat: Chat, message_id: str) -> Message:
