@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from troth.domain.verdict import State
+from troth.verifiers.base import Facts
 from troth.verifiers.eth_abi import BYTES, AbiInvalid, array_of, decode, selector, word
 from troth.verifiers.opengradient_keys import verify_ohttp_config
+from troth.verifiers.opengradient_records import RECORDS, RecordsInvalid, write_records
+from troth.verifiers.opengradient_records import parse_records as parse_stored
 from troth.verifiers.opengradient_registry import (
     RegistryAnswer,
     RegistryFailed,
@@ -210,6 +213,23 @@ def test_a_listed_key_is_verified_by_the_registry() -> None:
     assert _state(record) is State.VERIFIED_REGISTRY
     later = replace(record, read_at=ASKED_AT + timedelta(days=400))
     assert _state(later) is State.VERIFIED_REGISTRY
+
+
+def test_records_kept_with_a_reply_verify_it_again_but_not_for_a_stranger() -> None:
+    record = read(encode_record(KEY)).records[0]
+    assert parse_stored(write_records((record,)).body) == (record,)
+    gateway = Gateway(make_key("pinned"))
+    exchange = exchange_of(REQUEST, gateway.stream(REQUEST, ["hi"], STAMP))
+    evidence = {RECORDS: write_records((record,))}
+
+    def state(facts: Facts) -> State:
+        return verdict_for(exchange, evidence, Trust(), ASKED_AT, facts=facts).state
+
+    assert state(FACTS) is State.VERIFIED_REGISTRY
+    assert state(replace(FACTS, is_foreign=True)) is State.CANNOT_CHECK
+    for body in (b"", b"{}", b'{"format": 1, "records": [{}]}'):
+        with pytest.raises(RecordsInvalid):
+            parse_stored(body)
 
 
 def test_a_record_counts_only_while_it_is_sound() -> None:

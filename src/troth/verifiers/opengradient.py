@@ -110,7 +110,8 @@ class OpenGradient:
         _check_reply(run)
         _check_end(run)
         key = _find_key(run, evidence)
-        hardware = check_hardware(exchange, evidence, trust, facts, key.spki if key else b"")
+        spki = key.spki if key else b""
+        hardware = check_hardware(evidence, trust, facts, spki, exchange.received_at)
         run.add(*hardware.findings)
         reached = State.SIGNED_UNKNOWN_KEY
         if run.proof is not None:

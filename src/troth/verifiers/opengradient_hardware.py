@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from troth.domain.exchange import Exchange
 from troth.domain.verdict import Outcome
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import Finding, cannot_check, failed, not_covered, passed
@@ -42,9 +41,12 @@ class Hardware:
 
 
 def check_hardware(
-    exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts, spki: bytes
+    evidence: Evidence, trust: Trust, facts: Facts, spki: bytes, received_at: datetime
 ) -> Hardware:
-    """Check the attestation document, if there is one, for the key `spki` (empty = unknown)."""
+    """Check the attestation document, if there is one, for the key `spki` (empty = unknown).
+
+    `received_at` is when the reply came, or now before a first prompt is sent.
+    """
     name = next((name for name in evidence if name.startswith(ATTESTATION)), None)
     if name is None:
         reason = "No hardware document was kept with this reply, so the enclave was not checked."
@@ -55,7 +57,7 @@ def check_hardware(
         return Hardware((cannot_check("hardware", reason),))
     try:
         document = open_document(document_bytes(response.body))
-        return _judge(document, name.removeprefix(ATTESTATION), exchange, trust, facts, spki)
+        return _judge(document, name.removeprefix(ATTESTATION), received_at, trust, facts, spki)
     except NitroInvalid as error:
         return Hardware((failed("hardware", str(error)),))
 
@@ -63,7 +65,7 @@ def check_hardware(
 def _judge(
     document: NitroDocument,
     nonce_hex: str,
-    exchange: Exchange,
+    received_at: datetime,
     trust: Trust,
     facts: Facts,
     spki: bytes,
@@ -84,7 +86,7 @@ def _judge(
     channel = _judge_channel(binding.tls_certificate_sha256, facts)
     if channel is not None and channel.outcome is Outcome.FAILED:
         return Hardware((channel,))
-    times = _judge_times(document, exchange, trust, facts.judged_at or exchange.received_at)
+    times = _judge_times(document, received_at, trust, facts.judged_at or received_at)
     code = _judge_code(document, trust)
     findings = tuple(f for f in (times, code, channel) if f is not None)
     is_fresh = times.outcome is Outcome.PASSED
@@ -94,7 +96,7 @@ def _judge(
 
 
 def _judge_times(
-    document: NitroDocument, exchange: Exchange, trust: Trust, moment: datetime
+    document: NitroDocument, received_at: datetime, trust: Trust, moment: datetime
 ) -> Finding:
     issued = document.issued_at
     day = f"{issued:%d %b %Y %H:%M} UTC"
@@ -103,7 +105,7 @@ def _judge_times(
     if not document.valid_from <= issued <= document.valid_until:
         reason = f"The hardware document of {day} was made outside its certificates' time."
         return failed("hardware", reason)
-    if not issued - age <= exchange.received_at <= issued + age:
+    if not issued - age <= received_at <= issued + age:
         reason = f"The hardware document is of {day}, too far from this reply to speak for it."
         return cannot_check("hardware", reason)
     if moment > document.valid_until + margin:
