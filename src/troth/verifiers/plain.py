@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from troth.domain.exchange import Exchange
+from troth.domain.exchange import Exchange, find_header
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.base import Evidence, Facts, SignedParts, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, fold, not_covered, passed
 from troth.verifiers.trust import Expectation, Trust
 
 SCHEME = "none"
+VEIL_HEADER = "X-OpenGradient-Verified"
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HOST = re.compile(r"^(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<host>\[[^\]]*\]|[^/:?#]*)")
 
 
@@ -80,9 +82,17 @@ def _channel(exchange: Exchange, facts: Facts) -> tuple[State, Finding]:
     if facts.route == "device":
         reason = "It was made by a program on this computer or on a machine that you call yours."
         return State.LOCAL, passed("channel", reason)
+    if facts.route == "veil":
+        word = find_header(exchange.response_headers, VEIL_HEADER)
+        says = f"says {word[:40]!r}" if word else "says nothing"
+        reason = f"og-veil on this computer {says} of it; Troth got nothing to check for itself."
+        return State.CANNOT_CHECK, cannot_check("channel", reason)
     if is_encrypted(exchange.url):
         reason = f"It came over TLS from {host}. Nothing proves which model wrote it."
         return State.TLS_ONLY, passed("channel", reason)
+    if host in _LOOPBACK:
+        reason = "A program on this computer answered; whom it asked is not known."
+        return State.CANNOT_CHECK, cannot_check("channel", reason)
     reason = f"It came from {host} without encryption: anyone on the way could change it."
     return State.CANNOT_CHECK, cannot_check("channel", reason)
 
