@@ -238,7 +238,8 @@ def _letters_rank(letters: str, text: str) -> int | None:
             return None
         gaps += found - at - 1
         at = found
-    return 1000 + gaps
+    # Letters that lie all over a long name are no match that a person would call one.
+    return 1000 + gaps if gaps <= 2 * len(letters) + 4 else None
 
 
 def palette_matches(query: str, facts: Iterable[str]) -> list[Command]:

@@ -61,7 +61,7 @@ def strength_of(passphrase: str) -> Strength:
 def _words_bits(text: str) -> float:
     """Count words: each different one is worth what a list would make it worth."""
     words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
-    if not words:
+    if not words or not all(word.isalpha() and len(word) > 2 for word in words):
         return math.inf
     bits = 0.0
     for word in dict.fromkeys(words):

@@ -67,6 +67,11 @@ class ChatScreen(Screen[None]):
         self._is_attached.set()
         self.draw_frame()
 
+    @property
+    def is_seated(self) -> bool:
+        """Whether the engine is there and the chat is shown."""
+        return self._is_attached.is_set()
+
     # -- commands
 
     def facts(self) -> frozenset[str]:

@@ -59,7 +59,7 @@ class Desk:
             [self.notice, self._queue, self._attached, self._menu], before=screen.prompt
         )
         await place.remove()
-        for widget in (self.page, self.notice, self._queue, self._attached, screen.prompt):
+        for widget in (self.page, self.notice, self._queue, self._attached, screen.title_bar):
             widget.add_class("beside")
         self._menu.add_class("beside")
         screen.prompt.menu = self._menu

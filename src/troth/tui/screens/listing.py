@@ -39,7 +39,7 @@ class Listing:
         """Show the list and go there; hide it when it has the focus already."""
         if self._sidebar is None:
             self._sidebar = Sidebar()
-            await self._screen.mount(self._sidebar)
+            await self._screen.mount(self._sidebar, before=0)
         if self.is_open and self._sidebar.has_focus_within:
             self.hide()
             return

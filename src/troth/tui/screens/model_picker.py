@@ -54,9 +54,10 @@ class ModelScreen(ModalScreen[Picked | None]):
         self._current = current
         self._words = words
         self._choices: list[ModelChoice] = []
+        self._providers = {endpoint.name for endpoint in engine.endpoints()}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide") as box:
+        with Vertical(classes="dialog -wide -tall") as box:
             box.border_title = "Model"
             box.border_subtitle = "⏎ from the next message on   ^r ask the provider   esc close"
             yield Picker(
@@ -83,7 +84,9 @@ class ModelScreen(ModalScreen[Picked | None]):
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         ref = ModelRef.parse(message.row.id)
-        if ref is not None:
+        if ref is None:
+            self.run_worker(self._refresh(message.row.id), exclusive=True)
+        else:
             choice = self._choice(message.row.id)
             self.dismiss(Picked(ref, choice is not None and not choice.is_ready))
 
@@ -93,9 +96,8 @@ class ModelScreen(ModalScreen[Picked | None]):
     def action_refresh_list(self) -> None:
         """Ask the provider of the model under the cursor: by this act only, never by itself."""
         row = self.picker.row_list.current
-        ref = ModelRef.parse(row.id) if row is not None else self._current
-        if ref is not None:
-            self.run_worker(self._refresh(ref.provider), exclusive=True)
+        if row is not None:
+            self.run_worker(self._refresh(row.id.partition("/")[0]), exclusive=True)
 
     async def _refresh(self, provider: str) -> None:
         hint = self.query_one(".hint", Static)
@@ -115,15 +117,35 @@ class ModelScreen(ModalScreen[Picked | None]):
 
     def _show(self, words: str) -> None:
         rows = _rows(self._choices, words, self._current)
-        typed = ModelRef.parse(words.strip())
-        known = {endpoint.name for endpoint in self._engine.endpoints()}
-        if typed and typed.provider in known and not self._choice(words.strip()):
-            rows.append(Row(str(typed), typed.model, cells=(typed.provider, "", "as typed")))
+        rows += self._unlisted_rows(words)
         self.picker.show(rows, count=f"{len(rows)} of {len(self._choices)}")
+
+    def _unlisted_rows(self, words: str) -> list[Row]:
+        """Offer what no list holds: the model in use, one typed out, providers not asked yet."""
+        listed = {str(choice.info.ref) for choice in self._choices}
+        rows: list[Row] = []
+        for ref, word in ((ModelRef.parse(words.strip()), "as typed"), (self._current, "in use")):
+            if ref is None or fuzzy_rank(words, str(ref)) is None:
+                continue
+            if str(ref) not in listed and ref.provider in self._providers:
+                listed.add(str(ref))
+                rows.append(Row(str(ref), ref.model, cells=(ref.provider, "", word)))
+        known = {choice.endpoint.name for choice in self._choices}
+        for endpoint in self._engine.endpoints():
+            is_ready = not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
+            if endpoint.name in known or not is_ready or endpoint.name == "local":
+                continue
+            if fuzzy_rank(words, f"{endpoint.name} {endpoint.title}") is not None:
+                row = Row(
+                    endpoint.name, endpoint.title or endpoint.name, "Enter asks for its models"
+                )
+                rows.append(row)
+        return rows
 
     def _hint(self, name: str) -> None:
         choice = self._choice(name)
         if choice is None:
+            self.query_one(".hint", Static).update("")
             return
         text = model_sentence(choice.info)
         if not choice.is_ready:

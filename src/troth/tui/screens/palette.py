@@ -39,12 +39,12 @@ class PaletteScreen(ModalScreen[str | None]):
         self._facts = frozenset(facts)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide") as box:
+        with Vertical(classes="dialog -wide -tall") as box:
             box.border_title = "Commands"
             yield Picker(
                 placeholder="what to do",
                 title_width=22,
-                columns=(Column(12, 50), Column(11, 0, is_right_aligned=True)),
+                columns=(Column(12, 84), Column(11, 0, is_right_aligned=True)),
             )
 
     def on_mount(self) -> None:
@@ -87,7 +87,7 @@ class ThemeScreen(ModalScreen[str | None]):
         self._wear = wear
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -low") as box:
+        with Vertical(classes="dialog") as box:
             box.border_title = "Theme"
             yield Picker(placeholder="name of a theme")
 

@@ -6,6 +6,7 @@ Enter sends; a paste never does. A text that could not be sent is given back by 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -47,7 +48,9 @@ class PromptArea(TextArea, inherit_css=False):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TextArea.COMPONENT_CLASSES
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("prompt")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(binding, action="own_key") for binding in bindings_for("prompt")
+    ]
 
     class Sent(Message):
         """The send key was pressed on this text; the field is empty already."""
@@ -67,6 +70,10 @@ class PromptArea(TextArea, inherit_css=False):
     keys: Mapping[str, str] = DEFAULT_KEYS
     """Command id -> keys, those of the user laid over the defaults."""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the prompt's own keys to `_on_key`: the bindings only name and rebind them."""
+        return action != "own_key"
+
     async def _on_key(self, event: events.Key) -> None:
         # Here and not by priority bindings: those run before letters that are still on their way,
         # and a fast "hello<Enter>" would send half of it.
@@ -74,8 +81,12 @@ class PromptArea(TextArea, inherit_css=False):
         if name and self._act(name):
             event.stop()
             event.prevent_default()
-            return
-        await super()._on_key(event)
+        elif event.key == "up":
+            self.action_cursor_up()  # bindings of one key do not add up along the classes
+        elif event.key == "down":
+            self.action_cursor_down()
+        else:
+            await super()._on_key(event)
 
     def _keys_of(self, name: str) -> list[str]:
         return self.keys.get(f"prompt.{name}", "").split(",")

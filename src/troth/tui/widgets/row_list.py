@@ -159,7 +159,12 @@ class RowList(Widget, can_focus=True):
     def choose(self) -> None:
         """Choose the row under the cursor, as a click would."""
         if (row := self.current) is not None and not row.is_heading:
-            self.post_message(self.Chosen(self, row))
+            self._post(self.Chosen(self, row))
+
+    def _post(self, message: Message) -> None:
+        # Told by its parent to move or choose, the list is still the one that says so: Textual
+        # stops a message on its way up at the widget that it takes for the sender.
+        self.post_message(message.set_sender(self))
 
     # -- the cursor
 
@@ -203,7 +208,7 @@ class RowList(Widget, can_focus=True):
         row = self.current
         if row != self._shown:
             self._shown = row
-            self.post_message(self.Highlighted(self, row))
+            self._post(self.Highlighted(self, row))
 
     def on_resize(self) -> None:
         self._bring_into_view()
@@ -236,6 +241,8 @@ class RowList(Widget, can_focus=True):
             return Strip.blank(width, self.rich_style)
         row = self._rows[at]
         is_cursor = at == self.cursor and not row.is_heading
+        if is_cursor and not row.mark:
+            row = row._replace(mark="▸")
         segments = self._detail(row) if line else self._title(row, width - 1)
         if is_cursor:
             style = self.get_component_rich_style("row-list--cursor")

@@ -1,0 +1,263 @@
+"""The chat, as a person uses it: real engine, real HTTP, what keys do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from servers import (
+    Answer,
+    RecordedRequest,
+    cut_after,
+    gated_after,
+    html_error,
+    json_answer,
+    openai_chat_stream,
+)
+from tui.app_stage import Stage, run_app
+from troth.domain.message import Finish, Role
+from troth.tui.screens.model_picker import ModelScreen
+
+MARKDOWN = ["# Title\n\n", "Some **bold** text.\n\n", "```python\nprint(1)\n```\n"]
+
+
+def asked(request: RecordedRequest) -> list[tuple[str, str]]:
+    body = json.loads(request.body)
+    return [(turn["role"], turn["content"]) for turn in body["messages"]]
+
+
+def path_texts(stage: Stage) -> list[str]:
+    chat = stage.desk.talking.chat
+    assert chat is not None
+    return [message.text for message in chat.path]
+
+
+async def test_a_message_goes_to_the_provider_and_its_reply_is_drawn(tmp_path: Path) -> None:
+    async with run_app(tmp_path, openai_chat_stream(MARKDOWN)) as stage:
+        await stage.say("hello there")
+        assert asked(stage.server.requests[0]) == [("user", "hello there")]
+        assert "Title" in stage.text
+        assert "Some bold text." in stage.text
+        assert "hello there" in stage.text
+        assert stage.screen.prompt.text == ""
+        assert stage.screen.title_bar.chat_title == "hello there"
+
+
+async def test_escape_stops_the_reply_and_keeps_what_had_come(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    answer = gated_after(openai_chat_stream(["first part", " never"]), 2, gate)
+    async with run_app(tmp_path, answer) as stage:
+        await stage.type("go")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "first part" in stage.text)
+        await stage.pilot.press("escape")
+        await stage.until(lambda: stage.settled == 2)
+        chat = stage.desk.talking.chat
+        assert chat is not None
+        assert chat.path[-1].finish is Finish.STOPPED
+        assert chat.path[-1].text == "first part"
+        assert "stopped by you" in stage.text
+
+
+async def test_what_is_typed_while_a_reply_arrives_waits_and_is_sent_after_it(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+    answers = [
+        gated_after(openai_chat_stream(["one"]), 2, gate),
+        openai_chat_stream(["two"]),
+    ]
+    async with run_app(tmp_path, answers) as stage:
+        await stage.type("first")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.desk.talking.chat and stage.desk.talking.chat.is_replying)
+        await stage.type("second")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "next  second" in stage.text)
+        gate.set()
+        await stage.until(lambda: stage.settled == 4)
+        assert path_texts(stage) == ["first", "one", "second", "two"]
+        assert "next" not in stage.text
+
+
+async def test_a_waiting_message_can_be_taken_back_and_dropped(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    answer = gated_after(openai_chat_stream(["one"]), 2, gate)
+    async with run_app(tmp_path, answer) as stage:
+        await stage.type("first")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.desk.talking.chat and stage.desk.talking.chat.is_replying)
+        for text in ("second", "third"):
+            await stage.type(text)
+            await stage.pilot.press("enter")
+        await stage.until(lambda: "third" in stage.text)
+        await stage.pilot.press("alt+delete")
+        await stage.until(lambda: "third" not in stage.text)
+        await stage.pilot.press("alt+up")
+        await stage.until(lambda: stage.screen.prompt.text == "second")
+        gate.set()
+        await stage.until(lambda: stage.settled == 2)
+
+
+async def test_the_draft_stays_when_sending_cannot_work(tmp_path: Path) -> None:
+    async with run_app(tmp_path, with_provider=False) as stage:
+        await stage.type("nobody to ask")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.screen.prompt.text == "nobody to ask")
+        assert "model" in stage.text
+
+
+async def test_a_refusal_names_what_happened_and_what_to_do(tmp_path: Path) -> None:
+    refusal = json_answer({"error": {"message": "Incorrect API key", "code": "x"}}, status=401)
+    async with run_app(tmp_path, refusal) as stage:
+        await stage.say("hello")
+        assert "Incorrect API key" in stage.text
+        assert "hello" in stage.text
+
+
+async def test_html_instead_of_json_does_not_break_the_screen(tmp_path: Path) -> None:
+    async with run_app(tmp_path, html_error(502)) as stage:
+        await stage.type("hello")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "try 2" in stage.text or stage.settled == 2)
+        await stage.pilot.press("escape")
+        await stage.until(lambda: stage.settled == 2)
+
+
+async def test_a_rate_limit_counts_down_and_escape_ends_the_wait(tmp_path: Path) -> None:
+    refusal = json_answer({"error": {"message": "slow down"}}, status=429)
+    wait = Answer(429, (*refusal.headers, ("retry-after", "30")), refusal.steps)
+    async with run_app(tmp_path, wait) as stage:
+        await stage.type("hello")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "Trying again in" in stage.text)
+        await stage.pilot.press("escape")
+        await stage.until(lambda: stage.settled == 2)
+        assert "Trying again in" not in stage.text
+
+
+async def test_a_cut_stream_keeps_its_text_and_says_so(tmp_path: Path) -> None:
+    async with run_app(
+        tmp_path, cut_after(openai_chat_stream(["half of it", " rest"]), 2)
+    ) as stage:
+        await stage.say("go")
+        assert "half of it" in stage.text
+        assert "cut off before its end" in stage.text
+
+
+async def test_a_reply_goes_on_while_another_chat_is_shown(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    answer = gated_after(openai_chat_stream(["begun", " ended"]), 2, gate)
+    async with run_app(tmp_path, answer) as stage:
+        await stage.type("go")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "begun" in stage.text)
+        first = stage.desk.talking.chat
+        assert first is not None
+        await stage.pilot.press("ctrl+n")
+        await stage.until(lambda: stage.desk.talking.chat is not first)
+        assert "begun" not in stage.text
+        gate.set()
+        await stage.until(lambda: not first.is_replying)
+        await stage.desk.talking.open(first.id)
+        await stage.until(lambda: "begun ended" in stage.text)
+
+
+async def test_drafts_stay_with_their_chats(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.say("hello")
+        first = stage.desk.talking.chat
+        assert first is not None
+        await stage.type("half a thought")
+        await stage.pilot.press("ctrl+n")
+        await stage.until(lambda: stage.desk.talking.chat is not first)
+        assert stage.screen.prompt.text == ""
+        await stage.type("another one")
+        await stage.desk.talking.open(first.id)
+        await stage.until(lambda: stage.screen.prompt.text == "half a thought")
+
+
+async def test_switching_the_model_keeps_the_draft_and_applies_from_the_next_message(
+    tmp_path: Path,
+) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.say("hello")
+        await stage.type("draft")
+        await stage.pilot.press("ctrl+o")
+        await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))
+        await stage.type("scripted/beta")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.screen.title_bar.model == "beta")
+        assert stage.screen.prompt.text == "draft"
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.settled == 4)
+        chat = stage.desk.talking.chat
+        assert chat is not None
+        models = [m.model.model for m in chat.path if m.role is Role.ASSISTANT and m.model]
+        assert models == ["alpha", "beta"]
+        assert json.loads(stage.server.requests[-1].body)["model"] == "beta"
+
+
+async def test_slash_model_with_a_whole_name_switches_at_once(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.type("/model scripted/beta")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: stage.screen.title_bar.model == "beta")
+        assert stage.screen.prompt.text == ""
+
+
+async def test_two_slashes_send_a_text_that_begins_with_one(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.say("//etc/hosts")
+        assert asked(stage.server.requests[0])[-1] == ("user", "/etc/hosts")
+
+
+async def test_model_text_cannot_reach_the_terminal_as_control(tmp_path: Path) -> None:
+    evil = "a\x1b[2Jb\x1b]52;c;aGk=\x07c\x9b31md\u202ee[bold]f[/bold][@click=app.quit]g[/]"
+    async with run_app(tmp_path, openai_chat_stream([evil])) as stage:
+        await stage.say("go")
+        lines = stage.app.screen._compositor.render_strips()
+        raw = "".join(segment.text for strip in lines for segment in strip)
+        assert not any(ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or c == "\u202e" for c in raw)
+        assert "[@click=app.quit]" in stage.text
+
+
+async def test_a_file_goes_along_with_the_next_message(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("the answer is 42", "utf-8")
+    async with run_app(tmp_path) as stage:
+        await stage.desk.talking.attach(str(note))
+        await stage.until(lambda: "note.txt" in stage.text)
+        await stage.say("read it")
+        assert "the answer is 42" in stage.server.requests[0].body.decode()
+        assert "with  note.txt" not in stage.text
+
+
+async def test_the_meter_counts_what_the_next_message_would_carry(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        before = stage.screen.title_bar.meter
+        await stage.say("a message of several words")
+        await stage.until(lambda: stage.screen.title_bar.meter != before)
+        assert "tokens" in stage.screen.title_bar.meter
+
+
+async def test_a_broken_setting_is_named_and_the_rest_works(tmp_path: Path) -> None:
+    async with run_app(tmp_path, config="nonsense = 3\n") as stage:
+        assert "nonsense" in stage.text
+        await stage.say("hello")
+
+
+async def test_a_key_of_the_users_own_works_and_the_footer_shows_it(tmp_path: Path) -> None:
+    config = ""
+    async with run_app(tmp_path, config=config) as stage:
+        path = tmp_path / "config" / "config.toml"
+        path.write_text(path.read_text("utf-8") + '\n[keys]\n"model.pick" = "f4"\n', "utf-8")
+        assert stage.app.engine is not None
+        stage.app.engine.reload_settings()
+        stage.app.apply_settings()
+        stage.screen.draw_frame()
+        await stage.pilot.pause()
+        assert "f4 model" in stage.text
+        await stage.pilot.press("f4")
+        await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))

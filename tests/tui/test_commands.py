@@ -1,0 +1,164 @@
+"""One registry: every command can be found, named, bound and carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tui.app_stage import run_app
+
+from troth.tui.commands import (
+    BY_ID,
+    COMMANDS,
+    fuzzy_rank,
+    palette_matches,
+    parse_slash,
+    slash_matches,
+)
+from troth.tui.keys import (
+    DEFAULT_KEYS,
+    FORBIDDEN_KEYS,
+    bindings_for,
+    build_keymap,
+    footer_items,
+    written_key,
+)
+from troth.tui.widgets.footer import fit_items
+
+EVERYTHING = {need for command in COMMANDS for need in command.needs}
+SCOPES = ("app", "chat", "prompt", "reading", "sidebar")
+
+
+def test_ids_and_slash_names_are_unique() -> None:
+    for names in ([c.id for c in COMMANDS], [c.slash for c in COMMANDS if c.slash]):
+        assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+async def test_every_command_of_the_registry_is_carried_out_by_somebody(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        own = {"prompt.send", "prompt.newline", "prompt.earlier", "prompt.later", "prompt.complete"}
+        assert set(stage.desk.handlers) == set(BY_ID) - own
+
+
+def test_every_binding_has_an_id_a_description_and_a_tooltip() -> None:
+    bindings = bindings_for(*SCOPES)
+    assert len(bindings) == len(COMMANDS)
+    for binding in bindings:
+        assert binding.id
+        assert binding.description
+        assert binding.tooltip
+
+
+def test_no_default_key_is_another_key_in_disguise() -> None:
+    used = {key for keys in DEFAULT_KEYS.values() for key in keys.split(",")}
+    assert used & FORBIDDEN_KEYS == set()
+
+
+def test_two_commands_share_a_key_only_where_availability_tells_them_apart() -> None:
+    for scopes in (("prompt", "chat", "app"), ("reading", "app"), ("sidebar", "app")):
+        keys = Counter(
+            key
+            for command in COMMANDS
+            if command.scope in scopes
+            for key in command.key.split(",")
+            if key
+        )
+        shared = {key for key, count in keys.items() if count > 1}
+        assert shared <= {"escape"}, scopes
+
+
+@pytest.mark.parametrize("width", [20, 40, 46, 80, 120])
+@pytest.mark.parametrize(
+    "scopes", [("prompt", "chat", "app"), ("reading", "app"), ("sidebar", "app")]
+)
+def test_the_footer_is_never_cut(width: int, scopes: tuple[str, ...]) -> None:
+    items = footer_items(build_keymap({}), EVERYTHING, *scopes)  # type: ignore[arg-type]
+    kept = fit_items(items, width)
+    assert kept
+    assert 2 + sum(len(i.key) + 1 + len(i.text) for i in kept) + 2 * (len(kept) - 1) <= width
+    assert min(items, key=lambda item: item.rank) in kept
+
+
+def test_keys_are_written_as_the_footer_shows_them() -> None:
+    written = [written_key(key) for key in ("ctrl+o", "enter", "escape", "alt+up", "f1", "G")]
+    assert written == ["^o", "⏎", "esc", "alt+↑", "f1", "G"]
+
+
+def test_the_users_keys_replace_the_defaults_and_an_empty_one_takes_the_key_away() -> None:
+    keymap = build_keymap({"model.pick": "f4, ctrl+l", "chat.new": ""})
+    assert keymap.problems == ()
+    assert keymap.keys["model.pick"] == "f4,ctrl+l"
+    assert keymap.changed["chat.new"] not in {"", "ctrl+n"}
+    assert keymap.every("model.pick") == "f4 ^l"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "word"),
+    [
+        ({"no.such": "f4"}, "no such action"),
+        ({"model.pick": "ctrl+m"}, "cannot tell"),
+        ({"model.pick": "ctrl+f"}, "find.open has that key"),
+    ],
+)
+def test_a_key_that_cannot_be_is_named_and_left_at_its_default(
+    wishes: dict[str, str], word: str
+) -> None:
+    keymap = build_keymap(wishes)
+    assert keymap.keys == DEFAULT_KEYS
+    assert len(keymap.problems) == 1
+    assert word in keymap.problems[0]
+
+
+def test_where_enter_does_not_send_it_makes_a_line() -> None:
+    keymap = build_keymap({}, send_key="alt+enter")
+    assert keymap.keys["prompt.send"] == "alt+enter"
+    assert "enter" in keymap.keys["prompt.newline"].split(",")
+    assert "alt+enter" not in keymap.keys["prompt.newline"].split(",")
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "argument"),
+    [
+        ("/model openai/gpt-5.5", "model.pick", "openai/gpt-5.5"),
+        ("/new", "chat.new", ""),
+        ("/find two words ", "find.open", "two words"),
+    ],
+)
+def test_a_slash_line_is_a_command_with_its_argument(
+    text: str, command: str, argument: str
+) -> None:
+    line = parse_slash(text)
+    assert line is not None
+    assert (line.command.id, line.argument) == (command, argument)
+
+
+@pytest.mark.parametrize("text", ["hello", "/usr/bin/env is a path", "//model", "/new\nand more"])
+def test_ordinary_text_is_no_command(text: str) -> None:
+    assert parse_slash(text) is None
+
+
+def test_completion_puts_names_that_begin_so_first_and_hides_what_cannot_be_used() -> None:
+    names = [command.slash for command in slash_matches("/s", {"chat"})]
+    assert names[0].startswith("s")
+    assert "stop" not in names
+    assert "stop" in [c.slash for c in slash_matches("/s", {"chat", "streaming"})]
+    assert slash_matches("/model x", set()) == []
+
+
+def test_the_palette_finds_a_command_by_its_words_its_slash_name_and_its_help() -> None:
+    assert palette_matches("switch model", ())[0].id == "model.pick"
+    assert palette_matches("incognito", ())[0].id == "chat.incognito"
+    assert "find.open" in [command.id for command in palette_matches("search", ())]
+    assert palette_matches("zzzz", ()) == []
+
+
+def test_fuzzy_rank_prefers_the_start_of_a_word_and_takes_letters_in_order() -> None:
+    start, middle = fuzzy_rank("opus", "opus-4.7"), fuzzy_rank("opus", "claude-opus-4.7")
+    inside, letters = fuzzy_rank("pus", "claude-opus-4.7"), fuzzy_rank("op47", "opus-4.7")
+    assert start is not None
+    assert middle is not None
+    assert inside is not None
+    assert letters is not None
+    assert start < middle < inside < letters
+    assert fuzzy_rank("opus", "gpt-5.5") is None
