@@ -94,7 +94,7 @@ def append(
 ) -> None:
     """Write one message with all that belongs to it, and move the conversation on."""
     conversation_id = _conversation_row(store, message.conversation_id)
-    message_id = _insert(store, conversation_id, message, exchange)
+    message_id = insert(store, conversation_id, message, exchange)
     blob_rows.attach(store, message_id, message, blobs)
     store.run(
         "UPDATE conversation SET message_count = message_count + 1,"
@@ -110,7 +110,8 @@ def _conversation_row(store: Store, ulid: str) -> int:
     return found[0]
 
 
-def _insert(store: Store, conversation_id: int, message: Message, exchange: Exchange | None) -> int:
+def insert(store: Store, conversation_id: int, message: Message, exchange: Exchange | None) -> int:
+    """Write the rows of one message and return its row id; blobs and the chat are the caller's."""
     parent_id, parent = None, _ROOT
     if message.parent_id is not None:
         found = store.one(

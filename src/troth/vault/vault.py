@@ -29,6 +29,7 @@ from troth.vault import (
 )
 from troth.vault import search as searching
 from troth.vault.folders import Folders
+from troth.vault.intake import Intake
 from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
 from troth.vault.opening import Opened, Terms
 from troth.vault.rows import to_microseconds
@@ -58,6 +59,7 @@ class Vault:
         self._reader = opened.reader
         self._searcher = opened.searcher
         self.folders = Folders(opened)
+        self.intake = Intake(opened)
         self.upkeep = Upkeep(opened)
 
     @classmethod

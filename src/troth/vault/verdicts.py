@@ -31,6 +31,11 @@ def record(store: Store, message_ulid: str, verdict: Verdict, evidence: Evidence
         raise NotFound("message", message_ulid)
     message_id = found[0]
     store.run("UPDATE verdict SET is_newest = 0 WHERE message_id = ? AND is_newest", (message_id,))
+    insert(store, message_id, verdict, evidence)
+
+
+def insert(store: Store, message_id: int, verdict: Verdict, evidence: Evidence) -> None:
+    """Write a verdict as the newest one of a message row that has no newer one."""
     checks = [[check.name, check.outcome.value, check.detail] for check in verdict.checks]
     store.run(
         "INSERT INTO verdict(message_id, is_newest, state, scheme, verifier, checked_at,"
