@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,7 @@ def unlock_directory(
         raise
     access = Access(header.vault_id, keys, places.database, terms)
     with typed_errors(places.database):
-        if places.fresh_database.exists() and not terms.is_read_only:
+        if not terms.is_read_only:
             _finish_switch(places, keys)
         if is_on_network(directory):
             access.is_exclusive = True
@@ -108,6 +109,10 @@ def _finish_switch(places: Places, keys: Keys) -> None:
     The header is written only when the fresh database is whole, so whichever of the two opens with
     the header's key is the right one.
     """
+    for leftover in places.leftovers():
+        leftover.unlink()
+    if not places.fresh_database.exists():
+        return
     try:
         connection = connect(places.fresh_database, keys.database)
         try:
@@ -149,6 +154,7 @@ def open_writer(access: Access) -> Store:
         return _open_read_only(access)
     path = access.path
     with typed_errors(path):
+        found = None if path is None else path.stat()  # before anything of ours writes to it
         connection = connect(
             path, access.keys.database, is_exclusive=access.is_exclusive, vfs=access.vfs
         )
@@ -157,7 +163,7 @@ def open_writer(access: Access) -> Store:
             connection.pragma("journal_mode", "WAL")
             store.tally = Tally(connection, access.keys.rows)
             _watch_log(store)
-            _meet(store, access)
+            _meet(store, access, found)
         except BaseException:
             store.close()
             raise
@@ -174,9 +180,9 @@ def _watch_log(store: Store) -> None:
     store.connection.set_wal_hook(count)
 
 
-def _meet(store: Store, access: Access) -> None:
+def _meet(store: Store, access: Access, found: os.stat_result | None) -> None:
     """Compare the vault with where it was last seen here, and look closer where they differ."""
-    if store.path is None:
+    if store.path is None or found is None:
         return
     store.seen = SeenFile(Places(store.path.parent).seen, access.keys.freshness)
     seen = store.seen.read()  # before the database, which other processes move on
@@ -184,7 +190,7 @@ def _meet(store: Store, access: Access) -> None:
         access.notices.append("migrated")
     sequence, head, _ = commit_state(store)
     is_behind = _compare(access, seen, sequence, head)
-    if is_behind or (seen is None and sequence) or _is_touched(store.path, seen):
+    if is_behind or (seen is None and sequence) or _is_touched(found, seen):
         _look_closer(store, access)
     if seen is None:
         with writing(store):
@@ -210,12 +216,11 @@ def _compare(access: Access, seen: Seen | None, sequence: int, head: bytes) -> b
     return True
 
 
-def _is_touched(path: Path, seen: Seen | None) -> bool:
+def _is_touched(found: os.stat_result, seen: Seen | None) -> bool:
     """Whether the file is not as we left it; the log is covered by the commit number."""
     if seen is None or seen.modified_ns == 0:
         return False
-    status = path.stat()
-    return (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.modified_ns)
+    return (found.st_size, found.st_mtime_ns) != (seen.size_bytes, seen.modified_ns)
 
 
 def _look_closer(store: Store, access: Access) -> None:

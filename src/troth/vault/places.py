@@ -63,6 +63,11 @@ class Places:
         self.fresh_database.replace(self.database)
         sync_folder(self.folder)
 
+    def leftovers(self) -> tuple[Path, ...]:
+        """Return what a killed replacement may have left: never the only copy of anything."""
+        names = ("vault.json.new", "vault.json.bak.new", "vault.db.new-journal")
+        return tuple(path for path in (self.folder / name for name in names) if path.exists())
+
     @property
     def seen(self) -> Path:
         return self.folder / "vault.seen"

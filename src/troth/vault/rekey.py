@@ -12,12 +12,12 @@ from pathlib import Path
 
 import apsw
 
-from troth.domain.error import VaultBusy
+from troth.domain.error import UsageError, VaultBusy, VaultError
 from troth.vault.copying import commits_of, copy_to_file, recount, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.freshness import SeenFile
 from troth.vault.header_file import read_header, write_header
-from troth.vault.kdf import Cost, Keys, Sealed, new_key, seal, unseal
+from troth.vault.kdf import Cost, Keys, Sealed, new_key, prepare_passphrase, seal, unseal
 from troth.vault.keepsakes import secret_place
 from troth.vault.keyfile import Header
 from troth.vault.making import make_slots
@@ -40,6 +40,9 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
     Raises WrongPassphrase, VaultBusy while another program has it open, DiskFull (it needs its own
     size once more), and leaves the old vault as it was.
     """
+    if not cost.is_bounded:
+        raise UsageError("the cost of key derivation is out of bounds")
+    prepare_passphrase(new_passphrase)
     places = Places(directory)
     header = read_header(places)
     old_keys = unlock(header, passphrase=passphrase)
@@ -61,6 +64,10 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
                 header.vault_id, new_keys.data_key, new_passphrase, cost, with_keyring=had_keyring
             )
             write_header(places, Header(header.vault_id, made.slots).signed(new_keys.header_mac))
+        except VaultError:
+            if read_header(places) == header:
+                places.fresh_database.unlink(missing_ok=True)
+            raise
         finally:
             store.close()
         places.take_fresh_database()
