@@ -140,9 +140,13 @@ def _open(document: bytes) -> NitroDocument:
     if payload["digest"] != "SHA384":
         raise NitroInvalid("The attestation document measures with something other than SHA-384.")
     bundle = as_byte_strings(payload["cabundle"], "the certificate bundle")
-    chain = _load_chain((*bundle, as_bytes(payload["certificate"], "the certificate")))
+    leaf = _load(as_bytes(payload["certificate"], "the certificate"))
+    # The document's own signature first: a changed document costs one check, not a whole chain.
+    _check_signature(leaf, message.signed, message.signature)
+    if not 1 <= len(bundle) <= 7:
+        raise NitroInvalid("The attestation document's certificate chain has a strange length.")
+    chain = (*map(_load, bundle), leaf)
     _check_chain(chain)
-    _check_signature(chain[-1], message.signed, message.signature)
     module_id, issued_ms = payload["module_id"], payload["timestamp"]
     if not isinstance(module_id, str) or isinstance(issued_ms, bool):
         raise NitroInvalid("The attestation document's fields have the wrong types.")
@@ -183,12 +187,9 @@ def _read_pcrs(entries: Mapping[int | str, object]) -> Mapping[int, bytes]:
     return MappingProxyType(pcrs)
 
 
-def _load_chain(encoded: tuple[bytes, ...]) -> tuple[x509.Certificate, ...]:
-    """Load the chain, root first, leaf last."""
-    if not 2 <= len(encoded) <= 8:
-        raise NitroInvalid("The attestation document's certificate chain has a strange length.")
+def _load(encoded: bytes) -> x509.Certificate:
     try:
-        return tuple(x509.load_der_x509_certificate(der) for der in encoded)
+        return x509.load_der_x509_certificate(encoded)
     except _UNREADABLE as error:
         raise NitroInvalid("A certificate of the attestation document cannot be read.") from error
 
@@ -240,8 +241,11 @@ def _check_signature(leaf: x509.Certificate, signed: bytes, signature: bytes) ->
         raise NitroInvalid("The attestation document's signature has the wrong length.")
     half = _SIGNATURE_BYTES // 2
     r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-    key = leaf.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey):
+    try:
+        key = leaf.public_key()
+    except _UNREADABLE as error:
+        raise NitroInvalid("The last certificate's key cannot be read.") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
         raise NitroInvalid("The last certificate's key is not on the curve P-384.")
     try:
         key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(SHA384()))
