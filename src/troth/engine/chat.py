@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from troth.domain.conversation import Conversation
 from troth.domain.message import Message, Part, Role, TextPart
@@ -13,6 +14,9 @@ from troth.domain.verdict import Verdict
 from troth.engine.reply import Reply
 from troth.engine.tree import MessageTree
 from troth.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from troth.engine.comparison import Comparison
 
 TITLE_CHARACTERS = 48
 
@@ -52,6 +56,8 @@ class Chat:
         """Columns of its comparison: each goes on from a head of its own in the same tree."""
         self.board: Chat | None = None
         """For such a column: the chat that it belongs to."""
+        self.comparison: Comparison | None = None
+        """The comparison that it holds, once that is open."""
 
     @property
     def id(self) -> str:

@@ -22,6 +22,7 @@ from troth.domain.verdict import Verdict
 from troth.engine.attach import read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
+from troth.engine.comparisons import Comparisons
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
 from troth.engine.endpoints import config_row
 from troth.engine.feed import Change, Feed, Locked, Unlocked
@@ -74,15 +75,12 @@ class Engine:
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
         self._verification = Verification(self._transport, lambda: self.vault)
         self._prompts = PromptHistory()
-        self._preparation = Preparation(
-            self._directory,
-            self._reach,
-            self._verification,
-            RefusedParameters(lambda: self.vault),
-        )
+        refused = RefusedParameters(lambda: self.vault)
+        self._preparation = Preparation(self._directory, self._reach, self._verification, refused)
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
+        self.comparisons = Comparisons(self._talk, self._chats, self._preparation, self._feed)
         self._last_model: ModelRef | None = None
 
     @classmethod

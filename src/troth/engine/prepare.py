@@ -15,6 +15,7 @@ from troth.engine.context import Context, build_context
 from troth.engine.directory import Directory
 from troth.engine.ids import new_ulid
 from troth.engine.local_models import DEFAULT_PROMPT
+from troth.engine.pace import Pace
 from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
 from troth.engine.run import Job
@@ -54,6 +55,7 @@ class Preparation:
         self._reach = reach
         self._verification = verification
         self._refused = refused
+        self._pace = Pace()
 
     def target(self, chat: Chat, model: ModelRef | None) -> tuple[ModelInfo, Endpoint]:
         """Return the model that would answer, and where; raise UsageError where none is chosen."""
@@ -112,6 +114,7 @@ class Preparation:
             reach=lambda: self._reach(info.ref),
             message=_blank(chat, reply, parent_id, params, left_out),
             remember_refused=lambda field: self._refused.remember(info.ref, field),
+            pace=self._pace,
         )
 
     def _context(

@@ -28,6 +28,7 @@ class Reply:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._is_closed = False
+        self._closing = asyncio.Event()
 
     @property
     def is_running(self) -> bool:
@@ -63,7 +64,12 @@ class Reply:
     def close(self) -> None:
         """Say that nothing more will come. Only the engine calls this."""
         self._is_closed = True
+        self._closing.set()
         self._wake()
+
+    async def closed(self) -> None:
+        """Return once nothing more will come, the verdict included. Costs nothing per event."""
+        await self._closing.wait()
 
     async def batches(self) -> AsyncIterator[list[ReplyEvent]]:
         """Yield all events from the first one on, in the groups in which they can be had.

@@ -16,6 +16,7 @@ from troth.domain.error import (
     Failure,
     NetworkError,
     ProviderError,
+    RateLimited,
     ReplyMalformed,
     TrothError,
 )
@@ -34,6 +35,7 @@ from troth.domain.turn import Turn
 from troth.domain.usage import Timing
 from troth.engine.amend import amend
 from troth.engine.assembly import Assembly
+from troth.engine.pace import Pace
 from troth.engine.reply import Reply
 from troth.engine.retry import MAX_ATTEMPTS, retry_delay_s
 from troth.engine.tokens import estimate_cost
@@ -60,6 +62,8 @@ class Job:
     """The message to be, without content: ids, model, params and what was left out."""
     remember_refused: Callable[[str], Awaitable[None]]
     """Told the name of a parameter that this model refuses."""
+    pace: Pace
+    """When this provider may be asked; shared by all who ask it."""
 
 
 @dataclass(slots=True)
@@ -138,6 +142,8 @@ class ReplyRun:
                 if delay_s is None or attempt == MAX_ATTEMPTS:
                     raise
                 failure = Failure.of(error)
+                if isinstance(error, RateLimited):
+                    self._job.pace.hold(self._model.ref.provider, delay_s)
                 self._job.reply.publish([RetryScheduled(attempt + 1, delay_s, failure)])
                 await asyncio.sleep(delay_s)
             else:
@@ -151,6 +157,7 @@ class ReplyRun:
 
     async def _attempt(self, attempt: int) -> None:
         job = self._job
+        await job.pace.wait(job.model.ref.provider, job.reply)
         endpoint, key = await job.reach()
         request = job.provider.encode(self._turn, self._model, endpoint, key)
         record = self._record = _Record(request, datetime.now(UTC), time.perf_counter_ns())
@@ -160,6 +167,7 @@ class ReplyRun:
             record.body = bytearray()
             if response.status >= 400:
                 await self._refuse(response, record)
+            job.pace.ease(job.model.ref.provider)
             content_type = find_header(response.headers, "content-type") or ""
             decoder = job.provider.decoder(endpoint, job.model.ref, content_type)
             async for received in response.chunks():

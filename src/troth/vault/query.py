@@ -29,7 +29,11 @@ _HAS = {
     "source": Flag.SOURCE,
 }
 _IS_FLAGS = {"imported": Flag.IMPORTED, "partial": Flag.PARTIAL, "error": Flag.FAILED}
-_IS_CHAT = {"pinned": "c.is_pinned", "archived": "c.is_archived"}
+_IS_CHAT = {
+    "pinned": "c.is_pinned",
+    "archived": "c.is_archived",
+    "comparison": "EXISTS (SELECT 1 FROM state s WHERE s.name = 'comparison:' || c.ulid)",
+}
 _IS_VERDICT = {
     "verified": "v.state LIKE 'verified-%'",
     "failed": "v.state IN ('failed', 'unsigned-expected')",
