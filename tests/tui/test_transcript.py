@@ -25,7 +25,8 @@ from tui.transcript_stage import Stage, chat, reply
 
 MARKDOWN = (
     "# Head\n\nText with **bold** and a [link](https://a.example/x).\n\n- one\n- two\n\n"
-    "```python\ndef f(x):\n    return x + 1\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n> quote 漢字\n"
+    "```python\ndef f(x):\n    return x + 1\n```\n\n"
+    "| a | b |\n|---|--:|\n| 1 | 2 |\n\n> quote 漢字\n"
 )
 
 
@@ -306,9 +307,8 @@ async def test_scrolling_line_by_line_shows_every_row_once() -> None:
         for _ in range(len(seen)):
             stage.transcript.scroll_lines(-1)
             back.append(stage.lines()[-1])
-        down = [line for line in seen]
-        assert len(down) > 60
-        assert list(reversed(back[: len(down) - 6])) == down[6:]
+        assert len(seen) > 60
+        assert list(reversed(back[: len(seen) - 6])) == seen[6:]
 
 
 async def test_only_lines_that_differ_are_painted_again() -> None:

@@ -8,7 +8,9 @@ the cost and makes the colours the same whether the code arrived in pieces or wa
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -16,9 +18,14 @@ from typing import Protocol, cast
 Kind = tuple[str, ...]
 """What a token is, as Pygments says it: `("Literal", "String", "Doc")`; () for plain text."""
 Token = tuple[Kind, str]
+Coloured = tuple[Token, ...]
+"""One line."""
 
 MOST_LETTERS = 16_384
 """A longer part (giant lines) is shown plain: some lexers are slow on such text."""
+QUICK_LINES = 1
+"""So many complete lines before the new ones are lexed again while code arrives."""
+MOST_KNOWN = 16
 
 _LANGUAGE = re.compile(r"[\w+#./-]+")
 _NO_LEXER = frozenset({"", "text", "txt", "plain", "plaintext", "output", "none"})
@@ -40,32 +47,109 @@ def language_of(info: str) -> str:
     return found.group().lower() if found else ""
 
 
-def colour_lines(lines: Sequence[str], before: Sequence[str], language: str) -> list[list[Token]]:
+def colour_lines(lines: Sequence[str], before: tuple[str, ...], language: str) -> list[Coloured]:
     """Return the tokens of each of `lines`; their texts joined are the line."""
-    plain: list[list[Token]] = [[((), line)] if line else [] for line in lines]
-    lexer = _lexer_for(language)
-    if lexer is None or sum(map(len, lines)) + sum(map(len, before)) > MOST_LETTERS:
-        return plain
-    state = _ROOT
+    lexer = _lexer_of(lines, before, language)
+    if lexer is None:
+        return _plain(lines)
     try:
-        if before:
-            _, state = _lex(lexer, "\n".join(before) + "\n", state)
-        tokens, _ = _lex(lexer, "\n".join(lines) + "\n", state)
+        tokens, _ = _lex(lexer, "\n".join(lines) + "\n", _state_after(before, language))
     except Exception:  # noqa: BLE001 - a lexer is a plug-in of others: its bug costs colours only
-        return plain
-    coloured = _by_line(tokens)[: len(lines)]
+        return _plain(lines)
+    return _checked(_by_line(tokens), lines)
+
+
+@dataclass(slots=True)
+class _Known:
+    """Code that was coloured a moment ago."""
+
+    lines: list[str]
+    tokens: list[Coloured]
+    states: dict[int, tuple[str, ...]]
+    """The lexer's states at the starts of lines, where a token ends there."""
+
+
+_known: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
+
+
+def colour_quickly(lines: Sequence[str], before: tuple[str, ...], language: str) -> list[Coloured]:
+    """Do as `colour_lines` for code that is still arriving: lex only its last few lines.
+
+    What needs a look ahead over more lines (a long C comment) may wait for its colour until the
+    part is complete and is drawn with `colour_lines`.
+    """
+    lexer = _lexer_of(lines, before, language)
+    if lexer is None or not lines:
+        return _plain(lines)
+    key = (language, lines[0], *before[-1:])
+    known = _known.pop(key, None) or _Known([], [], {})
+    same = 0
+    for old, new in zip(known.lines, lines, strict=False):
+        if old != new:
+            break
+        same += 1
+    start = max(0, same - QUICK_LINES)
+    while start and start not in known.states:
+        start -= 1
+    try:
+        state = known.states[start] if start else _state_after(before, language)
+        marks: dict[int, tuple[str, ...]] = {}
+        tokens, _ = _lex(lexer, "\n".join(lines[start:]) + "\n", state, marks)
+    except Exception:  # noqa: BLE001 - as above
+        return _plain(lines)
+    coloured = [*known.tokens[:start], *_checked(_by_line(tokens), lines[start:])]
+    states = {line: state for line, state in known.states.items() if line <= start}
+    states.update(_line_states(lines, start, marks))
+    _known[key] = _Known(list(lines), coloured, states)
+    if len(_known) > MOST_KNOWN:
+        _known.popitem(last=False)
+    return coloured
+
+
+def _line_states(
+    lines: Sequence[str], start: int, marks: dict[int, tuple[str, ...]]
+) -> Iterable[tuple[int, tuple[str, ...]]]:
+    at = 0
+    for index in range(start, len(lines)):
+        at += len(lines[index]) + 1
+        if at in marks:
+            yield index + 1, marks[at]
+
+
+def _plain(lines: Sequence[str]) -> list[Coloured]:
+    return [(((), line),) if line else () for line in lines]
+
+
+def _checked(coloured: list[Coloured], lines: Sequence[str]) -> list[Coloured]:
+    """Believe a lexer only if it gave the text back as it was."""
+    coloured = coloured[: len(lines)]
     is_same = ["".join(text for _, text in row) for row in coloured] == list(lines)
-    return coloured if is_same else plain
+    return coloured if is_same else _plain(lines)
 
 
-def _by_line(tokens: Iterable[Token]) -> list[list[Token]]:
+def _by_line(tokens: Iterable[Token]) -> list[Coloured]:
     rows: list[list[Token]] = [[]]
     for kind, value in tokens:
         first, *others = value.split("\n")
         if first:
             rows[-1].append((kind, first))
         rows += [[(kind, other)] if other else [] for other in others]
-    return rows
+    return [tuple(row) for row in rows]
+
+
+def _lexer_of(lines: Sequence[str], before: tuple[str, ...], language: str) -> _Lexer | None:
+    if sum(map(len, lines)) + sum(map(len, before)) > MOST_LETTERS:
+        return None
+    return _lexer_for(language)
+
+
+@lru_cache(maxsize=32)
+def _state_after(before: tuple[str, ...], language: str) -> tuple[str, ...]:
+    """Return the states in which a part, lexed from the start, leaves the lexer."""
+    lexer = _lexer_for(language)
+    if not before or lexer is None:
+        return _ROOT
+    return _lex(lexer, "\n".join(before) + "\n", _ROOT)[1]
 
 
 @lru_cache(maxsize=64)
@@ -80,8 +164,15 @@ def _lexer_for(language: str) -> _Lexer | None:
         return None
 
 
-def _lex(lexer: _Lexer, text: str, stack: tuple[str, ...]) -> tuple[list[Token], tuple[str, ...]]:
+def _lex(
+    lexer: _Lexer,
+    text: str,
+    stack: tuple[str, ...],
+    marks: dict[int, tuple[str, ...]] | None = None,
+) -> tuple[list[Token], tuple[str, ...]]:
     """Return the tokens of `text` and the states that the lexer is left in.
+
+    `marks` is filled with the states wherever a token ends with its line.
 
     The loop is that of `pygments.lexer.RegexLexer.get_tokens_unprocessed` (2.21, BSD licence),
     which keeps its final states to itself. Other kinds of lexers start anew with each part.
@@ -89,6 +180,7 @@ def _lex(lexer: _Lexer, text: str, stack: tuple[str, ...]) -> tuple[list[Token],
     common = import_module("pygments.lexer").RegexLexer.get_tokens_unprocessed
     if type(lexer).get_tokens_unprocessed is not common:
         return [(kind, value) for _, kind, value in lexer.get_tokens_unprocessed(text)], _ROOT
+    # Not instance by instance: the metaclass puts the rules on the class at its first call.
     rules = cast(dict[str, list[_Rule]], vars(type(lexer))["_tokens"])
     tokens: list[Token] = []
     states = list(stack)
@@ -110,6 +202,8 @@ def _lex(lexer: _Lexer, text: str, stack: tuple[str, ...]) -> tuple[list[Token],
                 states = list(_ROOT)
             tokens.append(((), text[at]))
             at += 1
+        if marks is not None and text[at - 1] == "\n":
+            marks[at] = tuple(states)
     return tokens, tuple(states)
 
 

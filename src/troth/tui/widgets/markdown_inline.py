@@ -244,8 +244,7 @@ class _InlineParser:
             look = BOLD if used == 2 else ITALIC
         for node in nodes[opener + 1 : closer]:
             node.look |= look
-            if node.mark and node.length and node.mark == first.mark:
-                node.opens = False  # What was passed over can no longer open.
+            node.opens = node.closes = False  # What was passed over pairs with nothing.
         first.length -= used
         first.text = first.text[:-used]
         last.length -= used

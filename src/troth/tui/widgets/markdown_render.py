@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain
 
 from rich.cells import cell_len
 from rich.style import Style
 
 from troth.tui.widgets.markdown_blocks import Block, Container, Kind, Line
-from troth.tui.widgets.markdown_code import colour_lines, language_of
+from troth.tui.widgets.markdown_code import (
+    Token,
+    colour_lines,
+    colour_quickly,
+    language_of,
+)
 from troth.tui.widgets.markdown_table import Cell, cells_of, columns_for
 from troth.tui.widgets.markdown_text import Canvas, expand_tabs, line_pieces, paragraph_pieces
 from troth.tui.widgets.markdown_wrap import chop, fit, wrap
+from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import BLANK, Piece, Row, slice_pieces
 
 NARROWEST_TEXT = 12
@@ -28,6 +35,7 @@ def render_block(block: Block, canvas: Canvas) -> list[Row]:
         max(1, canvas.width - prefix_cells),
         canvas.palette.quote if any(c.is_quote for c in containers) else canvas.ground,
         canvas.is_plain,
+        canvas.is_passing,
     )
     rows = _DRAWERS[block.kind](block, inner)
     if containers:
@@ -108,7 +116,7 @@ def _draw_heading(block: Block, canvas: Canvas) -> list[Row]:
     for line in block.lines:
         if pieces:
             pieces.append(Piece(" ", style))
-        pieces += line_pieces(line.text.rstrip(), line.offset, canvas, style)
+        pieces += line_pieces(line.text.rstrip(), line.offset, canvas.palette, style)
     return rows_of(pieces, canvas.width)
 
 
@@ -131,19 +139,29 @@ def _draw_code(block: Block, canvas: Canvas) -> list[Row]:
     room = max(1, canvas.width - 2 * len(margin.text))
     language = language_of(block.info)
     texts = [line.text for line in block.lines]
-    coloured = colour_lines(texts, [line.text for line in block.before], language)
+    colour = colour_quickly if canvas.is_passing else colour_lines
+    coloured = colour(texts, tuple(line.text for line in block.before), language)
     rows: list[Row] = []
     for line, tokens in zip(block.lines, coloured, strict=True):
-        pieces: list[Piece] = []
-        at = line.offset
-        for kind, text in tokens:
-            pieces.append(Piece(text, palette.syntax(kind), at))
-            at += len(text)
-        for row in _chopped(list(expand_tabs(iter(pieces))), room):
-            rows.append(Row((margin, *row.pieces), ground))
+        rows += _code_rows(line, tokens, margin, room, palette)
     if not block.part:
         _label_code(rows, language, f"[{block.level}]", margin, room, canvas)
     return rows
+
+
+@lru_cache(maxsize=512)
+def _code_rows(
+    line: Line, tokens: tuple[Token, ...], margin: Piece, room: int, palette: Palette
+) -> list[Row]:
+    """Draw a line of code. Kept, because most lines of code that arrives stay as they are."""
+    pieces: list[Piece] = []
+    at = line.offset
+    for kind, text in tokens:
+        pieces.append(Piece(text, palette.syntax(kind), at))
+        at += len(text)
+    ground = palette.code_block
+    rows = _chopped(list(expand_tabs(iter(pieces))), room)
+    return [Row((margin, *row.pieces), ground) for row in rows]
 
 
 def _label_code(
@@ -180,30 +198,34 @@ def _draw_table(block: Block, canvas: Canvas) -> list[Row]:
     if not columns.widths:
         return list(chain.from_iterable(_listed_row(line, columns.header, canvas) for line in body))
     rows: list[Row] = []
+    palette = canvas.palette
     bold = canvas.ground + Style(bold=True)
     if not block.part:
-        rows += _table_row(columns.header, columns.widths, columns.sides, canvas, bold)
+        rows += _table_row(columns.header, columns.widths, columns.sides, palette, bold)
         rule = "─┼─".join("─" * width for width in columns.widths)
         rows.append(Row((Piece(rule, canvas.palette.faint),)))
     for line in body:
         cells = cells_of(line)
-        rows += _table_row(cells, columns.widths, columns.sides, canvas, canvas.ground)
+        rows += _table_row(cells, columns.widths, columns.sides, palette, canvas.ground)
     return rows
 
 
+@lru_cache(maxsize=512)
 def _table_row(
     cells: tuple[Cell, ...],
     widths: tuple[int, ...],
     sides: tuple[str, ...],
-    canvas: Canvas,
+    palette: Palette,
     ground: Style,
 ) -> list[Row]:
     """Return the rows of one table row: as many as its tallest cell has."""
     drawn = [
-        _cell_rows(cells[index] if index < len(cells) else Cell("", 0), width, side, canvas, ground)
+        _cell_rows(
+            cells[index] if index < len(cells) else Cell("", 0), width, side, palette, ground
+        )
         for index, (width, side) in enumerate(zip(widths, sides, strict=False))
     ]
-    bar = Piece(" │ ", canvas.palette.faint)
+    bar = Piece(" │ ", palette.faint)
     rows: list[Row] = []
     for level in range(max(map(len, drawn), default=0)):
         pieces: list[Piece] = []
@@ -217,9 +239,9 @@ def _table_row(
 
 
 def _cell_rows(
-    cell: Cell, width: int, side: str, canvas: Canvas, ground: Style
+    cell: Cell, width: int, side: str, palette: Palette, ground: Style
 ) -> list[list[Piece]]:
-    pieces = line_pieces(cell.text, cell.offset, canvas, ground)
+    pieces = line_pieces(cell.text, cell.offset, palette, ground)
     text = "".join(piece.text for piece in pieces)
     rows: list[list[Piece]] = []
     for start, end in wrap(text, width):
@@ -239,9 +261,10 @@ def _listed_row(line: Line, header: tuple[Cell, ...], canvas: Canvas) -> Iterabl
     for index, cell in enumerate(cells_of(line)):
         name = header[index].text if index < len(header) else ""
         muted = canvas.palette.muted
-        pieces = [*line_pieces(name, -1, canvas, muted), Piece(": ", muted)] if name else []
+        pieces = [*line_pieces(name, -1, canvas.palette, muted)] if name else []
+        pieces += [Piece(": ", muted)] if name else []
         pieces = [piece._replace(start=-1) for piece in pieces]
-        pieces += line_pieces(cell.text, cell.offset, canvas, canvas.ground)
+        pieces += line_pieces(cell.text, cell.offset, canvas.palette, canvas.ground)
         yield from rows_of(pieces, canvas.width)
     yield BLANK
 

@@ -53,12 +53,17 @@ def columns_for(shape: tuple[Line, ...], width: int) -> Columns:
     sides = tuple(_side(cell.text) for cell in cells_of(shape[1]))[: len(header)]
     natural = [max(3, _cells(cell.text)) for cell in header]
     for line in shape[2:]:
-        for index, cell in enumerate(cells_of(line)[: len(natural)]):
-            natural[index] = max(natural[index], _cells(cell.text))
+        for index, cells in enumerate(_natural_widths(line)[: len(natural)]):
+            natural[index] = max(natural[index], cells)
     room = width - 3 * (len(natural) - 1)
     if room < NARROWEST_COLUMN * len(natural) and sum(natural) > room:
         return Columns((), sides, header)
     return Columns(tuple(_fitted(natural, room)), sides, header)
+
+
+@lru_cache(maxsize=256)
+def _natural_widths(line: Line) -> tuple[int, ...]:
+    return tuple(_cells(cell.text) for cell in cells_of(line))
 
 
 def _cells(text: str) -> int:

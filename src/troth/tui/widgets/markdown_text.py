@@ -32,6 +32,8 @@ class Canvas:
     """The style of running text."""
     is_plain: bool = False
     """Draw text as typed: line ends and spaces stay, nothing but addresses is read."""
+    is_passing: bool = False
+    """Whether the block will be drawn again at once: quick colours will do."""
 
 
 def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> list[Piece]:
@@ -44,14 +46,14 @@ def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> li
         runs = parse_inline(text)
     if len(places) == 1:
         offset = places[0][1]
-        return list(expand_tabs(_piece(run, offset, canvas, ground) for run in runs))
-    return list(expand_tabs(_placed(runs, places, canvas, ground)))
+        return list(expand_tabs(_piece(run, offset, canvas.palette, ground) for run in runs))
+    return list(expand_tabs(_placed(runs, places, canvas.palette, ground)))
 
 
-def line_pieces(text: str, offset: int, canvas: Canvas, ground: Style) -> list[Piece]:
+def line_pieces(text: str, offset: int, palette: Palette, ground: Style) -> list[Piece]:
     """Return the pieces of one line of Markdown: a heading, a table's cell."""
     runs = parse_inline(text.replace("\t", " ").replace("\n", " "))
-    return [_piece(run, offset, canvas, ground) for run in runs]
+    return [_piece(run, offset, palette, ground) for run in runs]
 
 
 def expand_tabs(pieces: Iterator[Piece]) -> Iterator[Piece]:
@@ -77,8 +79,8 @@ def expand_tabs(pieces: Iterator[Piece]) -> Iterator[Piece]:
                 start += len(part) if start >= 0 else 0
 
 
-def _piece(run: Run, offset: int, canvas: Canvas, ground: Style) -> Piece:
-    style = canvas.palette.inline(run.look, ground) if run.look else ground
+def _piece(run: Run, offset: int, palette: Palette, ground: Style) -> Piece:
+    style = palette.inline(run.look, ground) if run.look else ground
     return Piece(run.text, style, run.start + offset if run.start >= 0 else -1, run.link)
 
 
@@ -105,14 +107,14 @@ def _joined(lines: Sequence[Line], *, keeps_breaks: bool) -> tuple[str, list[tup
 def _placed(
     runs: Iterator[Run] | tuple[Run, ...],
     places: list[tuple[int, int]],
-    canvas: Canvas,
+    palette: Palette,
     ground: Style,
 ) -> Iterator[Piece]:
     """Split runs where the source has something between (prefixes of quotes, indentation)."""
     starts = [start for start, _ in places]
     for run in runs:
         if run.start < 0:
-            yield _piece(run, 0, canvas, ground)
+            yield _piece(run, 0, palette, ground)
             continue
         index = bisect_right(starts, run.start) - 1
         at, text = run.start, run.text
@@ -121,7 +123,7 @@ def _placed(
             part, text = text[: stop - at], text[stop - at :]
             if part:
                 offset = places[index][1] - places[index][0]
-                yield _piece(Run(part, run.look, at, run.link), offset, canvas, ground)
+                yield _piece(Run(part, run.look, at, run.link), offset, palette, ground)
             at += len(part)
             index += 1
 

@@ -160,7 +160,7 @@ class TranscriptLayout:
             self._refine(message)
 
     def _refine(self, message: int) -> None:
-        self.heights[message] = sum(self.messages[message].heights)
+        self.heights[message] = self.messages[message].guess_height(self.width)
 
     # --- the window -------------------------------------------------------------------------
 

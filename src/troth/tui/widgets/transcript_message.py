@@ -56,8 +56,8 @@ class MessageView:
     """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
 
     __slots__ = (
-        "_body_end", "_body_start", "_canvas", "body", "entry", "heights", "is_body_open",
-        "is_thinking_open", "live_meta", "ordinal", "thought", "units",
+        "_body_end", "_body_start", "_canvas", "_settled_rows", "body", "entry", "heights",
+        "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought", "units",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, ordinal: int) -> None:
@@ -73,6 +73,7 @@ class MessageView:
         self.live_meta = ""
         self._canvas: Canvas | None = None
         self._body_start = self._body_end = 0
+        self._settled_rows = 0
 
     @property
     def text(self) -> str:
@@ -87,7 +88,7 @@ class MessageView:
     def guess_height(self, width: int) -> int:
         """Return the height, or a guess that costs next to nothing."""
         if self.units and self._canvas and self._canvas.width == width:
-            return sum(self.heights)
+            return self._settled_rows + sum(self.heights[self._body_end :])
         text = self.text
         return 3 + text.count("\n") + len(text) // max(1, width)
 
@@ -127,6 +128,7 @@ class MessageView:
             self.units += [Unit(Part.BODY, block) for block in body.settled]
         self._body_end = len(self.units)
         self.heights = [self._guess(unit) for unit in self.units]
+        self._settled_rows = sum(self.heights)
         self._extend_tail()
 
     def grow(self) -> None:
@@ -142,6 +144,7 @@ class MessageView:
             unit = Unit(Part.BODY, block)
             self.units.append(unit)
             self.heights.append(self._guess(unit))
+            self._settled_rows += self.heights[-1]
         self._body_end = len(self.units)
         self._extend_tail()
 
@@ -206,8 +209,13 @@ class MessageView:
         rows = unit.rows
         if rows is None:
             rows = unit.rows = self._drawn(unit, index)
-            self.heights[index] = len(rows)
+            self._set_height(index, len(rows))
         return rows
+
+    def _set_height(self, index: int, rows: int) -> None:
+        if index < self._body_end:
+            self._settled_rows += rows - self.heights[index]
+        self.heights[index] = rows
 
     def _drawn(self, unit: Unit, index: int) -> list[Row]:
         canvas = self._canvas
@@ -218,7 +226,7 @@ class MessageView:
         if unit.part is Part.THINKING:
             thinking = canvas.palette.thinking
             return render_block(unit.block, Canvas(canvas.palette, canvas.width, thinking))
-        rows = render_block(unit.block, canvas)
+        rows = render_block(unit.block, replace(canvas, is_passing=unit.is_passing))
         if unit.is_passing and self.entry.is_streaming and index + 1 < len(self.units):
             following = self.units[index + 1]
             if following.part is not Part.BODY and rows and rows[-1].cells < canvas.width:
@@ -294,7 +302,7 @@ class MessageView:
             rows = drawn.get(id(unit.block)) if unit.block is not None else None
             if rows is not None and not unit.is_passing:
                 unit.rows = rows
-                self.heights[index] = len(rows)
+                self._set_height(index, len(rows))
 
 
 def _kept(flow: TextFlow | None, text: str, *, is_open: bool) -> TextFlow | None:

@@ -70,6 +70,7 @@ class TranscriptView(Widget):
         self._palette_key: tuple[object, object] | None = None
         self._frame_timer: Timer | None = None
         self._is_dirty = False
+        self._drawn_width = 0
         self._pressed: tuple[int, int] | None = None
 
     # --- frames -----------------------------------------------------------------------------
@@ -104,24 +105,32 @@ class TranscriptView(Widget):
         width, height = self.size
         palette = self._palette
         assert palette is not None
+        self._drawn_width = width
         is_other = palette is not self.layout_rows.palette or len(self._strips) != height
         self.layout_rows.set_window(content_width(width), height, palette)
         was_empty = not self._spots
         self._spots = self.layout_rows.arrange()
         is_other = is_other or was_empty != (not self._spots)
         lines = self._decorated(height)
-        old = self._lines
-        self._lines = lines
+        old, self._lines = self._lines, lines
         if is_other or len(old) != height:
             self._strips = [None] * height
             self.refresh()
         else:
-            self._refresh_lines([y for y in range(height) if lines[y] != old[y]], height)
+            changed = [y for y in range(height) if lines[y] != old[y]]
+            self._reuse_strips(old, changed)
+            self._refresh_lines(changed, height)
         self._tell_following()
 
-    def _refresh_lines(self, changed: Sequence[int], height: int) -> None:
+    def _reuse_strips(self, old: list[Line], changed: list[int]) -> None:
+        """Give lines that only moved the strips that were painted for them."""
+        if not changed:
+            return
+        painted = dict(zip(old, self._strips, strict=True))
         for y in changed:
-            self._strips[y] = None
+            self._strips[y] = painted.get(self._lines[y])
+
+    def _refresh_lines(self, changed: Sequence[int], height: int) -> None:
         if len(changed) * 2 > height:
             self.refresh()
         elif changed:
@@ -182,7 +191,7 @@ class TranscriptView(Widget):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return painted lines. Textual's style cache is passed by: lines are kept here, whole."""
         width, height = self.size
-        if len(self._lines) != height or self.layout_rows.width != content_width(width):
+        if len(self._lines) != height or self._drawn_width != width:
             self.redraw()
         strips = [self._strip(y) for y in crop.line_range]
         filters = self.get_line_filters()
@@ -217,22 +226,22 @@ class TranscriptView(Widget):
         return probe(strip, spot.row, (offset, text_ordinal(spot.message.ordinal, part)))
 
     def _strip(self, y: int) -> Strip:
-        palette = self._palette
-        width = self.size.width
+        palette, width = self._palette, self._drawn_width
         if palette is None or not 0 <= y < len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(self.size.width, self.rich_style)
         strip = self._strips[y]
         if strip is None:
             if not self.layout_rows.messages:
-                strip = self._empty_line(y, palette, width)
+                strip = self._empty_line(y, palette)
             else:
                 strip = paint(self._lines[y], palette, width, self._hits)
             self._strips[y] = strip
         return strip
 
-    def _empty_line(self, y: int, palette: Palette, width: int) -> Strip:
+    def _empty_line(self, y: int, palette: Palette) -> Strip:
+        width = self._drawn_width
         texts = self.empty_text.split("\n") if self.empty_text else []
-        index = y - (self.size.height - len(texts)) // 2
+        index = y - (len(self._lines) - len(texts)) // 2
         text = fit(texts[index], width) if 0 <= index < len(texts) else ""
         segment = Segment(text.center(width), palette.muted)
         return Strip([segment]).adjust_cell_length(width, palette.text)
