@@ -230,3 +230,38 @@ def test_a_terminal_is_asked_unseen_and_the_words_are_asked_back(troth: Troth) -
         screen.type("open sesame street\r")
         screen.wait_for("There are no chats yet.")
         assert screen.end() == 0
+
+
+def test_the_passphrase_is_changed_by_who_knows_the_old_one(
+    with_vault: Troth, tmp_path: Path
+) -> None:
+    troth = with_vault
+    new = tmp_path / "new"
+    new.write_text("another long passphrase\n")
+    changed = troth("vault", "passphrase", "--new-file", str(new))
+    assert changed.code == 0, changed.err
+    assert troth("chats").code == 3
+    assert troth("chats", env={"TROTH_PASSPHRASE_FILE": str(new)}).code == 0
+
+
+def test_a_backup_is_made_checked_and_restored(
+    with_vault: Troth, provider: ScriptedServer, tmp_path: Path
+) -> None:
+    troth = with_vault
+    assert troth("ask", "-m", "mine/m1", "the canary is yellow").code == 0
+    checked = troth("vault", "check", "--json")
+    assert (checked.code, checked.json["is_sound"], checked.json["messages"]) == (0, True, 2)
+    made = troth("vault", "backup", str(tmp_path / "backups"))
+    assert made.code == 0, made.err
+    elsewhere = Troth(tmp_path / "elsewhere", dict(troth.environ))
+    restored = elsewhere("vault", "restore", made.out.strip())
+    assert restored.code == 0, restored.err
+    assert [chat["title"] for chat in elsewhere("chats", "--json").json] == ["the canary is yellow"]
+
+
+def test_damage_is_told_apart_from_a_wrong_passphrase(with_vault: Troth) -> None:
+    header = with_vault.home / "data" / "vault.json"
+    header.write_bytes(header.read_bytes()[:-9])
+    ran = with_vault("chats", "--json")
+    assert (ran.code, ran.json["error"]["kind"]) == (3, "header-damaged")
+    assert "not to blame" in ran.json["error"]["detail"]

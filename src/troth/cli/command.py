@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, NoReturn, Protocol, cast
+from typing import NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
 from troth.cli.output import Console
 from troth.domain.error import UsageError
@@ -94,11 +94,11 @@ def parser_for(command: Command) -> Parser:
     return parser
 
 
-def add_subcommand(
-    group: argparse._SubParsersAction[Parser],  # pyright: ignore[reportPrivateUsage]
-    name: str,
-    summary: str,
-) -> Parser:
+Subcommands: TypeAlias = "argparse._SubParsersAction[Parser]"  # pyright: ignore[reportPrivateUsage]
+"""What `Parser.add_subparsers` returns; argparse has no public name for it."""
+
+
+def add_subcommand(group: Subcommands, name: str, summary: str) -> Parser:
     """Add a subcommand such as `keys set`, with help that reads like its parent's."""
     return group.add_parser(
         name,

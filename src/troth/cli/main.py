@@ -33,7 +33,18 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("TROTH_DEBUG"):
             raise
-        return _fail(console, Failure("error", {"detail": type(error).__name__}))
+        return _fail(console, Failure("error", {"detail": _place_of(error)}))
+
+
+def _place_of(error: Exception) -> str:
+    """Say where a fault of ours was, without its message: that may quote what the user wrote."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return type(error).__name__
+    file = os.path.basename(frame.tb_frame.f_code.co_filename)
+    return f"{type(error).__name__} in {file}, line {frame.tb_lineno}; TROTH_DEBUG=1 shows more"
 
 
 def _fail(console: Console, failure: Failure) -> int:

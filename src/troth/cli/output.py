@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from troth.domain.error import (
     ConfigError,
     Failure,
+    ImportRefused,
     KeyMissing,
     LocalModelError,
     NetworkError,
@@ -50,6 +51,7 @@ _CODES: tuple[tuple[type[TrothError], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (NotFound, ExitCode.USAGE),
     (ConfigError, ExitCode.USAGE),
+    (ImportRefused, ExitCode.USAGE),
     (KeyMissing, ExitCode.LOCKED),
     (VaultError, ExitCode.LOCKED),
     (PolicyRefused, ExitCode.NOT_VERIFIED),

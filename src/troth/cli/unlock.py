@@ -16,13 +16,21 @@ from enum import Enum, auto
 from pathlib import Path
 
 from troth.cli.output import Console
-from troth.domain.error import KeyringFailed, VaultLocked, VaultMissing, WrongPassphrase
+from troth.domain.error import (
+    KeyringFailed,
+    VaultLocked,
+    VaultMissing,
+    VaultOlder,
+    WrongPassphrase,
+)
 from troth.engine.engine import Engine
 from troth.settings import Paths, find_paths
 from troth.vault.vault import Vault, vault_status
 
 _TRIES = 3
 _COMMAND_TIMEOUT_S = 120
+_QUIET_NOTICES = frozenset({"never-seen-here"})
+"""True of every vault that was just restored or copied, and nothing to act on."""
 
 
 class VaultUse(Enum):
@@ -61,28 +69,73 @@ async def open_vault(console: Console, paths: Paths, use: VaultUse) -> Vault | N
             raise VaultMissing(str(paths.vault_dir))
         return None
     if (given := given_passphrase(os.environ)) is not None:
-        return await Vault.open(paths.vault_dir, passphrase=given)
+        return await open_knowing(console, paths, passphrase=given)
     if status.has_keyring:
         try:
-            return await Vault.open(paths.vault_dir, from_keyring=True)
+            return await open_knowing(console, paths, from_keyring=True)
         except KeyringFailed:
             console.note("troth: the system's keychain did not give the key.")
     if use is VaultUse.IF_FREE:
         return None
-    return await _open_by_asking(console, paths)
+    return await open_by_passphrase(console, paths)
 
 
-async def _open_by_asking(console: Console, paths: Paths) -> Vault:
+async def open_by_passphrase(console: Console, paths: Paths) -> Vault:
+    """Open the vault with the passphrase itself, from the environment or by asking."""
+    if (given := given_passphrase(os.environ)) is not None:
+        return await open_knowing(console, paths, passphrase=given)
     if not can_ask():
         raise VaultLocked(str(paths.vault_dir))
     for attempt in range(_TRIES):
         try:
-            return await Vault.open(paths.vault_dir, passphrase=ask_hidden("Passphrase: "))
+            return await open_knowing(console, paths, passphrase=ask_hidden("Passphrase: "))
         except WrongPassphrase:
             if attempt == _TRIES - 1:
                 raise
             console.note("That passphrase does not open this vault.")
     raise AssertionError("the last try either opens or raises")
+
+
+async def open_knowing(
+    console: Console,
+    paths: Paths,
+    *,
+    passphrase: str | None = None,
+    recovery_words: str | None = None,
+    from_keyring: bool = False,
+) -> Vault:
+    """Open the vault and say what the user should know of it.
+
+    One that is older than it was here before is opened only after their yes.
+    """
+
+    async def open_it(*, accept_older: bool) -> Vault:
+        return await Vault.open(
+            paths.vault_dir,
+            passphrase=passphrase,
+            recovery_words=recovery_words,
+            from_keyring=from_keyring,
+            accept_older=accept_older,
+        )
+
+    try:
+        vault = await open_it(accept_older=False)
+    except VaultOlder as error:
+        if not can_ask():
+            raise
+        from troth.explain import explain
+
+        words = explain(error, "shell")
+        console.note(f"{words.title}. {words.detail}")
+        if ask_shown("Type yes to open it all the same: ").strip().lower() != "yes":
+            raise
+        vault = await open_it(accept_older=True)
+    for notice in vault.notices:
+        if notice not in _QUIET_NOTICES:
+            from troth.explain import notice_words
+
+            console.note(f"troth: {notice_words(notice)}")
+    return vault
 
 
 def given_passphrase(environ: Mapping[str, str]) -> str | None:
@@ -144,3 +197,15 @@ def ask_hidden(prompt: str) -> str:
         return getpass.getpass(prompt)
     except EOFError as error:
         raise KeyboardInterrupt from error
+
+
+def ask_shown(prompt: str) -> str:
+    """Ask for something that is no secret, at the terminal; stdin may be a pipe."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        return sys.stdin.readline()
+    with open("/dev/tty", "r+", encoding="utf-8", errors="replace") as terminal:
+        terminal.write(prompt)
+        terminal.flush()
+        return terminal.readline()

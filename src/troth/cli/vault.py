@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
-import sys
 
-from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
+from troth.cli import vault_care
+from troth.cli.command import Arguments, Parser, Subcommands, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
-from troth.cli.unlock import ask_hidden, can_ask, given_passphrase
-from troth.domain.error import UsageError, VaultExists
+from troth.cli.passphrase import new_passphrase, show_recovery_words
+from troth.domain.error import VaultExists
 from troth.settings import find_paths
-from troth.vault.vault import CreatedVault, Vault, vault_status
-
-_WEAK_LENGTH = 12
-_ASKED_WORDS = 2
-_TRIES = 3
+from troth.vault.vault import Vault, vault_status
 
 
 def configure(parser: Parser) -> None:
@@ -28,6 +23,39 @@ def configure(parser: Parser) -> None:
     looking = add_subcommand(group, "status", "say what is there, without opening it")
     add_json_flag(looking)
     looking.set_defaults(run=run_status)
+    _configure_care(group)
+
+
+def _configure_care(group: Subcommands) -> None:
+    """Add what is done to a vault that is there; `vault_care` does it."""
+    changing = add_subcommand(group, "passphrase", "change the passphrase")
+    changing.add_argument(
+        "--recovery", action="store_true", help="open it with the recovery words instead"
+    )
+    changing.add_argument(
+        "--new-file", default="", metavar="FILE", help="read the new passphrase from FILE"
+    )
+    changing.set_defaults(run=vault_care.run_passphrase)
+    renewing = add_subcommand(group, "recovery", "make new recovery words; the old ones end")
+    renewing.set_defaults(run=vault_care.run_recovery)
+    keyring = add_subcommand(group, "keyring", "let the system's keychain open it, or no more")
+    keyring.add_argument("switch", choices=("on", "off"))
+    keyring.set_defaults(run=vault_care.run_keyring)
+    checking = add_subcommand(group, "check", "look through all of it for damage")
+    add_json_flag(checking)
+    checking.set_defaults(run=vault_care.run_check)
+    saving = add_subcommand(group, "backup", "write an encrypted, verified copy into a folder")
+    saving.add_argument("folder", metavar="FOLDER")
+    saving.add_argument("--keep", type=int, default=0, metavar="N", help="keep the newest N only")
+    saving.set_defaults(run=vault_care.run_backup)
+    restoring = add_subcommand(group, "restore", "put a backup in the vault's place")
+    restoring.add_argument("backup", metavar="BACKUP")
+    restoring.add_argument(
+        "--recovery", action="store_true", help="open it with the recovery words"
+    )
+    restoring.set_defaults(run=vault_care.run_restore)
+    rekeying = add_subcommand(group, "rekey", "encrypt everything again under a new key")
+    rekeying.set_defaults(run=vault_care.run_rekey)
 
 
 async def run_init(arguments: Arguments, console: Console) -> int:
@@ -42,7 +70,7 @@ async def run_init(arguments: Arguments, console: Console) -> int:
     console.note(f"The vault is made: {directory / 'vault.db'}")
     if created.keyring_failure:
         console.note(f"The keychain does not open it: {created.keyring_failure}.")
-    show_recovery_words(console, created)
+    show_recovery_words(console, created.recovery_words)
     return ExitCode.OK
 
 
@@ -82,62 +110,3 @@ async def run_status(_arguments: Arguments, console: Console) -> int:
     if status.problem is not None and not console.is_json:
         raise status.problem
     return ExitCode.LOCKED if status.problem is not None else ExitCode.OK
-
-
-def new_passphrase(console: Console, prompt: str = "Passphrase for the vault: ") -> str:
-    """Return a passphrase from the environment's file or command, else ask for it twice.
-
-    Raises UsageError when there is nobody to ask, or when the two differ.
-    """
-    given = given_passphrase(os.environ)
-    if given is not None:
-        return given
-    if not can_ask():
-        raise UsageError(
-            "no terminal to ask for a passphrase at; set TROTH_PASSPHRASE_FILE or "
-            "TROTH_PASSPHRASE_COMMAND"
-        )
-    console.note(
-        "A forgotten passphrase cannot be reset. Four or more random words make a good one."
-    )
-    passphrase = ask_hidden(prompt)
-    if not passphrase:
-        raise UsageError("an empty passphrase protects nothing")
-    if ask_hidden("The same again: ") != passphrase:
-        raise UsageError("the two are not the same; nothing was made")
-    if len(passphrase) < _WEAK_LENGTH:
-        console.note("That is short: somebody who has the disk can guess it in time.")
-    return passphrase
-
-
-def show_recovery_words(console: Console, created: CreatedVault) -> None:
-    """Print the words, once, and on a terminal ask for some of them back."""
-    words = created.recovery_words.split()
-    console.note("")
-    console.note("These twelve words open the vault if the passphrase is lost. Write them down on")
-    console.note("paper now; they are shown this once and are kept nowhere.")
-    console.note("")
-    if not sys.stdout.isatty():
-        console.line(" ".join(words))
-        return
-    for row in range(0, len(words), 4):
-        numbered = enumerate(words[row : row + 4], start=row + 1)
-        console.stdout.write("   " + "".join(f"{n:>2} {word:<10}" for n, word in numbered) + "\n")
-    console.stdout.flush()
-    if can_ask():
-        _ask_back(console, words)
-
-
-def _ask_back(console: Console, words: list[str]) -> None:
-    places = sorted(secrets.SystemRandom().sample(range(len(words)), _ASKED_WORDS))
-    console.note("")
-    for place in places:
-        for _ in range(_TRIES):
-            typed = ask_hidden(f"Word {place + 1} from your paper: ").strip().lower()
-            if typed == words[place]:
-                break
-            console.note("That is another word.")
-        else:
-            console.note("The vault is made all the same. Compare your paper with the words above.")
-            return
-    console.note("Right. Keep the paper away from this computer.")

@@ -29,6 +29,17 @@ _REASONS = {
 }
 
 _NOTICES = {
+    # of a vault that was opened
+    "network-folder": "The vault lies on a network disk, so only one program can use it at a time.",
+    "sync-folder": "The vault lies in a folder that is synchronised; copies made while it is open "
+    "may be broken. Back it up with `troth vault backup` instead.",
+    "migrated": "The vault was brought to the newest format; a backup was made first.",
+    "never-seen-here": "This vault was not opened here before, so its age cannot be told.",
+    "older-accepted": "The vault is older than when it was last used here, as you were told.",
+    "changed-outside": "Another program changed the vault's file.",
+    "check-recommended": "`troth vault check` would look through all of it.",
+    "damage-accepted": "The vault is damaged and was opened all the same; save what is left.",
+    # of a reply
     "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
 }
 
@@ -58,7 +69,7 @@ def left_out_lines(items: Sequence[LeftOut]) -> Iterator[str]:
 
 
 def notice_words(kind: str, detail: str = "") -> str:
-    """Return the sentence for a Notice; an unknown kind is said as it is written."""
+    """Return the sentence for a Notice or a vault's notice; unknown ones as they are written."""
     words = _NOTICES.get(kind)
     if words is not None:
         return words.format(detail or "A parameter")

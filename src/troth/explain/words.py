@@ -249,6 +249,12 @@ OTHERS = {
         "{file}{line_hint}: {subject}.",
         "`troth config edit` opens config.toml.",
     ),
+    "import-refused": Words(
+        "This file cannot be imported",
+        "{file}: {reason_sentence}",
+        "Give the export as it came: the zip, its folder, or the JSON file in it. "
+        "`troth import --help` lists what can be read. Nothing of this file was kept.",
+    ),
     "not-found": Words(
         "There is no {what} “{name}”",
         "Nothing here has that name.",
