@@ -15,9 +15,9 @@ from servers import (
     json_answer,
     openai_chat_stream,
 )
-from tui.app_stage import Stage, run_app
 from troth.domain.message import Finish, Role
 from troth.tui.screens.model_picker import ModelScreen
+from tui.app_stage import Stage, run_app
 
 MARKDOWN = ["# Title\n\n", "Some **bold** text.\n\n", "```python\nprint(1)\n```\n"]
 

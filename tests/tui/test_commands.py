@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tui.app_stage import run_app
 
 from troth.tui.commands import (
     BY_ID,
@@ -25,6 +24,7 @@ from troth.tui.keys import (
     written_key,
 )
 from troth.tui.widgets.footer import fit_items
+from tui.app_stage import run_app
 
 EVERYTHING = {need for command in COMMANDS for need in command.needs}
 SCOPES = ("app", "chat", "prompt", "reading", "sidebar")

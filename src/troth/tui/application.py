@@ -209,8 +209,14 @@ class TrothApp(App[int]):
             self._lock_timer_runs = True
             self.set_interval(_LOCK_CHECK_S, self._lock_when_idle)
 
-    async def enter_chat(self) -> None:
-        """Go from unlock or welcome into the chat."""
+    def enter_chat(self) -> None:
+        """Go from unlock or welcome into the chat.
+
+        The app's own work: a worker of the screen that is left would be cancelled with it.
+        """
+        self.run_worker(self._enter_chat(), name="enter chat", group="go", exclusive=True)
+
+    async def _enter_chat(self) -> None:
         from troth.tui.screens.chat import ChatScreen
 
         await self.engine_ready()
@@ -240,15 +246,18 @@ class TrothApp(App[int]):
             self._active_at = event.time
         await super().on_event(event)
 
-    async def _lock_when_idle(self) -> None:
+    def _lock_when_idle(self) -> None:
         if self.engine is None or self.engine.vault.is_memory or self.engine.is_locked:
             return
         minutes = self.engine.settings.lock_after_minutes
         if minutes and monotonic() - self._active_at > minutes * 60:
-            await self.lock()
+            self.lock()
 
-    async def lock(self) -> None:
+    def lock(self) -> None:
         """Close the vault and show nothing of it any more; a reply that arrives goes on unseen."""
+        self.run_worker(self._lock(), name="lock", group="go", exclusive=True)
+
+    async def _lock(self) -> None:
         engine = self.engine
         if engine is None or engine.vault.is_memory or engine.is_locked:
             return

@@ -29,7 +29,7 @@ class UnlockHost(Protocol):
     def exit(self, result: int | None = None) -> None: ...
     async def wait_until_warm(self) -> None: ...
     async def open_engine(self, vault: Vault | None) -> Engine: ...
-    async def enter_chat(self) -> None: ...
+    def enter_chat(self) -> None: ...
 
 
 class UnlockScreen(Screen[None]):
@@ -136,7 +136,7 @@ class UnlockScreen(Screen[None]):
         await self._host.wait_until_warm()
         self.query_one(Input).value = ""
         await self._host.open_engine(vault)
-        await self._host.enter_chat()
+        self._host.enter_chat()
 
     def _say(self, text: str) -> None:
         self.query_one("#said", Static).update(text)

@@ -150,7 +150,7 @@ class VaultScreen(Screen[None]):
         elif self._page == "words":
             self._check_words()
         else:
-            self.run_worker(self._begin(), exclusive=True)
+            self._begin()
 
     def action_keep_nothing(self) -> None:
         """Go on in memory."""
@@ -261,12 +261,12 @@ class VaultScreen(Screen[None]):
         if not is_waiting:
             self.say(self._found.failure)
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         if self._found.download is not None and not self._found.download.is_finished:
             self.say(self._found.progress or "Still downloading ...")
             return
         self._host.first_model = self._found.ref
-        await self._host.enter_chat()
+        self._host.enter_chat()
 
 
 def clean_lines(text: str) -> str:
