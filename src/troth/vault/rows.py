@@ -69,6 +69,7 @@ class Details(NamedTuple):
 
 
 NO_DETAILS = Details(NO_PARAMS, None, None, None, None, (), None)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 _text_part = builder(TextPart)
 _usage = builder(Usage)
@@ -107,7 +108,7 @@ def line_field(text: str) -> str:
 
 
 def dump(value: object) -> str:
-    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return clean(_ENCODER.encode(value))
 
 
 def load(text: str) -> object:

@@ -23,13 +23,13 @@ def encode_values(values: Values) -> bytes:
     """Return an encoding that no two different rows share: type letter, length, content."""
     pieces: list[bytes] = []
     for value in values:
-        if value is None:
+        if isinstance(value, str):
+            content = value.encode("utf-8")
+            pieces.append(b"t%d:%b;" % (len(content), content))
+        elif value is None:
             pieces.append(b"n;")
         elif isinstance(value, int):
             pieces.append(b"i%d;" % value)
-        elif isinstance(value, str):
-            content = value.encode("utf-8")
-            pieces.append(b"t%d:%b;" % (len(content), content))
         elif isinstance(value, float):
             pieces.append(b"f%b;" % value.hex().encode("ascii"))
         else:
