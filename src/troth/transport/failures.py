@@ -11,8 +11,6 @@ import ssl
 from collections.abc import Iterator
 from typing import cast
 
-import httpx
-
 from troth.domain.error import (
     ConnectFailed,
     HostUnknown,
@@ -21,6 +19,7 @@ from troth.domain.error import (
     TimedOut,
     TlsFailed,
 )
+from troth.transport.lean import httpx
 
 
 def network_error(

@@ -10,12 +10,11 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, cast
 
-import httpx
-
 from troth.domain.error import ConnectFailed, NetworkError, ProxyFailed, TimedOut
 from troth.domain.exchange import Headers
 from troth.transport.address import Address, proxy_address
 from troth.transport.failures import is_cut, network_error
+from troth.transport.lean import httpx
 from troth.transport.ledger import LedgerLine
 from troth.transport.tls import check_pinned
 
