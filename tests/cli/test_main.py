@@ -47,7 +47,7 @@ def test_a_question_is_asked_without_textual_and_without_other_commands(
 ) -> None:
     modules = imported_by(troth, "ask", "-m", "mine/m1", "hello")
     assert len(provider.requests) == 1
-    assert not {name.split(".")[0] for name in modules} & {"textual", "pydantic", "keyring"}
+    assert not {name.split(".")[0] for name in modules} & {"textual", "rich", "pydantic", "keyring"}
     assert not modules & {"troth.cli.doctor", "troth.cli.export", "troth.tui.theme"}
 
 

@@ -1,0 +1,127 @@
+"""Measure what `troth ask` costs before its request leaves, and what it imports for that.
+
+    python benchmarks/cli_start.py [--runs 15] [--modules]
+
+A small server on 127.0.0.1 takes the request and, at that moment, reads how much processor time
+the client has used: interpreter, imports, settings, engine, connection. Beside it stand two floors
+of the same run: a bare interpreter, and one that imports asyncio and httpx, which every client on
+httpx pays. The goal is 0.25 s. Exit code 1 above it. Linux only: the times are read from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent / "src"
+GOAL_S = 0.25
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+FLOORS = {"bare interpreter": "pass", "asyncio and httpx": "import asyncio, httpx"}
+EVENTS = (
+    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"Hello."}}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+)
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(EVENTS), EVENTS)
+)
+
+
+def used_s(pid: int) -> float:
+    """Return the processor time of a running process, user and system, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+def read_request(connection: socket.socket) -> None:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65_536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    wanted = int(length[1]) if length else 0
+    while len(body) < wanted:
+        body += connection.recv(65_536)
+
+
+def ask_once(listener: socket.socket, environ: dict[str, str], *options: str) -> tuple[float, str]:
+    """Run `troth ask` once; return its processor time at the request, and its stderr."""
+    asking = subprocess.Popen(
+        [sys.executable, *options, "-m", "troth", "ask", "-m", "bench/model", "hello"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+    )
+    connection, _ = listener.accept()
+    with connection:
+        read_request(connection)
+        seconds = used_s(asking.pid)
+        connection.sendall(ANSWER)
+    _, errors = asking.communicate(timeout=60)
+    if asking.returncode != 0:
+        raise SystemExit(errors)
+    return seconds, errors
+
+
+def floor_s(code: str, environ: dict[str, str]) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], check=True, env=environ)
+    after = os.times()
+    return (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+
+
+def show_modules(listener: socket.socket, environ: dict[str, str]) -> None:
+    """Print how many modules of each package are imported, and what their own code costs."""
+    _, errors = ask_once(listener, environ, "-X", "importtime")
+    costs: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for line in errors.splitlines():
+        found = re.match(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", line)
+        if found:
+            package = found[2].split(".")[0]
+            costs[package] += int(found[1])
+            counts[package] += 1
+    for package, microseconds in costs.most_common(15):
+        print(f"  {package:<16} {counts[package]:>4} modules {microseconds / 1000:>8.1f} ms")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--modules", action="store_true", help="show what is imported")
+    arguments = parser.parse_args(words)
+    with tempfile.TemporaryDirectory() as home, socket.create_server(("127.0.0.1", 0)) as listener:
+        environ = dict(os.environ, TROTH_HOME=home, PYTHONPATH=str(SOURCE))
+        config = Path(home) / "config" / "config.toml"
+        config.parent.mkdir()
+        port = listener.getsockname()[1]
+        config.write_text(
+            f'[providers.bench]\nwire = "openai-chat"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+        )
+        ask_once(listener, environ)  # once for the byte code
+        asked = [ask_once(listener, environ)[0] for _ in range(arguments.runs)]
+        seconds = statistics.median(asked)
+        print(f"{'troth ask, until its request arrived':<40} {seconds:.2f} s CPU, goal {GOAL_S}")
+        for name, code in FLOORS.items():
+            floor = statistics.median(floor_s(code, environ) for _ in range(arguments.runs))
+            print(f"{name:<40} {floor:.2f} s CPU, so {seconds / floor:.1f} of these")
+        if arguments.modules:
+            show_modules(listener, environ)
+    return 0 if seconds <= GOAL_S else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
