@@ -89,7 +89,7 @@ def test_rows_fit_their_width_and_hold_no_controls(text: str, width: int, is_pla
 def test_pieces_stand_where_they_say_in_the_source(text: str) -> None:
     for row in drawn(read(text)):
         for piece in row.pieces:
-            if piece.start >= 0 and "&" not in text:
+            if piece.start >= 0 and "&" not in text and "\t" not in text:
                 source = text[piece.start : piece.start + len(piece.text)]
                 assert source.replace("\n", " ").replace("\t", " ") == piece.text.replace("\n", " ")
 
@@ -147,6 +147,21 @@ def test_code_keeps_its_lines_and_carries_its_number() -> None:
     ]
 
 
+@pytest.mark.parametrize("white", ["\t", "    ", "  \t", " \t", "\t  "])
+def test_indented_code_loses_no_text(white: str) -> None:
+    assert [block.kind for block in read(f"{white}code")] == [Kind.CODE]
+    assert "code" in shown(f"{white}code")[0]
+    assert "code" in shown(f"> {white}code")[0]
+
+
+@given(st.text(alphabet="ab> -1.\t\n#`", max_size=60))
+def test_no_word_is_lost(text: str) -> None:
+    if "`" in text:
+        return  # What stands behind an opening fence is no text.
+    letters = "".join(row.text for row in drawn(read(text), 200))
+    assert letters.count("a") + letters.count("b") == text.count("a") + text.count("b")
+
+
 def test_latex_stays_as_written() -> None:
     text = "Inline \\(a_1 * b_2\\) and $x_i$, $5 and $6.\n\n$$\na_1\n- b\n$$"
     assert shown(text) == [
@@ -182,6 +197,25 @@ def test_a_line_that_may_become_something_else_is_not_shown_yet() -> None:
     assert [block.kind for block in reader.preview()] == [Kind.TEXT]
     reader.feed(" item")
     assert [block.kind for block in reader.preview()] == [Kind.TEXT, Kind.TEXT]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "seen"),
+    [
+        ("so **bol", "so bol"),
+        ("so **bold*", "so bold"),
+        ("so `cod", "so cod"),
+        ("so ~~gon", "so gon"),
+        ("so **", "so "),
+        ("see [docs](https://a.ex", "see docs (https://a.ex)"),
+        ("2 * 3 and a *note", "2 * 3 and a *note"),
+    ],
+)
+def test_half_of_a_mark_does_not_flicker(arrived: str, seen: str) -> None:
+    reader = BlockReader()
+    reader.feed(arrived)
+    canvas = Canvas(PALETTE, 60, PALETTE.text, is_open_ended=True)
+    assert [row.text for row in render_block(reader.preview()[0], canvas)] == [seen]
 
 
 def test_short_lines_stay_and_wrapped_lines_flow() -> None:

@@ -15,7 +15,12 @@ from html import unescape
 from typing import NamedTuple
 
 from troth.tui.safe import clean
-from troth.tui.widgets.markdown_link import bare_url, destination_after, is_clickable
+from troth.tui.widgets.markdown_link import (
+    bare_url,
+    destination_after,
+    is_clickable,
+    unfinished_destination,
+)
 
 BOLD, ITALIC, STRIKE, CODE, LINK, MATH, ADDRESS = 1, 2, 4, 8, 16, 32, 64
 
@@ -58,9 +63,20 @@ def parse_inline(text: str) -> tuple[Run, ...]:
     return _InlineParser(text).parse()
 
 
+@lru_cache(maxsize=64)
+def parse_unfinished(text: str) -> tuple[Run, ...]:
+    """Return the runs of a paragraph that is still arriving.
+
+    An opened `**`, `~~` or code span counts up to the end, and marks at the very end, which may be
+    half of something, are not shown yet: so nothing flickers while the other half is on its way.
+    """
+    return _InlineParser(text.rstrip("*_~`"), is_open_ended=True).parse()
+
+
 class _InlineParser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, is_open_ended: bool = False) -> None:
         self._text = text
+        self._is_open_ended = is_open_ended
         self._nodes: list[_Node] = []
         self._brackets: list[int] = []
         self._has_math = "$" in text
@@ -75,6 +91,8 @@ class _InlineParser:
         if at < len(text):
             self._nodes.append(_Node(text[at:], at))
         self._pair_emphasis(0)
+        if self._is_open_ended:
+            self._close_emphasis()
         return tuple(self._merged())
 
     def _take_special(self, found: str, start: int) -> int:
@@ -131,6 +149,8 @@ class _InlineParser:
             end += 1
         ticks = text[start:end]
         closing = re.compile(rf"(?<!`){ticks}(?!`)").search(text, end)
+        if not closing and self._is_open_ended:
+            return self._add(text[end:].replace("\n", " "), end, look=CODE)
         if not closing:
             return self._add(ticks, start)
         code, code_start = text[end : closing.start()], end
@@ -177,6 +197,8 @@ class _InlineParser:
             return self._add("]", start)
         opening = self._brackets.pop()
         target = destination_after(self._text, start + 1)
+        if target is None and self._is_open_ended and self._text.startswith("(", start + 1):
+            target = unfinished_destination(self._text, start + 1)
         if target is None:
             return self._add("]", start)
         url, end = target
@@ -219,6 +241,15 @@ class _InlineParser:
             self._join(opener, closer)
             if not node.length:
                 closer += 1
+
+    def _close_emphasis(self) -> None:
+        """Take `**` and `~~` that wait for their other half as if it came at the end."""
+        for index, node in enumerate(self._nodes):
+            if node.opens and node.mark and node.length == 2 and node.mark != "_":
+                look = STRIKE if node.mark == "~" else BOLD
+                node.text = ""
+                for following in self._nodes[index + 1 :]:
+                    following.look |= look
 
     def _opener_of(self, closer: _Node, index: int, floor: int) -> int | None:
         for candidate in range(index - 1, floor - 1, -1):

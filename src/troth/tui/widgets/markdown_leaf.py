@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from troth.tui.widgets.markdown_blocks import Kind, Line
+from troth.tui.widgets.markdown_columns import skip_columns
 
 CODE_PART_LINES = (32, 64)
 """A part of a code block ends at an empty line after so many lines, or at so many in any case."""
@@ -65,12 +66,12 @@ class Leaf:
         if not text.strip():
             self.blanks.append(Line("", offset + len(text)))
             return True
-        width = 1 if text.startswith("\t") else 4
-        if not text.startswith(("    ", "\t")):
+        at, column, spare = skip_columns(text, 0, 0, 4)
+        if column < 4:
             return False
         self.lines += self.blanks
         self.blanks.clear()
-        self.lines.append(Line(text[width:], offset + width))
+        self.lines.append(Line(" " * spare + text[at:], offset + at - spare))
         return True
 
     def _takes_verbatim(self, line: Line) -> bool:

@@ -12,6 +12,7 @@ _DESTINATION = re.compile(
     \s*\)""",
     re.VERBOSE,
 )
+_UNFINISHED = re.compile(r"\(<?([^\s()<>]*)\Z")
 _CLICKABLE = re.compile(r"(?:https?://|mailto:)\S+\Z", re.IGNORECASE)
 URL_START = re.compile(r"https?://")
 _TRAILING = ".,:;!?*_~'\""
@@ -41,3 +42,9 @@ def destination_after(text: str, start: int) -> tuple[str, int] | None:
         return None
     url = found.group("angled") or found.group("plain") or ""
     return url.replace("\\", ""), found.end()
+
+
+def unfinished_destination(text: str, start: int) -> tuple[str, int] | None:
+    """Read the beginning of `(address` at the very end of a text that is still arriving."""
+    found = _UNFINISHED.match(text, start)
+    return (found.group(1), found.end()) if found else None

@@ -252,7 +252,7 @@ class BlockReader:
             self._close_containers(matched)
             code = Leaf(Kind.CODE, level=self._next_code_number())
             self._leaf = code
-            code.takes(Line(shown, line.offset - indent))
+            code.takes(Line(shown, line.offset + len(text) - len(shown)))
             return True
         if text[0] not in _SPECIAL_STARTS and not (is_inside and self._leaf):
             return False

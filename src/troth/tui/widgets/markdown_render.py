@@ -25,6 +25,9 @@ from troth.tui.widgets.transcript_row import BLANK, Piece, Row, slice_pieces
 NARROWEST_TEXT = 12
 """Cells. Nesting takes no more than what leaves this; deeper levels are drawn less deep."""
 
+WIDEST_TEXT = 112
+"""Cells. Longer rows of running text are hard to read; code and tables may be wider."""
+
 
 def render_block(block: Block, canvas: Canvas) -> list[Row]:
     """Return the block's rows, with the gap before it and the marks of its containers."""
@@ -35,7 +38,7 @@ def render_block(block: Block, canvas: Canvas) -> list[Row]:
         max(1, canvas.width - prefix_cells),
         canvas.palette.quote if any(c.is_quote for c in containers) else canvas.ground,
         canvas.is_plain,
-        canvas.is_passing,
+        canvas.is_open_ended,
     )
     rows = _DRAWERS[block.kind](block, inner)
     if containers:
@@ -107,7 +110,8 @@ def rows_of(pieces: list[Piece], width: int) -> list[Row]:
 
 
 def _draw_text(block: Block, canvas: Canvas) -> list[Row]:
-    return rows_of(paragraph_pieces(block.lines, canvas, canvas.ground), canvas.width)
+    width = min(canvas.width, WIDEST_TEXT)
+    return rows_of(paragraph_pieces(block.lines, canvas, canvas.ground), width)
 
 
 def _draw_heading(block: Block, canvas: Canvas) -> list[Row]:
@@ -139,7 +143,7 @@ def _draw_code(block: Block, canvas: Canvas) -> list[Row]:
     room = max(1, canvas.width - 2 * len(margin.text))
     language = language_of(block.info)
     texts = [line.text for line in block.lines]
-    colour = colour_quickly if canvas.is_passing else colour_lines
+    colour = colour_quickly if canvas.is_open_ended else colour_lines
     coloured = colour(texts, tuple(line.text for line in block.before), language)
     rows: list[Row] = []
     for line, tokens in zip(block.lines, coloured, strict=True):

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from troth.tui.widgets.markdown_blocks import Line
-from troth.tui.widgets.markdown_inline import LINK, Run, parse_inline
+from troth.tui.widgets.markdown_inline import LINK, Run, parse_inline, parse_unfinished
 from troth.tui.widgets.markdown_link import URL_START, bare_url
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Piece
@@ -32,8 +32,9 @@ class Canvas:
     """The style of running text."""
     is_plain: bool = False
     """Draw text as typed: line ends and spaces stay, nothing but addresses is read."""
-    is_passing: bool = False
-    """Whether the block will be drawn again at once: quick colours will do."""
+    is_open_ended: bool = False
+    """Whether more of the block is arriving: it is drawn again soon, and marks that wait for
+    their other half are taken as if that were here."""
 
 
 def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> list[Piece]:
@@ -43,7 +44,7 @@ def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> li
         runs: Iterator[Run] | tuple[Run, ...] = _plain_runs(text)
     else:
         text, places = _joined(lines, keeps_breaks=False)
-        runs = parse_inline(text)
+        runs = parse_unfinished(text) if canvas.is_open_ended else parse_inline(text)
     if len(places) == 1:
         offset = places[0][1]
         return list(expand_tabs(_piece(run, offset, canvas.palette, ground) for run in runs))

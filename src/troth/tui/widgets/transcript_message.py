@@ -226,13 +226,11 @@ class MessageView:
         if unit.part is Part.THINKING:
             thinking = canvas.palette.thinking
             return render_block(unit.block, Canvas(canvas.palette, canvas.width, thinking))
-        rows = render_block(unit.block, replace(canvas, is_passing=unit.is_passing))
-        if unit.is_passing and self.entry.is_streaming and index + 1 < len(self.units):
-            following = self.units[index + 1]
-            if following.part is not Part.BODY and rows and rows[-1].cells < canvas.width:
-                last = rows[-1]
-                cursor = Piece(CURSOR, canvas.palette.cursor)
-                rows[-1] = Row((*last.pieces, cursor), last.fill)
+        is_last = unit.is_passing and self.units[index + 1].part is not Part.BODY
+        rows = render_block(unit.block, replace(canvas, is_open_ended=is_last))
+        if is_last and rows and rows[-1].cells < canvas.width:
+            cursor = Piece(CURSOR, canvas.palette.cursor)
+            rows[-1] = rows[-1]._replace(pieces=(*rows[-1].pieces, cursor))
         return rows
 
     def _draw_head(self, canvas: Canvas) -> list[Row]:

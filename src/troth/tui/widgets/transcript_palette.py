@@ -110,8 +110,11 @@ class Palette:
         if look & ADDRESS:
             style = self.muted
         elif look & CODE:
-            # Against the terminal's own colours a tint would be no tint: the text is coloured.
-            style = resolve(self._variables, "code-name", ground)
+            tint = _on(self._variables, "code-background", ground)
+            if tint.bgcolor == ground.bgcolor:  # No tint (ANSI, high contrast): a colour tells.
+                style = resolve(self._variables, "code-name", ground)
+            else:
+                style = resolve(self._variables, "code-text", tint)
         elif look & LINK:
             style = resolve(self._variables, "link", ground) + Style(underline=True)
         elif look & MATH:
