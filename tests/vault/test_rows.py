@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -365,3 +366,21 @@ def test_conversations_are_built_as_the_real_class() -> None:
     assert type(build("a", "b", NOW, NOW)) is Conversation
     with pytest.raises(AttributeError):
         build("a", "b", NOW, NOW).title = "x"  # type: ignore[misc]
+
+
+async def test_reading_while_another_task_writes_is_no_damage(vault: Vault) -> None:
+    """The count and the rows are read in one view: a message in between is not a missing one."""
+    await vault.add_conversation(chat())
+    await vault.append(said("m0", "text"))
+    written = asyncio.Event()
+
+    async def write() -> None:
+        for number in range(1, 150):
+            await vault.append(said(f"m{number}", "text", parent=f"m{number - 1}"))
+        written.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        while not written.is_set():
+            await vault.messages("chat")
+    assert len(await vault.messages("chat")) == 150

@@ -98,14 +98,10 @@ def check(store: Store, report: OnProgress = _ignore) -> CheckReport:
         ("keys", 0.8, _secrets),
         ("index", 0.82, _title_index),
     )
-    store.run("BEGIN")
-    try:
+    with store.view():
         for name, done, step in steps:
             report(CheckProgress(name, done))
             walk.carry_out(name, step)
-    finally:
-        if store.connection.in_transaction:
-            store.run("ROLLBACK")
     report(CheckProgress("done", 1.0))
     return CheckReport(
         tuple(walk.problems),

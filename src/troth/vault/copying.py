@@ -27,20 +27,15 @@ def copy_pages(source: Connection, target: Connection, report: OnCopied | None =
                 report(1 - backup.remaining / backup.page_count)
 
 
-def copy_to_file(
-    source: Connection, path: Path, key: bytes, report: OnCopied | None = None
-) -> None:
+def copy_to_file(store: Store, path: Path, key: bytes, report: OnCopied | None = None) -> None:
     """Copy a database to a new private file under `key`, as one file without a log, on disk."""
     path.unlink(missing_ok=True)
     make_private_file(path)
     target = connect(path, key)
     try:
-        source.execute("BEGIN").fetchall()
-        source.execute("SELECT count(*) FROM meta").fetchall()  # the view starts with a read
-        try:
-            copy_pages(source, target, report)
-        finally:
-            source.execute("ROLLBACK").fetchall()
+        with store.view():
+            commit_state(store)  # the view starts with a read
+            copy_pages(store.connection, target, report)
         target.pragma("journal_mode", "DELETE")
     finally:
         target.close()

@@ -71,7 +71,7 @@ def _copy(store: Store, version: int) -> Path | None:
         return None
     copy = store.path.with_name(f"{store.path.name}.v{version}")
     partial = copy.with_name(copy.name + ".partial")
-    copy_to_file(store.connection, partial, store.keys.database)
+    copy_to_file(store, partial, store.keys.database)
     partial.replace(copy)
     sync_folder(copy.parent)
     return copy

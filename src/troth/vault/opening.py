@@ -67,7 +67,7 @@ class Opened:
         FTS5 checks its structure from a cache that another connection's deletes make stale."""
         if self.searcher is self.writer:
             return self.searcher
-        return Lane("inspector", lambda: open_reader(self.access))
+        return Lane("inspector", lambda: open_reader(self.access), only_reads=True)
 
 
 def unlock_directory(
@@ -130,8 +130,9 @@ def lanes(access: Access) -> Opened:
     writer = Lane("writer", lambda: open_writer(access), checkpoint, close_writer)
     if access.is_exclusive:
         return Opened(access, writer, writer, writer)
-    reader = Lane("reader", lambda: open_reader(access))
-    return Opened(access, writer, reader, Lane("search", lambda: open_reader(access)))
+    reader = Lane("reader", lambda: open_reader(access), only_reads=True)
+    searcher = Lane("search", lambda: open_reader(access), only_reads=True)
+    return Opened(access, writer, reader, searcher)
 
 
 def lanes_in_memory() -> Opened:

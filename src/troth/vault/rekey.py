@@ -51,7 +51,7 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
     with typed_errors(places.database):
         store = _open_alone(places, old_keys, header.vault_id)
         try:
-            copy_to_file(store.connection, places.fresh_database, new_keys.database)
+            copy_to_file(store, places.fresh_database, new_keys.database)
             _reseal(places.fresh_database, header.vault_id, old_keys, new_keys)
             verify_copy(
                 places.fresh_database,

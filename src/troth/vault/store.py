@@ -66,6 +66,22 @@ class Store:
         self.connection.execute(sql, bindings).fetchall()
         return self.connection.last_insert_rowid()
 
+    @contextmanager
+    def view(self) -> Generator[None]:
+        """Let every read inside see one state, whatever others write meanwhile."""
+        if self.connection.in_transaction:
+            yield
+            return
+        self.connection.execute("BEGIN").fetchall()
+        try:
+            yield
+        finally:
+            self._end_view()
+
+    def _end_view(self) -> None:
+        if self.connection.in_transaction:  # a damaged page may have ended it already
+            self.connection.execute("COMMIT").fetchall()
+
     def close(self) -> None:
         if self.seen is not None:
             self.seen.close()

@@ -67,7 +67,7 @@ def back_up(
         make_folder(partial)
         try:
             places = Places(partial)
-            copy_to_file(store.connection, places.database, store.keys.backup, report)
+            copy_to_file(store, places.database, store.keys.backup, report)
             messages = verify_copy(
                 places.database, store.keys.backup, store.keys, store.vault_id, commits_of(store)
             )
@@ -138,7 +138,7 @@ def _rebuild(source: Places, target: Places, keys: Keys, vault_id: str) -> int:
     path = source.database
     store = Store(connect(path, keys.backup, is_read_only=True), keys, vault_id, path)
     try:
-        copy_to_file(store.connection, target.fresh_database, keys.database)
+        copy_to_file(store, target.fresh_database, keys.database)
         commits = commits_of(store)
     finally:
         store.close()
