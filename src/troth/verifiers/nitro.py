@@ -14,6 +14,7 @@ user_data of nitriding, 68 bytes:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -187,7 +188,16 @@ def _read_pcrs(entries: Mapping[int | str, object]) -> Mapping[int, bytes]:
     return MappingProxyType(pcrs)
 
 
+_CERTIFICATE_HEAD = re.compile(
+    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x15][\x00-\x7f]", re.S
+)
+"""Two sequences of 256 bytes or more, version 3, and a serial number that is not negative."""
+
+
 def _load(encoded: bytes) -> x509.Certificate:
+    if not _CERTIFICATE_HEAD.match(encoded):
+        # `cryptography` would load a negative serial number, and warn on the user's screen.
+        raise NitroInvalid("A certificate of the attestation document cannot be read.")
     try:
         return x509.load_der_x509_certificate(encoded)
     except _UNREADABLE as error:
