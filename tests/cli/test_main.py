@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from cli_runs import Troth
+from cli_runs import Ran, Troth
 from servers import ScriptedServer
 from troth import __version__
 from troth.cli.command import COMMANDS, Arguments, parser_for, usage_of
@@ -82,8 +83,8 @@ def test_every_command_and_subcommand_explains_itself(
         assert action.help or action.metavar or action.choices, action
 
 
-def test_a_misspelt_command_gets_the_right_one_suggested(troth: Troth) -> None:
-    ran = troth("modles")
+def test_a_misspelt_command_gets_the_right_one_suggested(inside: Callable[..., Ran]) -> None:
+    ran = inside("modles")
     assert ran.code == 2
     assert "Did you mean `troth models`?" in ran.err
     assert "troth ask" in unknown_command("why is the sky blue")
@@ -92,8 +93,10 @@ def test_a_misspelt_command_gets_the_right_one_suggested(troth: Troth) -> None:
 @pytest.mark.parametrize(
     "words", [["ask", "--nonsense"], ["providers", "add", "x"], ["export", "--format", "pdf", "x"]]
 )
-def test_wrong_usage_ends_with_2_and_says_how_it_goes(troth: Troth, words: list[str]) -> None:
-    ran = troth(*words)
+def test_wrong_usage_ends_with_2_and_says_how_it_goes(
+    inside: Callable[..., Ran], words: list[str]
+) -> None:
+    ran = inside(*words)
     assert ran.code == 2
     assert ran.out == ""
     assert "Usage: troth" in ran.err
@@ -106,8 +109,8 @@ def test_wrong_usage_is_one_json_object_where_json_was_asked_for(troth: Troth) -
     assert ran.json["error"]["kind"] == "usage"
 
 
-def test_a_command_without_its_action_shows_its_help(troth: Troth) -> None:
-    ran = troth("keys")
+def test_a_command_without_its_action_shows_its_help(inside: Callable[..., Ran]) -> None:
+    ran = inside("keys")
     assert ran.code == 2
     assert "set" in ran.out
     assert "remove" in ran.out
@@ -136,8 +139,8 @@ def test_unknown_options_of_the_app_are_refused(troth: Troth) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_completion_scripts_know_every_command(troth: Troth, shell: str) -> None:
-    ran = troth("completion", shell)
+def test_completion_scripts_know_every_command(inside: Callable[..., Ran], shell: str) -> None:
+    ran = inside("completion", shell)
     assert ran.code == 0
     for command in COMMANDS:
         assert command.name in ran.out

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli_runs import Troth
+from cli_runs import Ran, Troth
 from gguf_files import SOUND
 from servers import Answer, ScriptedServer, json_answer
 
@@ -48,9 +49,9 @@ def test_a_provider_is_added_tested_asked_and_removed(troth: Troth) -> None:
     ],
 )
 def test_a_provider_that_cannot_be_is_refused_and_nothing_is_written(
-    troth: Troth, words: list[str]
+    troth: Troth, inside: Callable[..., Ran], words: list[str]
 ) -> None:
-    assert troth("providers", "add", *words).code == 2
+    assert inside("providers", "add", *words).code == 2
     assert not (troth.home / "config" / "config.toml").exists()
 
 

@@ -6,11 +6,12 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli_runs import ONE_REPLY, PASSPHRASE, Troth
+from cli_runs import ONE_REPLY, PASSPHRASE, Ran, Troth
 from servers import Gate, ScriptedServer, gated_after, openai_chat_stream
 
 TEXT = "".join(ONE_REPLY)
@@ -47,7 +48,7 @@ def test_no_option_takes_a_secret(troth: Troth) -> None:
 
 
 def test_what_is_asked_is_kept_and_gone_on_with(
-    with_vault: Troth, provider: ScriptedServer
+    with_vault: Troth, inside: Callable[..., Ran], provider: ScriptedServer
 ) -> None:
     troth = with_vault
     first = troth("ask", "-m", "mine/m1", "--json", "the canary is yellow")
@@ -66,20 +67,20 @@ def test_what_is_asked_is_kept_and_gone_on_with(
     assert other.json["chat"] == chat
     assert other.json["model"] == "m2"
 
-    chats = troth("chats", "--json").json
+    chats = inside("chats", "--json").json
     assert [(row["id"], row["title"], row["messages"]) for row in chats] == [
         (chat, "the canary is yellow", 6)
     ]
-    assert troth("chats").out.split("\t")[0] == chat
+    assert inside("chats").out.split("\t")[0] == chat
 
-    hits = troth("search", "canary", "--json").json
+    hits = inside("search", "canary", "--json").json
     assert {hit["chat"] for hit in hits} == {chat}
     assert any(hit["message"] and "canary" in hit["snippet"] for hit in hits)
-    assert troth("search", "nowhere", "--json").json == []
+    assert inside("search", "nowhere", "--json").json == []
 
 
 def test_no_save_keeps_nothing_and_still_finds_the_key(
-    with_vault: Troth, provider: ScriptedServer
+    with_vault: Troth, inside: Callable[..., Ran], provider: ScriptedServer
 ) -> None:
     troth = with_vault
     troth.add_provider(provider.url, "needs_key = true")
@@ -88,16 +89,16 @@ def test_no_save_keeps_nothing_and_still_finds_the_key(
     ran = troth("ask", "--no-save", "-m", "mine/m1", "hello")
     assert (ran.code, ran.out, ran.err) == (0, f"{TEXT}\n", "")
     assert provider.requests[-1].header("authorization") == "Bearer sk-secret-7890"
-    assert troth("chats", "--json").json == []
+    assert inside("chats", "--json").json == []
 
 
 def test_keys_are_shown_by_their_source_and_last_four(
-    with_vault: Troth, provider: ScriptedServer
+    with_vault: Troth, inside: Callable[..., Ran], provider: ScriptedServer
 ) -> None:
     troth = with_vault
     troth("keys", "set", "mine", "--stdin", stdin="sk-secret-7890\n")
     env = {"OPENAI_API_KEY": "sk-elsewhere-4321"}
-    listed = troth("keys", "list", "--json", env=env)
+    listed = inside("keys", "list", "--json", env=env)
     rows = {row.pop("provider"): row for row in listed.json}
     assert rows == {
         "openai": {"source": "environment", "variable": "OPENAI_API_KEY", "last4": "4321"},
@@ -106,15 +107,15 @@ def test_keys_are_shown_by_their_source_and_last_four(
     assert "secret" not in listed.out
     assert "elsewhere" not in listed.out
     assert "secret" not in (troth.home / "config" / "config.toml").read_text()
-    assert troth("keys", "remove", "mine").code == 0
-    assert troth("keys", "list", "--json").json == []
-    assert troth("keys", "remove", "mine").code == 2
+    assert inside("keys", "remove", "mine").code == 0
+    assert inside("keys", "list", "--json").json == []
+    assert inside("keys", "remove", "mine").code == 2
     assert troth("keys", "set", "nobody", "--stdin", stdin="sk").code == 2
     assert troth("keys", "set", "openai", "--stdin", stdin="").code == 2
 
 
 def test_a_key_does_not_follow_an_address_that_changed(
-    with_vault: Troth, provider: ScriptedServer
+    with_vault: Troth, inside: Callable[..., Ran], provider: ScriptedServer
 ) -> None:
     troth = with_vault
     troth("keys", "set", "mine", "--stdin", stdin="sk-secret-7890\n")
@@ -122,7 +123,7 @@ def test_a_key_does_not_follow_an_address_that_changed(
         troth.add_provider(elsewhere.url)
         assert troth("ask", "-m", "mine/m1", "hello").code == 0
         assert elsewhere.requests[0].header("authorization") is None
-    listed = troth("keys", "list")
+    listed = inside("keys", "list")
     assert "another address" in listed.err
 
 
@@ -233,25 +234,24 @@ def test_a_terminal_is_asked_unseen_and_the_words_are_asked_back(troth: Troth) -
 
 
 def test_the_passphrase_is_changed_by_who_knows_the_old_one(
-    with_vault: Troth, tmp_path: Path
+    with_vault: Troth, inside: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    troth = with_vault
     new = tmp_path / "new"
     new.write_text("another long passphrase\n")
-    changed = troth("vault", "passphrase", "--new-file", str(new))
+    changed = inside("vault", "passphrase", "--new-file", str(new))
     assert changed.code == 0, changed.err
-    assert troth("chats").code == 3
-    assert troth("chats", env={"TROTH_PASSPHRASE_FILE": str(new)}).code == 0
+    assert inside("chats").code == 3
+    assert inside("chats", env={"TROTH_PASSPHRASE_FILE": str(new)}).code == 0
 
 
 def test_a_backup_is_made_checked_and_restored(
-    with_vault: Troth, provider: ScriptedServer, tmp_path: Path
+    with_vault: Troth, inside: Callable[..., Ran], provider: ScriptedServer, tmp_path: Path
 ) -> None:
     troth = with_vault
     assert troth("ask", "-m", "mine/m1", "the canary is yellow").code == 0
-    checked = troth("vault", "check", "--json")
+    checked = inside("vault", "check", "--json")
     assert (checked.code, checked.json["is_sound"], checked.json["messages"]) == (0, True, 2)
-    made = troth("vault", "backup", str(tmp_path / "backups"))
+    made = inside("vault", "backup", str(tmp_path / "backups"))
     assert made.code == 0, made.err
     elsewhere = Troth(tmp_path / "elsewhere", dict(troth.environ))
     restored = elsewhere("vault", "restore", made.out.strip())
