@@ -5,6 +5,8 @@
         reply = await engine.send(chat, "Why is the sky blue?")
         print((await reply.wait()).text)
 
+    print(troth.verify(Path("reply.receipt").read_bytes()).now.state)
+
 Importing this package reads no file, opens no socket and loads no screen.
 """
 
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from troth.engine.library import open_engine as open
+    from troth.engine.receipts import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "open", "verify"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,4 +27,8 @@ def __getattr__(name: str) -> object:
         from troth.engine.library import open_engine
 
         return open_engine
+    if name == "verify":
+        from troth.engine.receipts import verify
+
+        return verify
     raise AttributeError(f"module 'troth' has no attribute {name!r}")

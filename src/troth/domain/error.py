@@ -29,6 +29,7 @@ TrothError
 ├── LocalModelError
 │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
 ├── ConfigError           file, line, key
+├── ImportRefused         a file that cannot be taken in; `detail` says why
 ├── NotFound              a chat, message, provider or file that does not exist
 └── UsageError            what was asked makes no sense; `detail` says why
 """
@@ -309,6 +310,17 @@ class ConfigError(TrothError):
         self.detail = detail
         self.line = line
         self.key = key
+
+
+class ImportRefused(TrothError):
+    """A file of another program (or of ours) cannot be taken in, as a whole or from here on."""
+
+    kind = "import-refused"
+
+    def __init__(self, file: str, detail: str) -> None:
+        super().__init__(detail)
+        self.file = file
+        self.detail = detail
 
 
 class NotFound(TrothError):

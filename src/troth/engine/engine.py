@@ -28,6 +28,7 @@ from troth.engine.endpoints import config_row
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
+from troth.engine.proofs import Proofs
 from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
 from troth.engine.talk import Talk
@@ -73,7 +74,9 @@ class Engine:
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
-        self._verification = Verification(self._transport, lambda: self.vault)
+        self._verification = Verification(paths, self._transport, lambda: self.vault)
+        self.proofs = Proofs(self._verification, self._directory.endpoint)
+        """Verdicts, kept bytes, receipts and the trust file."""
         self._prompts = PromptHistory()
         refused = RefusedParameters(lambda: self.vault)
         self._preparation = Preparation(self._directory, self._reach, self._verification, refused)

@@ -38,7 +38,9 @@ _NOT_WHOLE = frozenset({Finish.CUT, Finish.STOPPED})
 class Judge:
     """Judges replies and remembers what they taught."""
 
-    def __init__(self, transport: Transport, trust: Trust, vault: Callable[[], Vault]) -> None:
+    def __init__(
+        self, transport: Transport, trust: Callable[[], Trust], vault: Callable[[], Vault]
+    ) -> None:
         self._transport = transport
         self._user_trust = trust
         self._vault = vault
@@ -52,7 +54,7 @@ class Judge:
                 Expectation(row[0], row[1], row[2], date.fromisoformat(row[3]), row[4])
                 for row in rows
             )
-        trust = self._user_trust
+        trust = self._user_trust()
         for expectation in self._learnt:
             trust = trust.with_expectation(expectation)
         return trust

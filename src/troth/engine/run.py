@@ -75,6 +75,8 @@ class _Record:
     sent_ns: int
     status: int = 0
     headers: Headers = ()
+    request_headers: Headers = ()
+    """As they left, without the secret ones."""
     body: bytearray | None = None
     first_token_ms: float | None = None
     is_complete: bool = False
@@ -88,7 +90,7 @@ class _Record:
         return Exchange(
             method=self.request.method,
             url=self.request.url,
-            request_headers=self.request.headers,
+            request_headers=self.request_headers,
             request_body=self.request.body,
             status=self.status,
             response_headers=self.headers,
@@ -164,6 +166,7 @@ class ReplyRun:
         job.reply.publish([RequestSent(attempt)])
         async with self._transport.stream(request, purpose="chat") as response:
             record.status, record.headers = response.status, response.headers
+            record.request_headers, record.sent_at = response.request_headers, response.sent_at
             record.body = bytearray()
             if response.status >= 400:
                 await self._refuse(response, record)

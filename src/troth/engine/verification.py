@@ -6,18 +6,21 @@ Policies are enforced closed, before a byte leaves: what is not known to be allo
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from troth.domain.error import PolicyRefused
+from troth.domain.error import ConfigError, PolicyRefused
 from troth.domain.message import Message
 from troth.domain.model import Endpoint, ModelInfo
-from troth.domain.verdict import State, Verdict
+from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.chat import Chat
+from troth.settings import Paths
 from troth.transport import Transport
 from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
     from troth.engine.judging import Judge
+    from troth.engine.trusting import TrustFile
 
 ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY = "any", "signed", "attested", "device"
 POLICIES = (ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY)
@@ -26,10 +29,12 @@ POLICIES = (ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY)
 class Verification:
     """Policies before a message leaves, verdicts after its reply came."""
 
-    def __init__(self, transport: Transport, vault: Callable[[], Vault]) -> None:
+    def __init__(self, paths: Paths, transport: Transport, vault: Callable[[], Vault]) -> None:
+        self._paths = paths
         self._transport = transport
         self._vault = vault
         self._judge: Judge | None = None
+        self._trust_file: TrustFile | None = None
 
     def held_back(self, chat: Chat) -> Collection[str]:
         """Replies that failed verification: they stay out of what later models are given."""
@@ -54,16 +59,29 @@ class Verification:
 
     async def check(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
         """Check a sealed reply from its stored bytes, with evidence fetched now."""
-        return await self.judge().judge(chat, message, endpoint)
+        try:
+            return await self.judge().judge(chat, message, endpoint)
+        except ConfigError as error:
+            # A trust file that cannot be read trusts nobody, and says so at each reply.
+            detail = f"The trust file cannot be read, line {error.line}: {error.detail}"
+            check = Check("trust-file", Outcome.CANNOT_CHECK, detail)
+            return Verdict(State.CANNOT_CHECK, "unknown", (check,), datetime.now(UTC))
 
     def judge(self) -> Judge:
         """Return the judge; the first call pays for its imports."""
         if self._judge is None:
             from troth.engine.judging import Judge
-            from troth.verifiers.trust import Trust
 
-            self._judge = Judge(self._transport, Trust(), self._vault)
+            self._judge = Judge(self._transport, self.trust_file().load, self._vault)
         return self._judge
+
+    def trust_file(self) -> TrustFile:
+        """Return the user's trust file."""
+        if self._trust_file is None:
+            from troth.engine.trusting import TrustFile
+
+            self._trust_file = TrustFile(self._paths)
+        return self._trust_file
 
     def forget(self) -> None:
         """Drop what was learnt: another vault is coming."""

@@ -1,0 +1,94 @@
+"""What the verification pane and the commands ask about a reply that is already here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from troth.domain.error import NotFound
+from troth.domain.exchange import Exchange, HttpResponse
+from troth.domain.message import Message
+from troth.domain.model import Endpoint
+from troth.domain.verdict import Verdict
+from troth.engine.chat import Chat
+from troth.engine.verification import Verification
+
+if TYPE_CHECKING:
+    from troth.engine.trusting import TrustFile
+    from troth.verifiers.meaning import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a verdict means for a person, in sentences."""
+
+    who_saw_what: tuple[Seen, ...]
+    not_proven: tuple[str, ...]
+
+
+class Proofs:
+    """Verdicts, bytes, receipts and trust of one engine."""
+
+    def __init__(self, verification: Verification, endpoint_of: Callable[[str], Endpoint]) -> None:
+        self._verification = verification
+        self._endpoint_of = endpoint_of
+
+    @property
+    def trust_file(self) -> TrustFile:
+        """The user's trust: pin, distrust, and where the file lies."""
+        return self._verification.trust_file()
+
+    async def check_again(self, chat: Chat, message_id: str) -> Verdict:
+        """Check a reply from the bytes that are kept. Contacts nobody."""
+        message = _find(chat, message_id)
+        return await self._verification.judge().check_again(chat, message, self._endpoint(message))
+
+    async def exchange(self, chat: Chat, message_id: str) -> Exchange:
+        """Return the bytes as sent and received; raise NotFound for what has none."""
+        exchange = await chat.store.exchange(message_id)
+        if exchange is None:
+            raise NotFound("bytes of this message", message_id)
+        return exchange
+
+    async def evidence(self, chat: Chat, message_id: str) -> dict[str, HttpResponse]:
+        """Return what was fetched to check a reply, by the name of the evidence."""
+        return await chat.store.evidence(message_id)
+
+    async def receipt(self, chat: Chat, message_id: str) -> bytes:
+        """Return a receipt that a stranger can check."""
+        from troth.engine.receipts import receipt_of
+
+        message = _find(chat, message_id)
+        trust = await self._verification.judge().trust()
+        return await receipt_of(chat, message, self._endpoint(message), trust)
+
+    def meaning(self, message: Message, verdict: Verdict) -> Meaning:
+        """Say who saw what on the way of a reply, and what its verdict does not prove."""
+        from troth.engine.judging import facts_of
+        from troth.verifiers.meaning import not_proven, who_saw_what
+
+        route = facts_of(message, self._endpoint(message)).route
+        return Meaning(who_saw_what(verdict.scheme, route), not_proven(verdict))
+
+    def allow(self, chat: Chat, message_id: str, *, is_allowed: bool) -> None:
+        """Let later models see a reply that failed verification, or no longer."""
+        if is_allowed:
+            chat.allowed.add(message_id)
+        else:
+            chat.allowed.discard(message_id)
+
+    def _endpoint(self, message: Message) -> Endpoint:
+        """Return where a reply came from; a provider that is gone since is a plain one."""
+        name = message.model.provider if message.model else ""
+        try:
+            return self._endpoint_of(name)
+        except NotFound:
+            return Endpoint(name, "openai-chat", "")
+
+
+def _find(chat: Chat, message_id: str) -> Message:
+    message = chat.tree.get(message_id)
+    if message is None:
+        raise NotFound("message", message_id)
+    return message

@@ -1,0 +1,63 @@
+"""Receipts: everything that one reply's proof needs, in one file that a stranger can check."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from troth.domain.error import NotFound, UsageError
+from troth.domain.message import Message, Role
+from troth.domain.model import Endpoint
+from troth.domain.verdict import Verdict
+from troth.engine.chat import Chat
+from troth.engine.judging import facts_of
+from troth.engine.trusting import TrustFile
+from troth.settings import find_paths
+from troth.verifiers.receipt import Receipt, ReceiptInvalid, build_receipt, parse_receipt
+from troth.verifiers.receipt_check import ReceiptVerdicts, verify_receipt
+from troth.verifiers.registry import signed_parts_of
+from troth.verifiers.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedReceipt:
+    """A receipt with what it was worth when the reply came and what it is worth now."""
+
+    receipt: Receipt
+    then: Verdict
+    now: Verdict
+
+
+async def receipt_of(chat: Chat, message: Message, endpoint: Endpoint, trust: Trust) -> bytes:
+    """Return the receipt of one reply; raise UsageError where there is nothing to prove."""
+    if message.role is not Role.ASSISTANT:
+        raise UsageError("only replies have receipts")
+    exchange = await chat.store.exchange(message.id)
+    verdict = chat.verdicts.get(message.id)
+    if exchange is None or verdict is None:
+        raise NotFound("proof of this reply", message.id)
+    evidence = await chat.store.evidence(message.id)
+    facts = facts_of(message, endpoint)
+    signed = signed_parts_of(exchange, evidence, trust, facts=facts)
+    return await asyncio.to_thread(build_receipt, exchange, evidence, verdict, signed, facts=facts)
+
+
+def verify(
+    receipt: bytes, *, trust: Trust | None = None, at: datetime | None = None
+) -> CheckedReceipt:
+    """Check a receipt with no vault and no network; raise UsageError when it is none.
+
+    `trust` is the user's own by default, `at` (aware) is now: another time asks what the receipt
+    is worth then.
+    """
+    try:
+        parsed = parse_receipt(receipt)
+    except ReceiptInvalid as error:
+        raise UsageError(f"this is no receipt that Troth can read: {error}") from error
+    if trust is None:
+        import os
+
+        trust = TrustFile(find_paths(os.environ)).load()
+    verdicts: ReceiptVerdicts = verify_receipt(parsed, trust, at or datetime.now(UTC))
+    return CheckedReceipt(parsed, verdicts.then, verdicts.now)

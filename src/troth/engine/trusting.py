@@ -1,0 +1,109 @@
+"""The user's trust file on disk: read when it changed, edited with its comments, never guessed.
+
+A file that cannot be read trusts nobody: a misspelt line must not quietly trust more than it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from troth.domain.error import ConfigError, NotFound
+from troth.settings import Paths, write_private
+from troth.verifiers.trust import DistrustedKey, PinnedKey, Trust
+from troth.verifiers.trust_text import (
+    TrustInvalid,
+    combined,
+    parse_trust,
+    shipped_trust,
+    with_distrust,
+    with_pin,
+    without,
+)
+
+Stamp = tuple[int, int]
+
+
+class TrustFile:
+    """`trust.toml` beside config.toml, over the defaults that come with Troth."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.file = paths.config_dir / "trust.toml"
+        self._read: tuple[Stamp, Trust] | None = None
+
+    def load(self) -> Trust:
+        """Return the trust in force; raise ConfigError with line and key for a broken file."""
+        stamp = _stamp(self.file)
+        if self._read is None or self._read[0] != stamp:
+            own = self._parse(self._text())
+            self._read = stamp, combined(own) if own is not None else shipped_trust()
+        return self._read[1]
+
+    def own(self) -> Trust:
+        """Return only what the user's file says."""
+        return self._parse(self._text()) or Trust()
+
+    async def pin(self, key: PinnedKey) -> None:
+        """Trust a key from now on."""
+        await self._edit(lambda text: with_pin(text, replace(key, since=key.since or date.today())))
+
+    async def unpin(self, fingerprint: str) -> None:
+        """Take back a pin; raise NotFound."""
+        self._find(fingerprint, self.own().keys)
+        await self._edit(lambda text: without(text, "key", fingerprint))
+
+    async def distrust(self, fingerprint: str, reason: str = "") -> None:
+        """Let a key never count again, whoever vouches for it."""
+        key = DistrustedKey(fingerprint, reason, date.today())
+        await self._edit(lambda text: with_distrust(text, key))
+
+    async def trust_again(self, fingerprint: str) -> None:
+        """Take back a distrust; raise NotFound."""
+        self._find(fingerprint, self.own().distrusted)
+        await self._edit(lambda text: without(text, "distrusted", fingerprint))
+
+    @staticmethod
+    def _find(fingerprint: str, keys: tuple[PinnedKey | DistrustedKey, ...]) -> None:
+        if not any(key.fingerprint == fingerprint for key in keys):
+            raise NotFound("key in trust.toml", fingerprint)
+
+    async def _edit(self, change: Callable[[str], str]) -> None:
+        await asyncio.to_thread(self._edit_now, change)
+
+    def _edit_now(self, change: Callable[[str], str]) -> None:
+        try:
+            changed = change(self._text())
+        except TrustInvalid as error:
+            raise self._fault(error) from error
+        write_private(self.file, changed.encode())
+        self._read = None
+
+    def _text(self) -> str:
+        try:
+            return self.file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(str(self.file), str(error)) from error
+
+    def _parse(self, text: str) -> Trust | None:
+        if not text:
+            return None
+        try:
+            return parse_trust(text)
+        except TrustInvalid as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: TrustInvalid) -> ConfigError:
+        return ConfigError(str(self.file), str(error), line=error.line, key=error.key)
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
