@@ -31,6 +31,7 @@ TrothError
 ├── ConfigError           file, line, key
 ├── ImportRefused         a file that cannot be taken in; `detail` says why
 ├── NotFound              a chat, message, provider or file that does not exist
+├── ReceiptRefused        not a receipt, or one that was changed
 └── UsageError            what was asked makes no sense; `detail` says why
 """
 
@@ -330,6 +331,16 @@ class NotFound(TrothError):
         super().__init__(f"{what} not found")
         self.what = what
         self.name = name
+
+
+class ReceiptRefused(TrothError):
+    """A file is no receipt, or was changed after it was written; `detail` says which."""
+
+    kind = "receipt-refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class UsageError(TrothError):

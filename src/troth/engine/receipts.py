@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from troth.domain.error import NotFound, UsageError
+from troth.domain.error import NotFound, ReceiptRefused, UsageError
 from troth.domain.message import Message, Role
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Verdict
@@ -46,7 +46,7 @@ async def receipt_of(chat: Chat, message: Message, endpoint: Endpoint, trust: Tr
 def verify(
     receipt: bytes, *, trust: Trust | None = None, at: datetime | None = None
 ) -> CheckedReceipt:
-    """Check a receipt with no vault and no network; raise UsageError when it is none.
+    """Check a receipt with no vault and no network; raise ReceiptRefused when it is none.
 
     `trust` is the user's own by default, `at` (aware) is now: another time asks what the receipt
     is worth then.
@@ -54,7 +54,7 @@ def verify(
     try:
         parsed = parse_receipt(receipt)
     except ReceiptInvalid as error:
-        raise UsageError(f"this is no receipt that Troth can read: {error}") from error
+        raise ReceiptRefused(str(error)) from error
     if trust is None:
         import os
 

@@ -123,7 +123,7 @@ class _General(dict[str, str]):
 def _said(failure: Failure) -> str:
     """Quote the other side, with what its support will ask for."""
     facts = failure.facts
-    if failure.kind in {"config", "usage", "not-found", "import-refused"}:
+    if failure.kind in {"config", "usage", "not-found", "import-refused", "receipt-refused"}:
         return ""
     quoted = _shortened(facts.get("detail", "") or facts.get("reason", ""))
     who = "It says" if failure.kind in OF_PROVIDERS else "In detail"

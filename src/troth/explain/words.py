@@ -255,6 +255,11 @@ OTHERS = {
         "Give the export as it came: the zip, its folder, or the JSON file in it. "
         "`troth import --help` lists what can be read. Nothing of this file was kept.",
     ),
+    "receipt-refused": Words(
+        "This receipt proves nothing",
+        "{reason_sentence}",
+        "Ask for the receipt again, and take it as it comes: every byte counts.",
+    ),
     "not-found": Words(
         "There is no {what} “{name}”",
         "Nothing here has that name.",
