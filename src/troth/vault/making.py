@@ -38,9 +38,14 @@ def create(directory: Path, passphrase: str, cost: Cost, *, with_keyring: bool) 
     made = make_slots(vault_id, data_key, passphrase, cost, with_keyring=with_keyring)
     with typed_errors(directory):
         make_folder(directory)
-        _make_database(places, keys, vault_id)
-        write_header(places, Header(vault_id, made.slots).signed(keys.header_mac))
-        places.take_fresh_database()
+        try:
+            _make_database(places, keys, vault_id)
+            write_header(places, Header(vault_id, made.slots).signed(keys.header_mac))
+            places.take_fresh_database()
+        except BaseException:
+            if not places.header.exists():
+                _clear(places)
+            raise
     access = Access(vault_id, keys, places.database)
     return Made(access, made.recovery_words, made.keyring_failure)
 
@@ -67,10 +72,15 @@ def make_slots(
     return MadeSlots(tuple(slots), recovery_words, keyring_failure)
 
 
+def _clear(places: Places) -> None:
+    """Take away what a creation left that did not reach its header."""
+    for leftover in (*places.folder.glob("vault.db.new*"), *places.leftovers()):
+        leftover.unlink(missing_ok=True)
+
+
 def _make_database(places: Places, keys: Keys, vault_id: str) -> None:
     """Build the tables under the name that the last step of a switch takes into use."""
-    for leftover in places.folder.glob("vault.db.new*"):
-        leftover.unlink()
+    _clear(places)
     places.seen.unlink(missing_ok=True)
     make_private_file(places.fresh_database)
     store = Store(connect(places.fresh_database, keys.database), keys, vault_id)
