@@ -88,6 +88,8 @@ class TrothApp(App[int]):
         self._uses_keyring = uses_keyring
         self._active_at = monotonic()
         self._screens_shown = 0
+        self._early: list[events.Event] | None = []
+        """Keys that came before anything had the focus; they are given once something has."""
         self._lock_timer_runs = False
         self.looks.dress(self)
 
@@ -128,6 +130,9 @@ class TrothApp(App[int]):
     def on_ready(self) -> None:
         gc.freeze()
         gc.enable()
+        early, self._early = self._early or [], None
+        for event in early:
+            self.post_message(event)
         self.set_timer(_WARM_UP_DELAY_S, self._begin_warm_up)
 
     def _begin_warm_up(self) -> None:
@@ -232,6 +237,7 @@ class TrothApp(App[int]):
         screen.keymap = self.keymap
         desk = Desk(self, screen, engine)
         await screen.take_desk(desk)
+        self.run_worker(self._warm_engine(engine), name="warm engine")
         if self._first_chat_id:
             wanted, self._first_chat_id = self._first_chat_id, ""
             await screen.open_chat(wanted)
@@ -239,11 +245,18 @@ class TrothApp(App[int]):
             ref, self.first_model = self.first_model, None
             await desk.talking.use_model(ref)
 
+    async def _warm_engine(self, engine: Engine) -> None:
+        """Do what the first message would have to wait for, and the first verdict after it."""
+        await engine.warm_up(engine.default_model())
+
     # -- locking and leaving
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
             self._active_at = event.time
+        if self._early is not None and isinstance(event, (events.Key, events.Paste)):
+            self._early.append(event)
+            return
         await super().on_event(event)
 
     def _lock_when_idle(self) -> None:

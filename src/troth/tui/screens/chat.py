@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from troth.tui.widgets.transcript_events import LinkChosen, VariantChosen
 
 ResultT = TypeVar("ResultT")
+_SAID_FOR_S = 8.0
 
 
 class ChatScreen(Screen[None]):
@@ -182,10 +183,16 @@ class ChatScreen(Screen[None]):
         self.say(Words(words.title, words.detail, words.next_step, tone="bad"))
 
     def announce(self, text: str) -> None:
-        """Say one sentence above the prompt, until the next thing happens."""
+        """Say one sentence above the prompt, for a while or until the next thing happens."""
         from troth.tui.widgets.notice_bar import Words
 
-        self.say(Words(text))
+        words = Words(text)
+        self.say(words)
+        self.set_timer(_SAID_FOR_S, lambda: self._unsay(words))
+
+    def _unsay(self, words: Words) -> None:
+        if self.desk is not None and self.desk.notice.words is words:
+            self.say(None)
 
     def ask(self, dialog: ModalScreen[ResultT | None], then: Callable[[ResultT], object]) -> None:
         """Put a question over the chat; `then` gets the answer, where there is one."""

@@ -17,6 +17,7 @@ from troth.domain.model import ModelInfo, Params
 from troth.settings import Persona
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.field import Field
 
 
 class ChatSettings(NamedTuple):
@@ -68,7 +69,7 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
             with VerticalScroll(can_focus=False):
                 names = ", ".join(self._personas) or "none in config.toml, [personas.NAME]"
                 yield Static(f"Persona: {clean_line(names)}", classes="label", markup=False)
-                yield Input(self._conversation.persona, id="persona", compact=True)
+                yield Field(self._conversation.persona, id="persona", compact=True)
                 yield Static("System prompt", classes="label", markup=False)
                 yield TextArea(
                     clean(self._conversation.system_prompt),
@@ -80,7 +81,7 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
                 for field in _FIELDS:
                     with Horizontal(classes="field"):
                         yield Static(field.label, classes="name", markup=False)
-                        yield Input(
+                        yield Field(
                             _written(getattr(self._conversation.params, field.name)),
                             placeholder=self._hint(field),
                             id=field.name,

@@ -17,6 +17,7 @@ from troth.explain import check_title, outcome_words, verdict_words
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.entries import number_lines
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.field import Field
 
 
 class TextDialog(ModalScreen[str | None]):
@@ -41,7 +42,7 @@ class TextDialog(ModalScreen[str | None]):
             if self._is_question:
                 yield Static(clean(self._text), markup=False, classes="label")
             else:
-                yield Input(self._text, password=self._is_secret, compact=True)
+                yield Field(self._text, password=self._is_secret, compact=True)
 
     def on_mount(self) -> None:
         if self._is_question:

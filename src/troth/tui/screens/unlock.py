@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from troth.tui.keys import FooterItem
+from troth.tui.widgets.field import Field
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.title_bar import TitleBar
 
@@ -56,7 +57,7 @@ class UnlockScreen(Screen[None]):
         with Vertical(id="middle"), Vertical(id="box") as box:
             box.border_title = "Unlock"
             yield Static("Passphrase", markup=False, id="label")
-            yield Input(password=True, compact=True, id="secret")
+            yield Field(password=True, compact=True, id="secret")
             yield Static("", markup=False, id="said")
         yield FooterBar(
             (

@@ -17,6 +17,7 @@ from troth.explain import explain
 from troth.tui.keys import FooterItem
 from troth.tui.safe import clean_line
 from troth.tui.strength import strength_of
+from troth.tui.widgets.field import Field
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.title_bar import TitleBar
 from troth.tui.widgets.toggle import Toggle
@@ -73,10 +74,10 @@ class VaultScreen(Screen[None]):
             yield Static(about, markup=False, id="about")
             with Horizontal(classes="field"):
                 yield Static("Passphrase", markup=False, id="first-label")
-                yield Input(password=True, compact=True, id="first")
+                yield Field(password=True, compact=True, id="first")
             with Horizontal(classes="field"):
                 yield Static("Again", markup=False, id="second-label")
-                yield Input(password=True, compact=True, id="second")
+                yield Field(password=True, compact=True, id="second")
             yield Static("Strength", markup=False, id="strength")
             yield Toggle(
                 "Keep the key in the system keychain too: not asked each time", id="keyring"

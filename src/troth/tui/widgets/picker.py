@@ -11,6 +11,7 @@ from textual.getters import query_one
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from troth.tui.widgets.field import Field
 from troth.tui.widgets.row_list import Column, Row, RowList
 
 
@@ -62,7 +63,7 @@ class Picker(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(" ❯ ", classes="picker--sign", markup=False)
-            yield Input(self._words, placeholder=self._placeholder, compact=True)
+            yield Field(self._words, placeholder=self._placeholder, compact=True)
             yield Static("", classes="picker--count", markup=False)
         yield self._list
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.getters import query_one
 from textual.message import Message
 from textual.widget import Widget
@@ -66,6 +66,12 @@ class PromptArea(TextArea, inherit_css=False):
             super().__init__()
             self.name = name
 
+    _edits: ClassVar[Mapping[str, str]] = {
+        binding.key: binding.action for binding in Binding.make_bindings(TextArea.BINDINGS)
+    }
+    """What TextArea's own keys do. Run here for the same reason as the prompt's keys: a binding
+    runs only after its key has risen to the app, when later letters may stand there already."""
+
     menu_is_open = False
     keys: Mapping[str, str] = DEFAULT_KEYS
     """Command id -> keys, those of the user laid over the defaults."""
@@ -81,10 +87,10 @@ class PromptArea(TextArea, inherit_css=False):
         if name and self._act(name):
             event.stop()
             event.prevent_default()
-        elif event.key == "up":
-            self.action_cursor_up()  # bindings of one key do not add up along the classes
-        elif event.key == "down":
-            self.action_cursor_down()
+        elif (action := self._edits.get(event.key)) is not None:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
         else:
             await super()._on_key(event)
 

@@ -19,6 +19,7 @@ from textual.widgets import Input, Static
 
 from troth.domain.conversation import Conversation
 from troth.tui.keys import bindings_for
+from troth.tui.widgets.field import Field
 from troth.tui.widgets.row_list import Column, Row, RowList
 
 _PIN = "▪"
@@ -111,7 +112,7 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("Chats", markup=False, id="sidebar-head")
-        yield Input(placeholder="filter", compact=True)
+        yield Field(placeholder="filter", compact=True)
         yield ChatList(columns=(Column(9, 0, is_right_aligned=True),), empty_text="no chats yet")
 
     # -- what the screen says
