@@ -163,3 +163,6 @@ def test_what_was_left_out_is_counted_and_named() -> None:
 def test_notices_have_words_also_when_unknown() -> None:
     assert "temperature" in notice_words("parameter_dropped", "temperature")
     assert notice_words("new_kind", "x") == "new kind: x"
+    assert notice_words("not_saved", "disk-full").endswith("all here: the disk is full.")
+    assert "{" not in notice_words("not_judged", "server-failed")
+    assert "3.2 s" in notice_words("paced", "3.2")

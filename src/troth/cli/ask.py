@@ -175,4 +175,6 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
         console.note(reply_summary(model, message, outcome.verdict, is_plain=console.is_plain))
     if outcome.signal_number:
         return ExitCode.INTERRUPTED
-    return exit_code_for(message.failure.kind) if message.failure else ExitCode.OK
+    if failed := outcome.unsaved or (message.failure.kind if message.failure else ""):
+        return exit_code_for(failed)
+    return ExitCode.OK

@@ -32,6 +32,8 @@ class Outcome:
     verdict: Verdict | None
     signal_number: int = 0
     """The signal that stopped it; 0 when none did."""
+    unsaved: str = ""
+    """The kind of error that kept it out of the vault; "" when it is kept as it should be."""
 
 
 class Follower:
@@ -44,6 +46,7 @@ class Follower:
         self._countdown: asyncio.Task[None] | None = None
         self._has_reader = True
         self._is_thinking = False
+        self._unsaved = ""
 
     async def run(self) -> Outcome:
         """Print until the reply is sealed and checked."""
@@ -63,7 +66,8 @@ class Follower:
         if message is None:
             raise asyncio.CancelledError
         self._end_text()
-        return Outcome(message, reply.verdict, caught[0] if caught else 0)
+        signal_number = caught[0] if caught else 0
+        return Outcome(message, reply.verdict, signal_number, self._unsaved)
 
     def _show(self, event: ReplyEvent) -> None:
         match event:
@@ -84,7 +88,9 @@ class Follower:
             case Notice(kind, detail):
                 from troth.explain import notice_words
 
-                self._console.note(notice_words(kind, detail))
+                self._console.note(f"troth: {notice_words(kind, detail)}")
+                if kind == "not_saved":
+                    self._unsaved = detail
             case _:
                 pass  # counts, sources and raw items are in the sealed message
 

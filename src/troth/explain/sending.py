@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from troth.domain.error import Failure
 from troth.domain.message import LeftOut
+from troth.explain.failures import explain_failure
+from troth.explain.words import ALL
 
 _THINGS = {
     "image": ("image", "images"),
@@ -25,6 +28,7 @@ _REASONS = {
     "not_verified": "it failed verification",
     "not_supported": "the model does not take it",
     "refused": "the model does not take it",
+    "refused_by_provider": "the provider did not take it back",
     "refused_before": "the model refused it before",
 }
 
@@ -40,6 +44,9 @@ _NOTICES = {
     "check-recommended": "`troth vault check` would look through all of it.",
     "damage-accepted": "The vault is damaged and was opened all the same; save what is left.",
     # of a reply
+    "paced": "This provider allows only so many requests; the next one leaves in {} s.",
+    "not_saved": "The reply is not kept, but it is all here: {}.",
+    "not_judged": "The reply is kept, but could not be checked: {}.",
     "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
 }
 
@@ -71,6 +78,9 @@ def left_out_lines(items: Sequence[LeftOut]) -> Iterator[str]:
 def notice_words(kind: str, detail: str = "") -> str:
     """Return the sentence for a Notice or a vault's notice; unknown ones as they are written."""
     words = _NOTICES.get(kind)
+    if words is not None and detail in ALL:
+        title = explain_failure(Failure(detail)).title
+        return words.format(title[:1].lower() + title[1:])
     if words is not None:
         return words.format(detail or "A parameter")
     return ": ".join(filter(None, (kind.replace("_", " "), detail)))

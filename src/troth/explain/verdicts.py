@@ -150,6 +150,10 @@ _CHECKS = {
     "freshness": "Freshness",
     "coverage": "Coverage",
     "channel": "Connection",
+    "completeness": "Whole reply",
+    "expectation": "Expected",
+    "replay": "Seen before",
+    "upstream": "Behind the signer",
 }
 
 
