@@ -87,3 +87,9 @@ async def vault(made: MadeVault) -> AsyncIterator[Vault]:
     opened = await Vault.open(made.directory, recovery_words=made.recovery_words)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def own_full(full_vault: MadeVault, tmp_path: Path) -> MadeVault:
+    """A closed vault with a little of everything, of this test's own."""
+    return full_vault.copy_to(tmp_path / "vault")

@@ -26,6 +26,8 @@ from troth.domain.message import (
 )
 from troth.domain.model import ModelRef, Params
 from troth.domain.usage import Timing, Usage
+from troth.vault import opening
+from troth.vault.vault import Vault
 
 NOW = datetime(2026, 11, 22, 9, 40, 0, 123456, tzinfo=UTC)
 FLOOR_KIB = 65_536
@@ -117,4 +119,19 @@ def exchange(request_body: bytes = b'{"q":1}', response_body: bytes = b"data: x\
         sent_at=NOW,
         received_at=NOW + timedelta(milliseconds=1500),
         is_complete=True,
+    )
+
+
+async def open_with_words(made: MadeVault) -> Vault:
+    return await Vault.open(made.directory, recovery_words=made.recovery_words)
+
+
+def unlocked(made: MadeVault) -> opening.Access:
+    """Return what connects to a vault below its door."""
+    return opening.unlock_directory(
+        made.directory,
+        passphrase=None,
+        recovery_words=made.recovery_words,
+        from_keyring=False,
+        terms=opening.Terms(),
     )

@@ -16,9 +16,9 @@ import pytest
 
 from troth.vault import conversations, messages, opening
 from troth.vault.check import check
-from troth.vault.opening import Access, Terms
+from troth.vault.opening import Access
 from troth.vault.store import checkpoint, written
-from vault.samples import MadeVault, chat, exchange, said
+from vault.samples import MadeVault, chat, exchange, said, unlocked
 from vault.test_faults import ROUNDS
 
 SECTOR = 512
@@ -122,13 +122,7 @@ def work(access: Access, log: DiskLog, seen: Path) -> None:
 def test_no_promise_is_broken_by_a_power_cut(made: MadeVault, tmp_path: Path) -> None:
     log = DiskLog()
     disk = LoggedDisk("logged-disk", log)
-    access = opening.unlock_directory(
-        made.directory,
-        passphrase=None,
-        recovery_words=made.recovery_words,
-        from_keyring=False,
-        terms=Terms(),
-    )
+    access = unlocked(made)
     start = {name: (made.directory / name).read_bytes() for name in ("vault.db", "vault.seen")}
     access.vfs = "multipleciphers-logged-disk"
     work(access, log, made.directory / "vault.seen")

@@ -31,7 +31,7 @@ from troth.vault import opening
 from troth.vault.build import builder
 from troth.vault.store import connect
 from troth.vault.vault import Vault
-from vault.samples import (
+from vault.samples import unlocked, (
     MODEL,
     NOW,
     PICTURE,
@@ -329,13 +329,7 @@ async def test_a_message_that_is_not_as_written_is_named(made: MadeVault, damage
         await vault.append(said(f"m{number}", f"text {number}", parent=parent))
         parent = f"m{number}"
     await vault.close()
-    access = opening.unlock_directory(
-        made.directory,
-        passphrase=None,
-        recovery_words=made.recovery_words,
-        from_keyring=False,
-        terms=opening.Terms(),
-    )
+    access = unlocked(made)
     connection = connect(made.database, access.keys.database)
     connection.execute("DROP VIEW message_words; PRAGMA foreign_keys = 0;" + damage).fetchall()
     connection.execute(

@@ -20,7 +20,7 @@ from troth.vault.opening import Terms
 from troth.vault.places import is_on_network, sync_folder_above
 from troth.vault.store import connect
 from troth.vault.vault import Vault, vault_status
-from vault.samples import (
+from vault.samples import unlocked, (
     FLOOR_KIB,
     PASSPHRASE,
     PICTURE,
@@ -225,13 +225,7 @@ def narrow_disk() -> Iterator[NarrowDisk]:
 async def test_a_full_disk_is_told_and_loses_nothing(
     made: MadeVault, narrow_disk: NarrowDisk
 ) -> None:
-    access = opening.unlock_directory(
-        made.directory,
-        passphrase=None,
-        recovery_words=made.recovery_words,
-        from_keyring=False,
-        terms=Terms(),
-    )
+    access = unlocked(made)
     access.vfs = "multipleciphers-narrow-disk"
     vault = Vault(opening.lanes(access))
     await vault.add_conversation(chat())
@@ -259,13 +253,7 @@ async def test_a_writer_that_holds_on_makes_the_vault_busy(
 ) -> None:
     monkeypatch.setattr("troth.vault.store.BUSY_MS", 50)
     vault = await Vault.open(made.directory, recovery_words=made.recovery_words)
-    access = opening.unlock_directory(
-        made.directory,
-        passphrase=None,
-        recovery_words=made.recovery_words,
-        from_keyring=False,
-        terms=Terms(),
-    )
+    access = unlocked(made)
     other = connect(made.database, access.keys.database)
     other.execute("BEGIN IMMEDIATE").fetchall()
     with pytest.raises(VaultBusy):

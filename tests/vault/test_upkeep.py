@@ -1,13 +1,8 @@
-"""Slots, rekey, backup, restore, migration and the check: nothing half-done stays behind."""
+"""The check, slots, folders, retention and migration of an open vault."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,41 +11,32 @@ import pytest
 
 from troth.domain.error import (
     HeaderDamaged,
-    KeyringFailed,
     NotFound,
     UsageError,
-    VaultBusy,
     VaultDamaged,
     VaultLocked,
-    VaultMissing,
     VaultNewer,
     WrongPassphrase,
     WrongRecoveryWords,
 )
-from troth.vault import keyring_child, keyring_slot, migrate, opening, schema
+from troth.vault import migrate, opening, schema
 from troth.vault.check import CheckProgress
-from troth.vault.kdf import Cost
 from troth.vault.migrate import Step
-from troth.vault.opening import Terms
-from troth.vault.rekey import rekey
 from troth.vault.store import Store, connect
-from troth.vault.transfer import backups
-from troth.vault.upkeep import rekey_vault, restore_backup
 from troth.vault.vault import Vault
-from vault.samples import FLOOR_KIB, NOW, PASSPHRASE, MadeVault, chat, said
-from vault.test_faults import ROUNDS, read_all
+from vault.samples import (
+    FLOOR_KIB,
+    NOW,
+    PASSPHRASE,
+    MadeVault,
+    chat,
+    open_with_words,
+    said,
+    unlocked,
+)
 from vault.test_surroundings import run_script
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-async def open_with_words(made: MadeVault) -> Vault:
-    return await Vault.open(made.directory, recovery_words=made.recovery_words)
-
-
-@pytest.fixture
-def own_full(full_vault: MadeVault, tmp_path: Path) -> MadeVault:
-    return full_vault.copy_to(tmp_path / "vault")
 
 
 async def test_the_check_walks_everything_and_reports_progress(own_full: MadeVault) -> None:
@@ -107,16 +93,6 @@ async def test_the_check_finds_what_was_changed_behind_its_back(
     await vault.close()
 
 
-def unlocked(made: MadeVault) -> opening.Access:
-    return opening.unlock_directory(
-        made.directory,
-        passphrase=None,
-        recovery_words=made.recovery_words,
-        from_keyring=False,
-        terms=Terms(),
-    )
-
-
 async def test_a_new_passphrase_replaces_the_old_one_and_nothing_else(made: MadeVault) -> None:
     vault = await open_with_words(made)
     assert await vault.upkeep.is_passphrase(PASSPHRASE)
@@ -157,212 +133,6 @@ async def test_a_header_changed_while_open_is_not_written_over(made: MadeVault) 
     with pytest.raises(HeaderDamaged):
         await vault.upkeep.renew_recovery()
     await vault.close()
-
-
-async def test_rekey_changes_every_key_and_keeps_every_word(own_full: MadeVault) -> None:
-    before, _ = await read_all(own_full)
-    old_header = (own_full.directory / "vault.json").read_bytes()
-    old_key = unlocked(own_full).keys.database
-    with pytest.raises(WrongPassphrase):
-        await rekey_vault(own_full.directory, "wrong", memory_kib=FLOOR_KIB)
-    done = await rekey_vault(
-        own_full.directory, PASSPHRASE, new_passphrase="newest", memory_kib=FLOOR_KIB
-    )
-    rekeyed = MadeVault(own_full.directory, done.recovery_words)
-    after, notices = await read_all(rekeyed)
-    assert after == before
-    assert notices == ()
-    vault = await Vault.open(own_full.directory, passphrase="newest")
-    assert (await vault.upkeep.check()).is_sound
-    await vault.close()
-    assert unlocked(rekeyed).keys.database != old_key
-    with pytest.raises(WrongRecoveryWords):
-        await open_with_words(own_full)
-    (own_full.directory / "vault.json").write_bytes(old_header)
-    with pytest.raises(VaultDamaged):
-        await open_with_words(own_full)
-
-
-async def test_rekey_waits_for_nobody_and_changes_nothing_while_in_use(
-    own_full: MadeVault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("troth.vault.store.BUSY_MS", 50)
-    vault = await open_with_words(own_full)
-    await vault.conversations()
-    with pytest.raises(VaultBusy):
-        await rekey_vault(own_full.directory, PASSPHRASE, memory_kib=FLOOR_KIB)
-    await vault.append(said("later", "still here", parent="reply"))
-    await vault.close()
-    assert (await read_all(own_full))[1] == ()
-
-
-REKEY_SCRIPT = """
-import os, signal, sys
-from pathlib import Path
-from troth.vault import files, header_file, rekey, places
-from troth.vault.kdf import Cost
-count = int(sys.argv[2])
-def counted(work):
-    def call(*args, **kwargs):
-        global count
-        count -= 1
-        if count == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return work(*args, **kwargs)
-    return call
-for module in (files, header_file, rekey, places):
-    for name in ("replace_file", "sync_folder", "write_header", "copy_to_file", "verify_copy",
-                 "recount", "_reseal", "_mark_seen", "make_slots"):
-        if hasattr(module, name):
-            setattr(module, name, counted(getattr(module, name)))
-os.fsync, Path.replace = counted(os.fsync), counted(Path.replace)
-done = rekey.rekey(Path(sys.argv[1]), "correct horse", "correct horse", Cost(65536))
-print("done")
-"""
-
-
-KILLED_AT = (2, 5, 8, 12, 16) if ROUNDS == 1 else range(1, 30)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-@pytest.mark.parametrize("step", KILLED_AT)
-async def test_a_rekey_killed_at_any_step_leaves_a_vault_that_opens(
-    own_full: MadeVault, step: int
-) -> None:
-    """The passphrase stays the same, so whichever side of the switch it fell on, it opens."""
-    before, _ = await read_all(own_full)
-    path = os.pathsep.join((str(REPOSITORY / "src"), str(REPOSITORY / "tests")))
-    done = subprocess.run(
-        [sys.executable, "-c", REKEY_SCRIPT, str(own_full.directory), str(step)],
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL or done.stdout == "done\n", done.stderr
-    vault = await Vault.open(own_full.directory, passphrase=PASSPHRASE)
-    assert await vault.secret("openai") == "sk-secret"
-    assert (await vault.upkeep.check()).is_sound
-    found = [m.id for m in await vault.messages("chat")]
-    await vault.close()
-    assert found == [m.id for m in before["chat"][1]]  # type: ignore[index]
-    assert {path.name for path in own_full.directory.iterdir()} == {
-        "vault.json",
-        "vault.json.bak",
-        "vault.db",
-        "vault.seen",
-    }
-
-
-async def test_a_backup_restores_on_a_new_machine_with_the_words_alone(
-    own_full: MadeVault, tmp_path: Path
-) -> None:
-    before, _ = await read_all(own_full)
-    vault = await open_with_words(own_full)
-    told: list[float] = []
-    backup = await vault.upkeep.back_up(tmp_path / "backups", on_progress=told.append)
-    await vault.append(said("after", "written after the backup", parent="reply"))
-    await vault.close()
-    assert backup.messages == 122
-    assert told[-1] == 1.0
-    assert {path.name for path in backup.folder.iterdir()} == {"vault.db", "vault.json"}
-    elsewhere = tmp_path / "new machine"
-    restored = await restore_backup(
-        backup.folder, elsewhere, recovery_words=own_full.recovery_words
-    )
-    assert (restored.messages, restored.replaced) == (122, None)
-    after, notices = await read_all(MadeVault(elsewhere, own_full.recovery_words))
-    assert notices[0] == "never-seen-here"
-    before["notices"] = after["notices"] = ()
-    assert after == before
-
-
-async def test_restoring_over_a_vault_keeps_it_beside(own_full: MadeVault, tmp_path: Path) -> None:
-    vault = await open_with_words(own_full)
-    backup = await vault.upkeep.back_up(tmp_path / "backups")
-    await vault.append(said("after", "written after the backup", parent="reply"))
-    await vault.close()
-    restored = await restore_backup(backup.folder, own_full.directory, passphrase=PASSPHRASE)
-    assert restored.replaced is not None
-    for directory, last in ((own_full.directory, "reply"), (restored.replaced, "after")):
-        vault = await Vault.open(directory, recovery_words=own_full.recovery_words)
-        assert (await vault.messages("chat"))[-1].id == last
-        await vault.close()
-
-
-async def test_a_backup_is_no_vault_key_away_from_the_vault(
-    own_full: MadeVault, tmp_path: Path
-) -> None:
-    """It lies under the backup key: the database key does not open it, nor the other way."""
-    vault = await open_with_words(own_full)
-    backup = await vault.upkeep.back_up(tmp_path / "backups")
-    await vault.close()
-    with pytest.raises(VaultDamaged):
-        await Vault.open(backup.folder, recovery_words=own_full.recovery_words)
-
-
-async def test_a_damaged_backup_is_refused_and_changes_nothing(
-    own_full: MadeVault, tmp_path: Path
-) -> None:
-    vault = await open_with_words(own_full)
-    backup = await vault.upkeep.back_up(tmp_path / "backups")
-    await vault.close()
-    before = {path.name: path.read_bytes() for path in own_full.directory.iterdir()}
-    database = backup.folder / "vault.db"
-    whole = database.read_bytes()
-    words = {"recovery_words": own_full.recovery_words}
-    database.write_bytes(whole[: len(whole) // 2 // 4_096 * 4_096])
-    with pytest.raises(VaultDamaged):
-        await restore_backup(backup.folder, own_full.directory, **words)
-    database.unlink()
-    with pytest.raises(VaultMissing):
-        await restore_backup(backup.folder, own_full.directory, **words)
-    with pytest.raises(VaultMissing):
-        await restore_backup(tmp_path / "none", own_full.directory, **words)
-    database.write_bytes(whole)
-    with pytest.raises(WrongPassphrase):
-        await restore_backup(backup.folder, own_full.directory, passphrase="wrong")
-    assert {path.name: path.read_bytes() for path in own_full.directory.iterdir()} == before
-
-
-async def test_backups_rotate_only_their_own_kind(own_full: MadeVault, tmp_path: Path) -> None:
-    destination = tmp_path / "backups"
-    vault = await open_with_words(own_full)
-    first = await vault.upkeep.back_up(destination)
-    strangers = destination / "troth-backup-20200101T000000Z"
-    strangers.mkdir()
-    for day in ("20250101", "20250102", "20250103"):
-        older = destination / f"troth-backup-{day}T000000Z"
-        older.mkdir()
-        for path in first.folder.iterdir():
-            (older / path.name).write_bytes(path.read_bytes())
-    await asyncio.to_thread(wait_for_next_second)
-    last = await vault.upkeep.back_up(destination, keep=2)
-    await vault.close()
-    assert backups(destination) == (first.folder, last.folder)
-    assert len(last.removed) == 3
-    assert strangers.exists()
-
-
-def wait_for_next_second() -> None:
-    """Backups are named by the second."""
-    time.sleep(1.0 - time.time() % 1 + 0.01)
-
-
-def test_a_backup_that_cannot_be_written_leaves_nothing(
-    own_full: MadeVault, tmp_path: Path
-) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("in the way")
-
-    async def attempt() -> None:
-        vault = await open_with_words(own_full)
-        with pytest.raises(Exception, match="vault"):
-            await vault.upkeep.back_up(blocked / "backups")
-        await vault.close()
-
-    asyncio.run(attempt())
-    assert blocked.read_text() == "in the way"
 
 
 async def test_folders_tags_and_retention(vault: Vault) -> None:
@@ -418,6 +188,28 @@ def test_purged_words_are_on_no_page(own_full: MadeVault) -> None:
     assert b"xylophone" not in content
 
 
+async def test_exactly_one_secret_is_asked_for(made: MadeVault) -> None:
+    with pytest.raises(UsageError):
+        await Vault.open(made.directory)
+    with pytest.raises(UsageError):
+        await Vault.open(made.directory, passphrase="a", recovery_words="b")
+
+
+def test_headless_use_imports_no_keyring_and_no_screen(made: MadeVault) -> None:
+    script = """
+import asyncio, sys
+from pathlib import Path
+from troth.vault.vault import Vault
+async def main():
+    vault = await Vault.open(Path(sys.argv[1]), recovery_words=sys.argv[2])
+    await vault.conversations()
+    await vault.close()
+asyncio.run(main())
+print([name for name in ("keyring", "textual", "rich", "httpx", "pydantic") if name in sys.modules])
+"""
+    assert run_script(script, str(made.directory), made.recovery_words) == "[]\n"
+
+
 def forget_a_column(store: Store) -> None:
     store.run("CREATE TABLE added(a INTEGER) STRICT")
 
@@ -444,82 +236,3 @@ async def test_migration_copies_first_and_goes_step_by_step(own_full: MadeVault)
     copy.close()
     with pytest.raises(VaultNewer):
         await open_with_words(own_full)
-
-
-class TestKeyring:
-    """The child process, its allow-list, and what it does when the keyring is not one."""
-
-    @pytest.mark.parametrize(
-        "backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"]
-    )
-    async def test_a_keyring_that_keeps_nothing_is_refused(
-        self, made: MadeVault, monkeypatch: pytest.MonkeyPatch, backend: str
-    ) -> None:
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
-        monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "src"))
-        before = (made.directory / "vault.json").read_bytes()
-        vault = await open_with_words(made)
-        with pytest.raises(KeyringFailed) as failed:
-            await vault.upkeep.add_keyring()
-        await vault.close()
-        assert backend in failed.value.detail
-        assert (made.directory / "vault.json").read_bytes() == before
-
-    async def test_a_vault_is_made_whole_without_its_keyring(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-        monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "src"))
-        created = await Vault.create(tmp_path / "v", "pw", memory_kib=FLOOR_KIB, with_keyring=True)
-        assert "null" in created.keyring_failure
-        assert [slot.kind for slot in await created.vault.upkeep.slots()] == [
-            "passphrase",
-            "recovery",
-        ]
-        await created.vault.close()
-
-    def test_a_keyring_that_hangs_is_given_up(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "hanging.py").write_text("import threading; threading.Event().wait()")
-        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPOSITORY / 'src'}")
-        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "hanging.Keyring")
-        monkeypatch.setattr(keyring_slot, "TIMEOUT_S", 0.7)
-        with pytest.raises(KeyringFailed) as failed:
-            keyring_slot.load("account")
-        assert "did not answer" in failed.value.detail
-
-    def test_a_backend_that_writes_plain_text_is_not_on_the_list(self) -> None:
-        assert not any("alt" in name for name in keyring_child.TRUSTED_BACKENDS)
-
-    async def test_without_a_keyring_slot_the_keyring_opens_nothing(self, made: MadeVault) -> None:
-        with pytest.raises(VaultLocked):
-            await Vault.open(made.directory, from_keyring=True)
-
-
-async def test_exactly_one_secret_is_asked_for(made: MadeVault) -> None:
-    with pytest.raises(UsageError):
-        await Vault.open(made.directory)
-    with pytest.raises(UsageError):
-        await Vault.open(made.directory, passphrase="a", recovery_words="b")
-
-
-def test_headless_use_imports_no_keyring_and_no_screen(made: MadeVault) -> None:
-    script = """
-import asyncio, sys
-from pathlib import Path
-from troth.vault.vault import Vault
-async def main():
-    vault = await Vault.open(Path(sys.argv[1]), recovery_words=sys.argv[2])
-    await vault.conversations()
-    await vault.close()
-asyncio.run(main())
-print([name for name in ("keyring", "textual", "rich", "httpx", "pydantic") if name in sys.modules])
-"""
-    assert run_script(script, str(made.directory), made.recovery_words) == "[]\n"
-
-
-def test_a_rekey_with_a_weak_cost_is_refused(made: MadeVault) -> None:
-    with pytest.raises(UsageError):
-        rekey(made.directory, PASSPHRASE, "x", Cost(1_024))
-    assert not (made.directory / "vault.db.new").exists()
