@@ -162,6 +162,16 @@ def test_no_word_is_lost(text: str) -> None:
     assert letters.count("a") + letters.count("b") == text.count("a") + text.count("b")
 
 
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [("# a", "a"), ("## a ##", "a"), ("# a#", "a#"), ("#", ""), ("# #", ""), ("###### x  ", "x")],
+)
+def test_headings_lose_their_marks(source: str, title: str) -> None:
+    (block,) = read(source)
+    assert block.kind is Kind.HEADING
+    assert block.lines[0].text == title
+
+
 def test_latex_stays_as_written() -> None:
     text = "Inline \\(a_1 * b_2\\) and $x_i$, $5 and $6.\n\n$$\na_1\n- b\n$$"
     assert shown(text) == [

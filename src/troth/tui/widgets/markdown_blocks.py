@@ -42,8 +42,7 @@ class Container:
     """A task list's item that is ticked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One block, or one part of a long one, inside its containers."""
 
     kind: Kind

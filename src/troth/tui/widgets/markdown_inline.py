@@ -127,7 +127,8 @@ class _InlineParser:
 
     def _take_backslash(self, start: int) -> int:
         following = self._text[start + 1 : start + 2]
-        if following and following in "([":
+        closing = {"(": "\\)", "[": "\\]"}.get(following)
+        if closing and self._text.find(closing, start) > 0:
             end = self._take_math(_BACKSLASH_MATH, start, "")
             if end > start:
                 return end

@@ -13,6 +13,7 @@ CODE_PART_LETTERS = 8192
 TABLE_PART_ROWS = 40
 TEXT_PART_LETTERS = (1500, 3000)
 """A part of a paragraph ends at the end of a sentence after so many, or at so many at a line."""
+FEWEST_LINES = min(CODE_PART_LINES[0], TABLE_PART_ROWS)
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "。", "！", "？", "”", '"', ")")
 
 
@@ -41,6 +42,11 @@ class Leaf:
     def is_verbatim(self) -> bool:
         """Whether lines go in unread: code, HTML, mathematics."""
         return self.kind is Kind.CODE or self.kind is Kind.VERBATIM
+
+    @property
+    def is_open_code(self) -> bool:
+        """Whether this is a fenced block whose fence stands at the margin."""
+        return self.kind is Kind.CODE and self.indent == 0 and self.fence != ""
 
     def takes(self, line: Line) -> bool:
         """Take a line, or return False: the block is over (a closing mark is swallowed)."""
@@ -87,20 +93,22 @@ class Leaf:
 
     def is_full(self) -> bool:
         """Return whether so much is here that it should be given out as a part."""
-        count = len(self.lines)
+        lines = self.lines
+        count = len(lines)
         if not count:
             return False
-        letters = self.lines[-1].offset + len(self.lines[-1].text) - self.lines[0].offset
+        text, offset = lines[-1]
+        letters = offset + len(text) - lines[0][1]
+        if count < FEWEST_LINES and letters < TEXT_PART_LETTERS[0]:
+            return False
         if self.is_verbatim:
             few, many = CODE_PART_LINES
             is_long = count >= many or letters >= CODE_PART_LETTERS
-            return is_long or (count >= few and not self.lines[-1].text.strip())
+            return is_long or (count >= few and not text.strip())
         if self.kind is Kind.TABLE:
             return count >= TABLE_PART_ROWS or letters >= CODE_PART_LETTERS
         few, many = TEXT_PART_LETTERS
-        return letters >= many or (
-            letters >= few and self.lines[-1].text.rstrip().endswith(_SENTENCE_ENDS)
-        )
+        return letters >= many or (letters >= few and text.rstrip().endswith(_SENTENCE_ENDS))
 
     def start_part(self, given: tuple[Line, ...]) -> None:
         """Go on with an empty next part after `given`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from copy import copy
 
+from troth.tui.widgets import markdown_grammar as grammar
 from troth.tui.widgets.markdown_blocks import Block, Container, Kind, Line
 from troth.tui.widgets.markdown_columns import indent_at, skip_columns, split_row
 from troth.tui.widgets.markdown_leaf import Leaf
@@ -18,27 +19,6 @@ LONGEST_LINE = 2048
 """Characters; a longer line is read in pieces, cut at the end of a sentence or a word."""
 DEEPEST_NESTING = 12
 """Containers; further markers are text, so that 10,000 `>` cost no more than 12."""
-
-_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*\Z")
-_FENCE = re.compile(r"(`{3,})([^`]*)\Z|(~{3,})(.*)\Z")
-_RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
-_SETEXT = re.compile(r"(?:=+|-+)[ \t]*\Z")
-_ITEM = re.compile(r"([-+*]|\d{1,9}[.)])(?=[ \t]|\Z)")
-_TASK = re.compile(r"\[([ xX])\](?=[ \t])")
-_TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
-_HTML = re.compile(
-    r"<(?:!--|/?(?:address|article|aside|blockquote|body|center|details|dialog|div|dl|fieldset"
-    r"|figure|footer|form|h[1-6]|head|header|hr|html|iframe|li|main|nav|ol|p|pre|script|section"
-    r"|style|summary|svg|table|tbody|td|tfoot|th|thead|tr|ul|video)(?:[ \t/>]|\Z))",
-    re.IGNORECASE,
-)
-_SPECIAL_STARTS = frozenset("#>-+*_=~`<|:$\\0123456789 \t")
-_UNCLEAR = re.compile(r"[ \t>]*(?:[-+*_=#|:. \t]*|\d{1,9}[.)]?[ \t]*|`+[^`]*|~+.*|\$\$?|\\)\Z")
-"""An unfinished line that could still become another kind of block: it is not shown yet."""
-_SENTENCE_END = re.compile(r".*[.!?:;。！？]\s", re.DOTALL)
-_BULLETS = "•◦‣"
-_AIRY = {Kind.HEADING, Kind.CODE, Kind.TABLE, Kind.RULE}
-"""Blocks that stand apart even where the source has no empty line."""
 
 
 class BlockReader:
@@ -110,18 +90,23 @@ class BlockReader:
             return False
         if self._leaf and self._leaf.kind is Kind.CODE:
             return not self._pending.strip(" \t`~>")
-        return not self._is_plain and _UNCLEAR.match(self._pending) is not None
+        return not self._is_plain and grammar.UNCLEAR.match(self._pending) is not None
 
     # --- one line ---------------------------------------------------------------------------
 
     def _take(self, text: str, offset: int) -> None:
         leaf = self._leaf
+        is_code = leaf is not None and leaf.is_open_code and not self._containers
+        if leaf and is_code and not self._is_inside_line and text[:1] not in grammar.FENCE_STARTS:
+            leaf.lines.append(Line(text, offset))
+            self._freeze()
+            return
         if self._is_inside_line or (
             leaf
             and leaf.kind is Kind.TEXT
             and not self._containers
             and text
-            and (text[0] not in _SPECIAL_STARTS or (self._is_plain and not text.isspace()))
+            and (text[0] not in grammar.SPECIAL_STARTS or (self._is_plain and not text.isspace()))
             and not (self._is_plain and text.lstrip().startswith(("```", "~~~")))
         ):
             self._add_text(Line(text, offset))
@@ -161,6 +146,8 @@ class BlockReader:
         start, indent = indent_at(text, at, at)
         indent += spare
         while start < len(text):
+            if text[start] not in grammar.CONTAINER_STARTS or indent > 3 or self._is_plain:
+                break
             is_paragraph = self._leaf is not None and self._leaf.kind is Kind.TEXT and is_inside
             opened = self._open_container(text, start, indent, matched, is_paragraph=is_paragraph)
             if opened is None:
@@ -193,7 +180,7 @@ class BlockReader:
         self, text: str, start: int, indent: int, matched: int, *, is_paragraph: bool
     ) -> tuple[int, int] | None:
         """Open a quote or an item that begins here; return where its content begins."""
-        if indent > 3 or self._is_plain or matched >= DEEPEST_NESTING:
+        if matched >= DEEPEST_NESTING:
             return None
         if text[start] == ">":
             self._close_containers(matched)
@@ -201,8 +188,8 @@ class BlockReader:
             self._indents.append(0)
             at, _, spare = skip_columns(text, start + 1, start + 1, 1)
             return at, spare
-        item = _ITEM.match(text, start)
-        if item is None or _RULE.match(text, start):
+        item = grammar.ITEM.match(text, start)
+        if item is None or grammar.RULE.match(text, start):
             return None
         content, gap = indent_at(text, item.end(), item.end())
         is_empty = content == len(text)
@@ -212,7 +199,7 @@ class BlockReader:
         self._close_containers(matched)
         at, _, spare = skip_columns(text, item.end(), item.end(), 1 if is_empty or gap > 4 else gap)
         self._indents.append(indent + len(item.group()) + (1 if is_empty or gap > 4 else gap))
-        task = _TASK.match(text, at)
+        task = grammar.TASK.match(text, at)
         self._containers.append(self._item(item.group(), task))
         return (task.end() if task else at), spare
 
@@ -222,7 +209,7 @@ class BlockReader:
             return Container("[x]" if is_done else "[ ]", is_done=is_done)
         if marker in "-+*":
             depth = sum(1 for container in self._containers if not container.is_quote)
-            return Container(_BULLETS[depth % len(_BULLETS)])
+            return Container(grammar.BULLETS[depth % len(grammar.BULLETS)])
         return Container(marker)
 
     def _close_containers(self, kept: int) -> None:
@@ -254,9 +241,9 @@ class BlockReader:
             self._leaf = code
             code.takes(Line(shown, line.offset + len(text) - len(shown)))
             return True
-        if text[0] not in _SPECIAL_STARTS and not (is_inside and self._leaf):
+        if text[0] not in grammar.SPECIAL_STARTS and not (is_inside and self._leaf):
             return False
-        if fence := _FENCE.match(text):
+        if fence := grammar.FENCE.match(text):
             self._close_containers(matched)
             mark, info = fence.group(1) or fence.group(3), fence.group(2) or fence.group(4) or ""
             number = self._next_code_number()
@@ -270,17 +257,20 @@ class BlockReader:
 
     def _start_short_leaf(self, line: Line, matched: int) -> bool:
         text = line.text
-        if heading := _HEADING.match(text):
+        if heading := grammar.HEADING.match(text):
             self._close_containers(matched)
-            words = heading.group(2) or ""
-            at = line.offset + max(0, heading.start(2))
-            self._give(Kind.HEADING, (Line(words, at),), level=len(heading.group(1)))
+            words = text[heading.end() :].rstrip()
+            bare = words.rstrip("#")
+            if not bare or (bare != words and bare[-1] in " \t"):  # `## Title ##`
+                words = bare.rstrip()
+            title = Line(words, line.offset + heading.end())
+            self._give(Kind.HEADING, (title,), level=len(heading.group(1)))
             return True
-        if _RULE.match(text):
+        if grammar.RULE.match(text):
             self._close_containers(matched)
             self._give(Kind.RULE, (line,))
             return True
-        if _HTML.match(text) or text.startswith(("$$", "\\[")):
+        if grammar.HTML.match(text) or text.startswith(("$$", "\\[")):
             self._close_containers(matched)
             self._leaf = Leaf(Kind.VERBATIM, is_math=text[0] != "<")
             if not self._leaf.takes(line):
@@ -303,7 +293,7 @@ class BlockReader:
         header = paragraph.lines[-1]
         if (
             "|" in header.text
-            and _TABLE_RULE.match(line.text)
+            and grammar.TABLE_RULE.match(line.text)
             and len(split_row(header.text)) == len(split_row(line.text))
         ):
             del paragraph.lines[-1]
@@ -311,7 +301,7 @@ class BlockReader:
             self._leaf = Leaf(Kind.TABLE)
             self._leaf.lines += [header, line]
             return True
-        if _SETEXT.match(line.text):
+        if grammar.SETEXT.match(line.text):
             level = 1 if line.text[0] == "=" else 2
             self._leaf = None
             self._give(Kind.HEADING, tuple(paragraph.lines), level=level)
@@ -375,8 +365,8 @@ class BlockReader:
         is_after_heading = self._previous_kind is Kind.HEADING
         wants_air = (
             (self._has_blank and not is_after_heading)
-            or kind in _AIRY
-            or (self._previous_kind in _AIRY and not is_after_heading)
+            or kind in grammar.AIRY
+            or (self._previous_kind in grammar.AIRY and not is_after_heading)
         )
         has_gap = previous is not None and not part and wants_air
         self._finished.append(Block(kind, lines, chain, shared, has_gap, level, info, part, before))
@@ -387,7 +377,7 @@ class BlockReader:
 def _cut_of(text: str) -> int:
     """Return where to cut a line that is too long: after a sentence, a word, or anywhere."""
     half = LONGEST_LINE // 2
-    if sentence := _SENTENCE_END.match(text, half):
+    if sentence := grammar.SENTENCE_END.match(text, half):
         return sentence.end()
     space = text.rfind(" ", half)
     return space + 1 if space >= 0 else len(text)

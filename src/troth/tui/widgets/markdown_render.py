@@ -25,6 +25,10 @@ from troth.tui.widgets.transcript_row import BLANK, Piece, Row, slice_pieces
 NARROWEST_TEXT = 12
 """Cells. Nesting takes no more than what leaves this; deeper levels are drawn less deep."""
 
+ZWJ = "\u200d"
+JOINING = frozenset((ZWJ, "\ufe0f", "\ufe0e", *map(chr, range(0x1F3FB, 0x1F400))))
+"""Characters that make one picture with what stands before them."""
+
 WIDEST_TEXT = 112
 """Cells. Longer rows of running text are hard to read; code and tables may be wider."""
 
@@ -161,7 +165,12 @@ def _code_rows(
     pieces: list[Piece] = []
     at = line.offset
     for kind, text in tokens:
-        pieces.append(Piece(text, palette.syntax(kind), at))
+        if pieces and (text[0] in JOINING or pieces[-1].text[-1] == ZWJ):
+            # A lexer may cut an emoji in two; apart they would be wider than together.
+            last = pieces[-1]
+            pieces[-1] = last._replace(text=last.text + text)
+        else:
+            pieces.append(Piece(text, palette.syntax(kind), at))
         at += len(text)
     ground = palette.code_block
     rows = _chopped(list(expand_tabs(iter(pieces))), room)
