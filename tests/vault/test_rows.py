@@ -27,11 +27,10 @@ from troth.domain.message import (
 )
 from troth.domain.model import Params
 from troth.domain.verdict import Check, Outcome, State, Verdict
-from troth.vault import opening
 from troth.vault.build import builder
 from troth.vault.store import connect
 from troth.vault.vault import Vault
-from vault.samples import unlocked, (
+from vault.samples import (
     MODEL,
     NOW,
     PICTURE,
@@ -41,6 +40,7 @@ from vault.samples import unlocked, (
     exchange,
     rich_reply,
     said,
+    unlocked,
 )
 
 

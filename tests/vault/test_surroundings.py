@@ -16,11 +16,10 @@ import pytest
 from troth.domain.error import DiskFull, VaultBusy, VaultError, VaultExists, VaultLocked
 from troth.domain.message import RawItem
 from troth.vault import opening
-from troth.vault.opening import Terms
 from troth.vault.places import is_on_network, sync_folder_above
 from troth.vault.store import connect
 from troth.vault.vault import Vault, vault_status
-from vault.samples import unlocked, (
+from vault.samples import (
     FLOOR_KIB,
     PASSPHRASE,
     PICTURE,
@@ -29,6 +28,7 @@ from vault.samples import unlocked, (
     exchange,
     rich_reply,
     said,
+    unlocked,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
