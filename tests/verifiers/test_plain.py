@@ -32,7 +32,7 @@ def state(
         (URL, "direct", State.TLS_ONLY),
         ("HTTPS://api.example/v1", "direct", State.TLS_ONLY),
         ("http://192.168.1.4:1234/v1", "direct", State.CANNOT_CHECK),
-        ("http://127.0.0.1:8080/v1", "direct", State.CANNOT_CHECK),
+        ("http://127.0.0.1:8080/v1", "direct", State.TLS_ONLY),
         ("http://127.0.0.1:8080/v1", "device", State.LOCAL),
         ("http://127.0.0.1:11434/v1", "veil", State.CANNOT_CHECK),
         (URL, "import", State.IMPORTED),

@@ -91,8 +91,12 @@ def _channel(exchange: Exchange, facts: Facts) -> tuple[State, Finding]:
         reason = f"It came over TLS from {host}. Nothing proves which model wrote it."
         return State.TLS_ONLY, passed("channel", reason)
     if host in _LOOPBACK:
-        reason = "A program on this computer answered; whom it asked is not known."
-        return State.CANNOT_CHECK, cannot_check("channel", reason)
+        # Nothing leaves the machine here, so TLS would add nothing; who is behind it is unknown.
+        reason = (
+            "A program on this computer answered, and whom it asked is not known. If it runs the"
+            " model itself, call the server your own: then its replies count as local."
+        )
+        return State.TLS_ONLY, not_covered("channel", reason)
     reason = f"It came from {host} without encryption: anyone on the way could change it."
     return State.CANNOT_CHECK, cannot_check("channel", reason)
 
