@@ -32,9 +32,12 @@ class Command(NamedTuple):
 COMMANDS: tuple[Command, ...] = (
     Command("ask", "ask", "ask one question and print the answer", "Talk"),
     Command("chat", "chat_plain", "talk line by line (--plain), or open the app", "Talk"),
+    Command("compare", "compare", "ask several models the same, once or for research", "Talk"),
+    Command("ratings", "ratings", "rate models from your blind votes", "Talk"),
     Command("chats", "chats", "list the chats in the vault", "Talk"),
     Command("search", "search", "find words in all chats", "Talk"),
-    Command("export", "export", "write a chat as Markdown or JSON", "Talk"),
+    Command("import", "import_", "take in chats of ChatGPT, Claude, Gemini and others", "Talk"),
+    Command("export", "export", "write chats as Markdown, JSON or HTML", "Talk"),
     Command("models", "models", "list the models that can answer", "Models"),
     Command("providers", "providers", "list, add, test and remove providers", "Models"),
     Command("keys", "keys", "keep API keys in the vault", "Models"),

@@ -13,7 +13,8 @@ TrothError
 │   ├── RequestRefused    any other 4xx
 │   ├── ServerFailed      5xx, overloaded, an error event after text
 │   ├── ReplyMalformed    HTML instead of JSON, an empty 200, bytes that are not the wire
-│   └── ReplyCut          the stream ended without its wire's own end mark
+│   ├── ReplyCut          the stream ended without its wire's own end mark
+│   └── SealBroken        a sealed answer was changed, cut, or came unsealed
 ├── NetworkError          nothing usable came back
 │   ├── HostUnknown       DNS
 │   ├── ConnectFailed     refused, reset, unreachable
@@ -22,6 +23,11 @@ TrothError
 │   └── TimedOut
 ├── KeyMissing            no key for this provider
 ├── PolicyRefused         the chat's policy forbids this send
+├── EnclaveRefused        who would read the prompt is not who may; nothing was sent
+├── RegistryFailed        no registry endpoint said which enclaves there are
+├── PaymentRefused        the asked payment is not one that may be made
+├── LoginMissing          no login for this provider, or it has ended; LoginFailed: it did not work
+├── ExtraMissing          a part of Troth that is installed apart
 ├── VaultError
 │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
 │   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
@@ -144,6 +150,10 @@ class ReplyCut(ProviderError):
     kind = "reply-cut"
 
 
+class SealBroken(ProviderError):
+    kind = "seal-broken"
+
+
 class NetworkError(TrothError):
     """No usable answer. `host` is where we tried; `detail` is the system's word for it."""
 
@@ -200,6 +210,67 @@ class PolicyRefused(TrothError):
         super().__init__(f"policy {policy}: {reason}")
         self.policy = policy
         self.reason = reason
+
+
+class EnclaveRefused(TrothError):
+    """The check before sending said no. `reason` is a sentence of the verifier's."""
+
+    kind = "enclave-refused"
+
+    def __init__(self, provider: str, reason: str, *, policy: str = "") -> None:
+        super().__init__(f"{provider}: {reason}")
+        self.provider = provider
+        self.reason = reason
+        self.policy = policy
+
+
+class RegistryFailed(TrothError):
+    """`detail` says what each endpoint answered."""
+
+    kind = "registry-failed"
+
+    def __init__(self, registry: str, detail: str) -> None:
+        super().__init__(f"{registry}: {detail}")
+        self.registry = registry
+        self.detail = detail
+
+
+class PaymentRefused(TrothError):
+    """No money moves: `reason` is a sentence; amounts in it are OPG."""
+
+    kind = "payment-refused"
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"{provider}: {reason}")
+        self.provider = provider
+        self.reason = reason
+
+
+class LoginMissing(TrothError):
+    kind = "login-missing"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"no login for {provider}")
+        self.provider = provider
+
+
+class LoginFailed(TrothError):
+    kind = "login-failed"
+
+    def __init__(self, provider: str, detail: str) -> None:
+        super().__init__(f"{provider}: {detail}")
+        self.provider = provider
+        self.detail = detail
+
+
+class ExtraMissing(TrothError):
+    """Install `troth[extra]` for this."""
+
+    kind = "extra-missing"
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"troth[{extra}] is not installed")
+        self.extra = extra
 
 
 class VaultError(TrothError):

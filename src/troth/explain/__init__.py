@@ -5,6 +5,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 """
 
 from troth.explain.failures import Explanation, Face, explain, explain_failure
+from troth.explain.importing import skipped_words
 from troth.explain.sending import left_out_lines, left_out_words, notice_words, policy_words
 from troth.explain.verdicts import (
     OutcomeWords,
@@ -29,5 +30,6 @@ __all__ = [
     "notice_words",
     "outcome_words",
     "policy_words",
+    "skipped_words",
     "verdict_words",
 ]

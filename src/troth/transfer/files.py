@@ -1,0 +1,182 @@
+"""What an export is made of: one file, a zip, or the folder that the zip was unpacked into.
+
+Nothing is ever unpacked to disk. A name inside an archive is looked at, never used as a path, so
+that `../` in it means nothing; links are not followed; what inflates like a bomb is let go.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from troth.domain.error import ImportRefused
+from troth.transfer.records import ByteStream
+
+MAX_MEMBERS = 200_000
+MAX_INFLATION = 200
+"""Chat exports shrink about tenfold; deflate's own limit, which bombs reach, is 1,032."""
+FREE_BYTES = 64 << 20
+"""Up to here a member may inflate as it likes: small files of one repeated byte exist."""
+
+
+Opener = Callable[[], AbstractContextManager[ByteStream]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an export. `place` is how people are told of it."""
+
+    name: str
+    """Its last name only."""
+    place: str
+    size_bytes: int
+    opener: Opener
+    path: Path | None = None
+    """Where it lies, if it is a file of its own: databases are opened by path."""
+
+    def open(self) -> AbstractContextManager[ByteStream]:
+        return self.opener()
+
+    def head(self, size: int) -> bytes:
+        """Return the first bytes."""
+        with readable(self.place), self.open() as stream:
+            return stream.read(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The files of an export, and when it was made."""
+
+    path: Path
+    members: tuple[Member, ...]
+    """What may hold chats."""
+    others: tuple[Member, ...]
+    """What chats may refer to: images, documents, lists of names."""
+    made_at: datetime
+
+
+@contextmanager
+def readable(place: str) -> Generator[None]:
+    """Turn what can go wrong while a file is read into ImportRefused."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ImportRefused(place, "the archive is damaged or was cut") from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise ImportRefused(place, "the archive is locked or packed in an unknown way") from error
+    except OSError as error:
+        raise ImportRefused(place, f"it cannot be read ({error.strerror or 'fault'})") from error
+
+
+@contextmanager
+def opened_export(path: Path) -> Generator[Export]:
+    """Open what the user named. Raises ImportRefused."""
+    with readable(str(path)):
+        status = path.stat()
+        made_at = datetime.fromtimestamp(max(0, status.st_mtime), UTC)
+    if path.is_dir():
+        found = _walk(path)
+        chats = tuple(member for member in found if _may_hold_chats(member.name))
+        yield Export(path, chats, found, made_at)
+    elif path.is_file() and _is_zip(path):
+        with readable(str(path)):
+            archive = zipfile.ZipFile(path)
+        with archive:
+            found = _members(path, archive)
+            chats = tuple(member for member in found if _may_hold_chats(member.name))
+            yield Export(path, chats, found, made_at)
+    elif path.is_file():
+        beside = _walk(path.parent) if path.name.startswith("conversations") else ()
+        yield Export(path, (_member_of(path, str(path)),), beside, made_at)
+    else:
+        raise ImportRefused(str(path), "it is neither a file nor a folder")
+
+
+def _may_hold_chats(name: str) -> bool:
+    low = name.lower()
+    if low.startswith("conversations") and low.endswith(".json"):
+        return True  # ChatGPT (one file, or -000, -001, ...) and Claude
+    if low in {"myactivity.json", "my activity.json", "myactivity.html", "my activity.html"}:
+        return True
+    if low.startswith("conversation_") and low.endswith((".txt", ".json")):
+        return not low.startswith("conversation_asset_file_names")
+    return low.endswith((".troth.json", ".db", ".sqlite"))
+
+
+def _is_zip(path: Path) -> bool:
+    with readable(str(path)), path.open("rb") as file:
+        return file.read(4) in {b"PK\x03\x04", b"PK\x05\x06"}
+
+
+def _member_of(path: Path, place: str) -> Member:
+    return Member(path.name, place, path.stat().st_size, lambda: path.open("rb"), path)
+
+
+def _walk(folder: Path) -> tuple[Member, ...]:
+    found: list[Member] = []
+    for directory, names, files in os.walk(folder, followlinks=False):
+        names.sort()
+        for name in sorted(files):
+            path = Path(directory, name)
+            if not path.is_symlink() and path.is_file():
+                found.append(_member_of(path, str(path)))
+            if len(found) > MAX_MEMBERS:
+                raise ImportRefused(str(folder), f"it holds more than {MAX_MEMBERS:,} files")
+    return tuple(found)
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> tuple[Member, ...]:
+    infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise ImportRefused(str(path), f"it holds more than {MAX_MEMBERS:,} files")
+    found: list[Member] = []
+    for info in sorted(infos, key=lambda info: info.filename):
+        name = info.filename.replace("\\", "/").rpartition("/")[2]
+        if name and not info.is_dir():
+            opener = partial(_Inflating, archive, info, f"{path.name}/{info.filename}")
+            found.append(Member(name, f"{path.name}/{name}", info.file_size, opener))
+    return tuple(found)
+
+
+class _Inflating:
+    """A member of a zip as it is unpacked, which may not grow out of all proportion."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str) -> None:
+        with readable(place):
+            self._file = archive.open(info)
+        self._place = place
+        self._limit = max(FREE_BYTES, info.compress_size * MAX_INFLATION)
+        self._read = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Raises ImportRefused for damage and for a bomb."""
+        left = self._limit - self._read + 1
+        with readable(self._place):
+            content = self._file.read(left if size < 0 else min(size, left))
+        self._read += len(content)
+        if self._read > self._limit:
+            raise ImportRefused(self._place, "it inflates like a zip bomb")
+        return content
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
