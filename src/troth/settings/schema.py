@@ -64,6 +64,7 @@ def read_settings(
         keys=MappingProxyType(_read_keys(top.table("keys"))),
         providers=MappingProxyType(_read_providers(top, broken)),
         personas=MappingProxyType(_read_personas(top)),
+        lineups=MappingProxyType(_read_lineups(top.table("lineups"))),
     )
     top.finish()
     if settings.persona and settings.persona not in settings.personas:
@@ -161,6 +162,11 @@ def _read_keys(table: TableReader) -> dict[str, str]:
         if chosen:
             keys[action] = ",".join(chosen)
     return keys
+
+
+def _read_lineups(table: TableReader) -> dict[str, tuple[str, ...]]:
+    read = {name: table.texts(name, _check_filled) for name in table.entries()}
+    return {name: columns for name, columns in read.items() if columns}
 
 
 def _read_personas(top: TableReader) -> dict[str, Persona]:

@@ -86,6 +86,8 @@ class Settings:
     """Action id -> keys, as Textual writes them, separated by commas; "" takes the key away."""
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: MappingProxyType({}))
     personas: Mapping[str, Persona] = field(default_factory=lambda: MappingProxyType({}))
+    lineups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Name -> columns of a comparison, each `provider/model` with `?temperature=0.2` after it."""
 
 
 @dataclass(frozen=True, slots=True)

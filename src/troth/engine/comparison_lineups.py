@@ -1,0 +1,48 @@
+"""Saved line-ups: the columns of a comparison under a name of the user's, in config.toml.
+
+[lineups]
+my-three = ["openai/gpt-5.5", "anthropic/claude-opus-4.7?temperature=0.2", "local/smollm2-135m"]
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from troth.domain.error import NotFound, UsageError
+from troth.domain.model import Json
+from troth.engine.comparison_state import ColumnSpec, check_count
+from troth.engine.comparison_text import parse_spec, write_spec
+from troth.engine.engine import Engine
+from troth.settings import remove_value, set_value
+
+
+def lineups(engine: Engine) -> tuple[str, ...]:
+    """Return the names of all line-ups."""
+    return tuple(engine.settings.lineups)
+
+
+def lineup(engine: Engine, name: str) -> tuple[ColumnSpec, ...]:
+    """Return the columns of one; raise NotFound, also for a model that is not there any more."""
+    columns = engine.settings.lineups.get(name)
+    if columns is None:
+        raise NotFound("line-up", name)
+    return tuple(parse_spec(text, engine.resolve_model) for text in columns)
+
+
+async def save_lineup(engine: Engine, name: str, specs: Sequence[ColumnSpec]) -> None:
+    """Keep columns under a name, in place of what it meant before. Stop words are not kept."""
+    check_count(len(specs))
+    if not name.strip():
+        raise UsageError("a line-up needs a name")
+    columns: list[Json] = [write_spec(spec) for spec in specs]
+    await asyncio.to_thread(set_value, engine.paths, ("lineups", name.strip()), columns)
+    engine.reload_settings()
+
+
+async def remove_lineup(engine: Engine, name: str) -> None:
+    """Forget a line-up; raise NotFound."""
+    if name not in engine.settings.lineups:
+        raise NotFound("line-up", name)
+    await asyncio.to_thread(remove_value, engine.paths, ("lineups", name))
+    engine.reload_settings()
