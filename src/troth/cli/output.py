@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from troth.domain.error import (
     ConfigError,
+    EnclaveRefused,
     Failure,
     ImportRefused,
     KeyMissing,
     LocalModelError,
+    LoginMissing,
     NetworkError,
     NotFound,
     PolicyRefused,
@@ -54,8 +56,10 @@ _CODES: tuple[tuple[type[TrothError], ExitCode], ...] = (
     (ConfigError, ExitCode.USAGE),
     (ImportRefused, ExitCode.USAGE),
     (KeyMissing, ExitCode.LOCKED),
+    (LoginMissing, ExitCode.LOCKED),
     (VaultError, ExitCode.LOCKED),
     (PolicyRefused, ExitCode.NOT_VERIFIED),
+    (EnclaveRefused, ExitCode.NOT_VERIFIED),
     (ReceiptRefused, ExitCode.NOT_VERIFIED),
     (ProviderError, ExitCode.PROVIDER),
     (NetworkError, ExitCode.PROVIDER),

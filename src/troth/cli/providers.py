@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
+from troth.cli.enclave_arguments import add_enclave_arguments, pin_key, with_route
 from troth.cli.keys import key_words, read_key
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
@@ -13,7 +14,7 @@ from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
 from troth.settings import check_provider_name, check_url
 
-WIRES = ("openai-chat", "openai-responses", "anthropic", "gemini", "ollama")
+WIRES = ("openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "opengradient")
 
 
 def configure(parser: Parser) -> None:
@@ -32,6 +33,7 @@ def configure(parser: Parser) -> None:
     key = adding.add_mutually_exclusive_group()
     key.add_argument("--key-env", metavar="VAR", help="environment variable that holds the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from stdin")
+    add_enclave_arguments(adding)
     adding.set_defaults(run=run_add)
 
     removing = add_subcommand(group, "remove", "take one of yours out again, with its key")
@@ -85,7 +87,8 @@ async def run_add(arguments: Arguments, console: Console) -> int:
             needs_key=bool(key or variable),
             is_own=arguments.flag("own"),
         )
-        await engine.add_endpoint(endpoint)
+        await engine.add_endpoint(with_route(arguments, endpoint))
+        await pin_key(arguments, engine, name)
         if key:
             await engine.set_key(name, key)
         console.note(f"{name} is added. `troth providers test {name}` asks it for its models.")

@@ -60,4 +60,6 @@ def config_row(endpoint: Endpoint) -> dict[str, Json]:
     row["needs_key"] = endpoint.needs_key
     if endpoint.is_own:
         row["own"] = True
+    if endpoint.options:
+        row["options"] = dict(endpoint.options)
     return row

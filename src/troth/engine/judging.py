@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -18,20 +18,23 @@ from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.message import BlobPart, Finish, Message, SourcePart, ThinkingPart
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Check, Outcome, State, Verdict
+from troth.engine.channel import Fetched, Trace
 from troth.engine.chat import Chat
 from troth.transport import Transport
 from troth.vault.vault import Vault
 from troth.verifiers import registry
 from troth.verifiers.base import Evidence, Facts, Wanted
 from troth.verifiers.opengradient import signature_of
+from troth.verifiers.opengradient_hardware import ATTESTATION
+from troth.verifiers.opengradient_keys import SCHEME
 from troth.verifiers.trust import Expectation, Trust
-
-Fetched = dict[str, tuple[HttpRequest, HttpResponse]]
 
 _EVIDENCE_TIMEOUT_S = 20
 _EVIDENCE_LIMIT_BYTES = 1 << 20
 _SEEN = "seen:"
 _EXPECTED = "expected"
+TLS_CERTIFICATE = "tls-certificate"
+"""Name of the evidence that holds the certificate (DER) which the other end showed."""
 _NOT_WHOLE = frozenset({Finish.CUT, Finish.STOPPED})
 
 
@@ -46,8 +49,12 @@ class Judge:
         self._vault = vault
         self._learnt: tuple[Expectation, ...] | None = None
 
-    async def trust(self) -> Trust:
-        """Return the user's trust with what was learnt since: who signs."""
+    async def trust(self, endpoint: Endpoint | None = None) -> Trust:
+        """Return the user's trust with what was learnt since: who signs.
+
+        A provider that speaks a signing wire is expected to sign from its first reply on. The
+        simulated enclave of `troth demo` has a trust of its own, and no other.
+        """
         if self._learnt is None:
             rows = json.loads(await self._vault().state(_EXPECTED) or "[]")
             self._learnt = tuple(
@@ -57,20 +64,33 @@ class Judge:
         trust = self._user_trust()
         for expectation in self._learnt:
             trust = trust.with_expectation(expectation)
-        return trust
+        return trust_for(endpoint, trust) if endpoint is not None else trust
 
-    async def judge(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
-        """Check a sealed reply from its stored bytes, with evidence fetched now."""
+    async def judge(
+        self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace | None = None
+    ) -> Verdict:
+        """Check a sealed reply from its stored bytes, with what its channel learnt on the way.
+
+        Evidence that the channel did not bring is fetched now; so is what it brought, where that
+        does not know the key that signed: the gateway may have been restarted since.
+        """
         exchange = await chat.store.exchange(message.id)
         if exchange is None:
             raise NotFound("exchange", message.id)
+        trace = trace or Trace()
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange)
+        trust = await self._with_memory(exchange, endpoint)
         nonce = secrets.token_bytes(32)
         wanted = registry.wanted_for(exchange, nonce, trust, facts=facts)
-        fetched = await self._fetch(wanted)
-        evidence = {name: answer for name, (_, answer) in fetched.items()}
-        verdict = await _check(message, exchange, evidence, trust, facts)
+        there = {name.partition(":")[0] for name in trace.evidence}
+        missing = [one for one in wanted if one.name.partition(":")[0] not in there]
+        fetched = {**trace.evidence, **_tls_evidence(trace)}
+        fetched |= await self._fetch(missing, trace.pinned_certificate)
+        verdict = await _check(message, exchange, _answers(fetched), trust, facts)
+        if len(missing) < len(wanted) and _lacks_key(verdict):
+            fetched = {k: v for k, v in fetched.items() if not k.startswith(ATTESTATION)}
+            fetched |= await self._fetch(wanted, trace.pinned_certificate)
+            verdict = await _check(message, exchange, _answers(fetched), trust, facts)
         await chat.store.record_verdict(message.id, verdict, fetched)
         await self._remember(exchange, verdict, trust, facts)
         return verdict
@@ -81,35 +101,36 @@ class Judge:
         if exchange is None:
             raise NotFound("exchange", message.id)
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange)
+        trust = await self._with_memory(exchange, endpoint)
         evidence = await chat.store.evidence(message.id)
         verdict = await _check(message, exchange, evidence, trust, facts)
         await chat.store.record_verdict(message.id, verdict)
         chat.verdicts[message.id] = verdict
         return verdict
 
-    async def _fetch(self, wanted: tuple[Wanted, ...]) -> Fetched:
-        answers = await asyncio.gather(*(self._ask(one) for one in wanted))
+    async def _fetch(self, wanted: Sequence[Wanted], certificate: bytes | None) -> Fetched:
+        answers = await asyncio.gather(*(self._ask(one, certificate) for one in wanted))
         return {
             one.name: (one.request, answer)
             for one, answer in zip(wanted, answers, strict=True)
             if answer is not None
         }
 
-    async def _ask(self, wanted: Wanted) -> HttpResponse | None:
+    async def _ask(self, wanted: Wanted, certificate: bytes | None) -> HttpResponse | None:
         try:
             return await self._transport.send(
                 wanted.request,
                 purpose="evidence",
                 timeout_s=_EVIDENCE_TIMEOUT_S,
                 limit_bytes=_EVIDENCE_LIMIT_BYTES,
+                pinned_certificate=certificate,
             )
         except NetworkError:
             return None  # the verifier says what it could not check for want of it
 
-    async def _with_memory(self, exchange: Exchange) -> Trust:
+    async def _with_memory(self, exchange: Exchange, endpoint: Endpoint) -> Trust:
         """Return the trust with the replay memory for this one signature."""
-        trust = await self.trust()
+        trust = await self.trust(endpoint)
         name = signature_of(exchange)
         seen = await self._vault().state(_SEEN + name) if name else None
         return trust.with_seen({name: seen} if seen else {})
@@ -127,9 +148,35 @@ class Judge:
             await self._vault().set_state(_EXPECTED, _write(self._learnt))
 
 
+def trust_for(endpoint: Endpoint, trust: Trust) -> Trust:
+    """Return what counts for an endpoint, of the user's trust."""
+    if endpoint.wire == SCHEME and endpoint.options.get("route") != "veil":
+        return trust.with_expectation(
+            Expectation(endpoint.name, "*", SCHEME, source="what its wire always does")
+        )
+    return trust
+
+
+def _tls_evidence(trace: Trace) -> Fetched:
+    if trace.tls_certificate is None:
+        return {}
+    kept = HttpResponse(200, (("Content-Type", "application/pkix-cert"),), trace.tls_certificate)
+    return {TLS_CERTIFICATE: (HttpRequest("GET", ""), kept)}
+
+
+def _answers(fetched: Fetched) -> dict[str, HttpResponse]:
+    return {name: answer for name, (_, answer) in fetched.items()}
+
+
+def _lacks_key(verdict: Verdict) -> bool:
+    return any(c.name == "signature" and c.outcome is not Outcome.PASSED for c in verdict.checks)
+
+
 async def _check(
     message: Message, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
 ) -> Verdict:
+    if (shown := evidence.get(TLS_CERTIFICATE)) is not None:
+        facts = replace(facts, tls_certificate=shown.body)
     verdict = await asyncio.to_thread(
         registry.verdict_for, exchange, evidence, trust, datetime.now(UTC), facts=facts
     )

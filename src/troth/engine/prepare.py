@@ -115,6 +115,7 @@ class Preparation:
             message=_blank(chat, reply, parent_id, params, left_out),
             remember_refused=lambda field: self._refused.remember(info.ref, field),
             pace=self._pace,
+            channel=self._verification.channel(endpoint, chat.conversation.policy),
         )
 
     def _context(

@@ -60,8 +60,9 @@ class Proofs:
         from troth.engine.receipts import receipt_of
 
         message = _find(chat, message_id)
-        trust = await self._verification.judge().trust()
-        return await receipt_of(chat, message, self._endpoint(message), trust)
+        endpoint = self._endpoint(message)
+        trust = await self._verification.judge().trust(endpoint)
+        return await receipt_of(chat, message, endpoint, trust)
 
     def meaning(self, message: Message, verdict: Verdict) -> Meaning:
         """Say who saw what on the way of a reply, and what its verdict does not prove."""

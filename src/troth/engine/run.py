@@ -35,13 +35,14 @@ from troth.domain.turn import Turn
 from troth.domain.usage import Timing
 from troth.engine.amend import amend
 from troth.engine.assembly import Assembly
+from troth.engine.channel import Answer, Channel
 from troth.engine.pace import Pace
 from troth.engine.reply import Reply
 from troth.engine.retry import MAX_ATTEMPTS, retry_delay_s
 from troth.engine.tokens import estimate_cost
 from troth.providers.base import Decoder, Provider
 from troth.providers.errors import error_from
-from troth.transport import ResponseStream, Transport
+from troth.transport import Transport
 
 _ERROR_BODY_LIMIT = 1 << 20
 Seal = Callable[[Message, Exchange | None, Assembly], Awaitable[None]]
@@ -64,6 +65,8 @@ class Job:
     """Told the name of a parameter that this model refuses."""
     pace: Pace
     """When this provider may be asked; shared by all who ask it."""
+    channel: Channel
+    """The way that the request takes."""
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class _Record:
     def elapsed_ms(self) -> float:
         return (time.perf_counter_ns() - self.sent_ns) / 1e6
 
-    def exchange(self) -> Exchange | None:
+    def exchange(self, outer_sha256: str) -> Exchange | None:
         if self.body is None:
             return None
         return Exchange(
@@ -98,6 +101,7 @@ class _Record:
             sent_at=self.sent_at,
             received_at=datetime.now(UTC),
             is_complete=self.is_complete,
+            outer_sha256=outer_sha256,
         )
 
 
@@ -135,7 +139,7 @@ class ReplyRun:
             try:
                 await self._attempt(attempt)
             except (ProviderError, NetworkError) as error:
-                if self._has_bytes():
+                if self._has_bytes() or not self._job.channel.is_repeatable:
                     raise
                 if isinstance(error, ProviderError) and await self._amend(error):
                     continue
@@ -162,9 +166,10 @@ class ReplyRun:
         await job.pace.wait(job.model.ref.provider, job.reply)
         endpoint, key = await job.reach()
         request = job.provider.encode(self._turn, self._model, endpoint, key)
+        request = await job.channel.prepare(request)
         record = self._record = _Record(request, datetime.now(UTC), time.perf_counter_ns())
         job.reply.publish([RequestSent(attempt)])
-        async with self._transport.stream(request, purpose="chat") as response:
+        async with job.channel.open(request) as response:
             record.status, record.headers = response.status, response.headers
             record.request_headers, record.sent_at = response.request_headers, response.sent_at
             record.body = bytearray()
@@ -180,7 +185,7 @@ class ReplyRun:
             self._take(_close(decoder, endpoint.name), record)
         await self._fetch_links()
 
-    async def _refuse(self, response: ResponseStream, record: _Record) -> None:
+    async def _refuse(self, response: Answer, record: _Record) -> None:
         """Read the error body and raise what it says."""
         assert record.body is not None
         async for received in response.chunks():
@@ -248,7 +253,8 @@ class ReplyRun:
             raw_items=tuple(self._assembly.raw_items),
             cost_usd=estimate_cost(info, self._assembly.usage),
         )
-        exchange = record.exchange() if record else None
+        outer_sha256 = self._job.channel.trace().outer_sha256
+        exchange = record.exchange(outer_sha256) if record else None
         await self._seal(message, exchange, self._assembly)
         self._job.reply.publish([ReplyEnded(message)])
         if self._crash is not None:

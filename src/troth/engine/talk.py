@@ -16,6 +16,7 @@ from troth.domain.exchange import Exchange
 from troth.domain.message import Finish, Message, Part, Role, TextPart
 from troth.domain.model import Endpoint, ModelRef
 from troth.engine.assembly import Assembly
+from troth.engine.channel import Trace
 from troth.engine.chat import Chat, Queued, title_from
 from troth.engine.chats import Chats
 from troth.engine.feed import ChatChanged, Feed, ReplyBegan
@@ -205,7 +206,7 @@ class Talk:
         try:
             job = await self._preparation.job(chat, reply, parent_id, continues=continues)
             await ReplyRun(job, self._transport, seal).run()
-            await self._judge(chat, reply, endpoint)
+            await self._judge(chat, reply, endpoint, job.channel.trace())
         except TrothError as error:
             if reply.message is None:
                 message = failed_message(chat, reply, parent_id, error)
@@ -235,11 +236,11 @@ class Talk:
 
         return seal
 
-    async def _judge(self, chat: Chat, reply: Reply, endpoint: Endpoint) -> None:
+    async def _judge(self, chat: Chat, reply: Reply, endpoint: Endpoint, trace: Trace) -> None:
         assert reply.message is not None
         if reply.message.finish is Finish.FAILED:
             return
-        verdict = await self._verification.check(chat, reply.message, endpoint)
+        verdict = await self._verification.check(chat, reply.message, endpoint, trace)
         chat.verdicts[reply.id] = verdict
         reply.publish([VerdictReady(reply.id, verdict)])
 

@@ -13,6 +13,7 @@ from troth.domain.error import ConfigError, PolicyRefused
 from troth.domain.message import Message
 from troth.domain.model import Endpoint, ModelInfo
 from troth.domain.verdict import Check, Outcome, State, Verdict
+from troth.engine.channel import Channel, PlainChannel, Trace
 from troth.engine.chat import Chat
 from troth.settings import Paths
 from troth.transport import Transport
@@ -20,9 +21,13 @@ from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
     from troth.engine.judging import Judge
+    from troth.engine.opengradient.routes import Routes
     from troth.engine.trusting import TrustFile
+    from troth.verifiers.trust import Trust
 
 ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY = "any", "signed", "attested", "device"
+_CHECKED_WIRE = "opengradient"
+"""The wire whose gateways are checked before a prompt leaves for them."""
 POLICIES = (ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY)
 
 
@@ -35,6 +40,7 @@ class Verification:
         self._vault = vault
         self._judge: Judge | None = None
         self._trust_file: TrustFile | None = None
+        self._routes: Routes | None = None
 
     def held_back(self, chat: Chat) -> Collection[str]:
         """Replies that failed verification: they stay out of what later models are given."""
@@ -53,19 +59,39 @@ class Verification:
             if not endpoint.is_own:
                 raise PolicyRefused(policy, "leaves_device")
             return
-        trust = await self.judge().trust()
+        trust = await self.judge().trust(endpoint)
         if trust.expectation(endpoint.name, model.ref.model) is None:
             raise PolicyRefused(policy, "not_known_to_sign")
 
-    async def check(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
+    async def check(
+        self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace
+    ) -> Verdict:
         """Check a sealed reply from its stored bytes, with evidence fetched now."""
         try:
-            return await self.judge().judge(chat, message, endpoint)
+            verdict = await self.judge().judge(chat, message, endpoint, trace)
         except ConfigError as error:
             # A trust file that cannot be read trusts nobody, and says so at each reply.
             detail = f"The trust file cannot be read, line {error.line}: {error.detail}"
             check = Check("trust-file", Outcome.CANNOT_CHECK, detail)
             return Verdict(State.CANNOT_CHECK, "unknown", (check,), datetime.now(UTC))
+        if self._routes is not None and not verdict.is_verified:
+            self._routes.doubt()
+        return verdict
+
+    def channel(self, endpoint: Endpoint, policy: str) -> Channel:
+        """Return the way that a request to `endpoint` takes under a chat's policy."""
+        if endpoint.wire != _CHECKED_WIRE:
+            return PlainChannel(self._transport)
+        if self._routes is None:
+            from troth.engine.opengradient.routes import Routes
+
+            self._routes = Routes(self._transport, self._trust_now)
+        return self._routes.channel(endpoint, policy)
+
+    def _trust_now(self, endpoint: Endpoint) -> Trust:
+        from troth.engine.judging import trust_for
+
+        return trust_for(endpoint, self.trust_file().load())
 
     def judge(self) -> Judge:
         """Return the judge; the first call pays for its imports."""

@@ -102,6 +102,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
         "variables_hint": _filled(" and none in {}", facts.get("variables")),
         "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
         "reason_sentence": _as_sentence(facts.get("detail") or "it makes no sense here"),
+        "reason_words": facts.get("reason") or facts.get("detail") or "",
         "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
     }
     actions = _ACTIONS[face]
@@ -111,6 +112,13 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
     for name, action in actions.items():
         values[name] = action.replace("{provider_name}", values["provider_name"])
     return values
+
+
+_SAID_ALREADY = (
+    "config", "usage", "not-found", "import-refused", "receipt-refused",
+    "enclave-refused", "payment-refused", "login-failed",
+)  # fmt: skip
+"""Kinds whose own words hold the reason."""
 
 
 class _General(dict[str, str]):
@@ -123,7 +131,7 @@ class _General(dict[str, str]):
 def _said(failure: Failure) -> str:
     """Quote the other side, with what its support will ask for."""
     facts = failure.facts
-    if failure.kind in {"config", "usage", "not-found", "import-refused", "receipt-refused"}:
+    if failure.kind in _SAID_ALREADY:
         return ""
     quoted = _shortened(facts.get("detail", "") or facts.get("reason", ""))
     who = "It says" if failure.kind in OF_PROVIDERS else "In detail"

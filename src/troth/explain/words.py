@@ -82,6 +82,11 @@ OF_PROVIDERS = {
         "The connection ended before the reply did. What had come is kept and marked.",
         "{go_on}.",
     ),
+    "seal-broken": Words(
+        "The sealed channel to {who} broke",
+        "What came through the relay was changed, cut, or not sealed, so none of it is shown.",
+        "{again}; if it goes on, somebody on the way meddles with it.",
+    ),
 }
 
 OF_THE_NETWORK = {
@@ -243,6 +248,36 @@ OTHERS = {
         "This chat does not allow that model",
         "Its policy is “{policy}”, and nothing was sent.",
         "Pick a model that meets the policy, or change the policy of this chat.",
+    ),
+    "enclave-refused": Words(
+        "Nothing was sent to {who}",
+        "Troth checks who would read your words before they leave. {reason_words}",
+        "`troth trust list` shows the keys that you trust; or {pick_model}.",
+    ),
+    "registry-failed": Words(
+        "Nobody could say which enclaves there are",
+        "{registry} was asked and gave no answer that can be used, so nothing was sent.",
+        "{again}; `troth registry list` asks it alone.",
+    ),
+    "payment-refused": Words(
+        "Troth did not pay {who}",
+        "{reason_words} No money was authorised.",
+        "`troth providers list` shows the provider; its limits stand in config.toml.",
+    ),
+    "login-missing": Words(
+        "There is no login for {who}",
+        "Its relay wants an account, or the login has ended.",
+        "`troth login {provider_name}` opens the browser; or {pick_model}.",
+    ),
+    "login-failed": Words(
+        "The login did not work",
+        "Nothing of it was kept. {reason_words}",
+        "`troth login {provider_name}` begins again.",
+    ),
+    "extra-missing": Words(
+        "A part of Troth is not installed",
+        "This needs the extra “{extra}”, which is left out because few people need it.",
+        "pip install 'troth[{extra}]' brings it in.",
     ),
     "config": Words(
         "A setting is wrong",

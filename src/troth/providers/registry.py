@@ -24,6 +24,7 @@ _WIRES = {
     "anthropic": ("troth.providers.anthropic", "AnthropicProvider"),
     "gemini": ("troth.providers.gemini", "GeminiProvider"),
     "ollama": ("troth.providers.ollama", "OllamaProvider"),
+    "opengradient": ("troth.providers.opengradient", "OpenGradientProvider"),
 }
 
 WIRES = tuple(_WIRES)
