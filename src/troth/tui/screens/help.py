@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,6 +19,7 @@ _HEADINGS: tuple[tuple[Scope, str], ...] = (
     ("prompt", "While you write"),
     ("chat", "Anywhere in a chat"),
     ("reading", "Reading (esc from the prompt)"),
+    ("verification", "In the verification pane"),
     ("sidebar", "In the list of chats"),
     ("app", "Troth"),
 )
@@ -43,7 +45,12 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = "Help"
             box.border_subtitle = "j k scroll   esc close"
             with VerticalScroll():
-                yield Static(self._words(), markup=False)
+                yield Static("", markup=False)
+
+    def on_resize(self) -> None:
+        """Wrap to the width that there is, each help beside its keys."""
+        room = self.query_one(VerticalScroll).scrollable_content_region.width or 60
+        self.query_one(Static).update(self._words(room))
 
     def action_dismiss_none(self) -> None:
         self.dismiss(None)
@@ -51,7 +58,7 @@ class HelpScreen(ModalScreen[None]):
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
 
-    def _words(self) -> Content:
+    def _words(self, room: int) -> Content:
         pieces: list[str | tuple[str, str]] = []
         for scope, heading in _HEADINGS:
             pieces.append((f"\n {heading}\n", "bold"))
@@ -60,7 +67,12 @@ class HelpScreen(ModalScreen[None]):
                     continue
                 keys = self._keymap.every(command.id)
                 slash = f"/{command.slash}" if command.slash else ""
-                pieces.append(f"  {keys:<18} {slash:<12} {command.help}\n")
+                left = f" {keys:<16} {slash:<11} "
+                if len(left) > room // 2:
+                    left = f" {keys} {slash}\n   " if keys or slash else "   "
+                lines = wrap(command.help, max(16, room - len(left.rpartition("\n")[2])))
+                gap = "\n" + " " * len(left.rpartition("\n")[2])
+                pieces.append(left + gap.join(lines) + "\n")
         pieces.append(
             "\n Ids for [keys] in config.toml\n"
             + "\n".join(f"  {command.id:<22} {command.key}" for command in COMMANDS)

@@ -44,7 +44,9 @@ class Meter:
             return
         self._tokens_without_draft, self._limit = plan.context_tokens, plan.context_limit
         self.draw()
-        words = _words(plan, is_switch=is_switch)
+        last = chat.tree.get(chat.conversation.head_id or "")
+        told = left_out_words(last.left_out) if last is not None else ""
+        words = _words(plan, told, is_switch=is_switch)
         if words is not None:
             self._screen.say(words)
 
@@ -58,8 +60,11 @@ class Meter:
         self._screen.draw_meter(text, is_high=tokens > _HIGH * self._limit)
 
 
-def _words(plan: SendPlan, *, is_switch: bool) -> Words | None:
-    """Say what matters before the next message is sent; None when nothing does."""
+def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
+    """Say what matters before the next message is sent; None when nothing does.
+
+    `told` is what the last reply's head says already: it is not said again.
+    """
     name = plan.model.ref.model
     if plan.is_key_missing:
         provider = plan.endpoint.title or plan.endpoint.name
@@ -68,6 +73,7 @@ def _words(plan: SendPlan, *, is_switch: bool) -> Words | None:
             "/setup adds one; ctrl+o picks another model.",
             tone="warn",
         )
-    if left_out := left_out_words(plan.left_out):
+    left_out = left_out_words(plan.left_out)
+    if left_out and (is_switch or left_out != told):
         return Words(f"{name} answers from the next message on;", f"{left_out}.", tone="warn")
     return Words(f"{name} answers from the next message on.") if is_switch else None

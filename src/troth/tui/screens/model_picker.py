@@ -59,12 +59,12 @@ class ModelScreen(ModalScreen[Picked | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide -tall") as box:
             box.border_title = "Model"
-            box.border_subtitle = "⏎ from the next message on   ^r ask the provider   esc close"
+            box.border_subtitle = "⏎ use from here on   ^r ask the provider   esc close"
             yield Picker(
                 placeholder="name of a model or provider",
                 words=self._words,
                 columns=(
-                    Column(14, 44),
+                    Column(12, 40),
                     Column(6, 56, is_right_aligned=True),
                     Column(13, 0, is_right_aligned=True),
                 ),

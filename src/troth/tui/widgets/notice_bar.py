@@ -26,9 +26,9 @@ class NoticeBar(Static):
 
     DEFAULT_CSS = """
     NoticeBar { height: auto; max-height: 5; padding: 0 1; display: none; color: $foreground; }
-    NoticeBar.-plain { color: $text-muted; }
-    NoticeBar.-warn { color: $warning; }
-    NoticeBar.-bad { color: $error; }
+    NoticeBar.-plain { display: block; color: $text-muted; }
+    NoticeBar.-warn { display: block; color: $warning; }
+    NoticeBar.-bad { display: block; color: $error; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -40,7 +40,6 @@ class NoticeBar(Static):
         if words == self.words:
             return
         self.words = words
-        self.display = words is not None
         for tone in ("plain", "warn", "bad"):
             self.set_class(words is not None and words.tone == tone, f"-{tone}")
         if words is None:

@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
@@ -19,6 +20,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from troth.tui.safe import clean, clean_line
+
+_ROOM_FOR_NOTES = 44
 
 
 class Row(NamedTuple):
@@ -52,9 +55,11 @@ class RowList(Widget, can_focus=True):
 
     DEFAULT_CSS = """
     RowList { height: 1fr; width: 1fr; }
-    RowList .row-list--cursor { background: $block-cursor-blurred-background; color: $text; }
+    RowList .row-list--cursor {
+        background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
+    }
     RowList:focus .row-list--cursor, RowList.-active .row-list--cursor {
-        background: $primary 30%; color: $text;
+        background: $block-cursor-background; color: $block-cursor-foreground;
     }
     RowList .row-list--muted { color: $text-muted; }
     RowList .row-list--heading { color: $text-muted; text-style: bold; }
@@ -246,9 +251,9 @@ class RowList(Widget, can_focus=True):
         segments = self._detail(row) if line else self._title(row, width - 1)
         if is_cursor:
             style = self.get_component_rich_style("row-list--cursor")
-            over = self.get_component_rich_style("row-list--cursor", partial=True)
-            segments = [Segment(s.text, (s.style + over) if s.style else style) for s in segments]
-            return Strip(segments).extend_cell_length(width, style).crop(0, width)
+            ground = Style(bgcolor=style.bgcolor)
+            segments = [Segment(s.text, (s.style or style) + ground) for s in segments]
+            return Strip(segments).extend_cell_length(width, style + ground).crop(0, width)
         return self._with_thumb(_fit(segments, width, self), y)
 
     def _with_thumb(self, strip: Strip, y: int) -> Strip:
@@ -279,7 +284,7 @@ class RowList(Widget, can_focus=True):
         room = max(1, width - 3 - taken)
         title = clean_line(row.title)
         segments = [Segment(f" {row.mark or ' '} ", mark)]
-        if row.note:
+        if row.note and room >= _ROOM_FOR_NOTES:
             used = min(room, max(cell_len(title), min(self.title_width, room // 2)) + 2)
             segments.append(Segment(_sized(title, used), base))
             segments.append(Segment(_sized(clean_line(row.note), room - used), muted))
