@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import troth
@@ -46,6 +46,7 @@ def is_steering(character: str) -> bool:
     )
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.lists(st.integers(0, 200), max_size=8))
 @example("\r\x1b[0m\n", [1])
 @example("\ud83d\x1b[0m\ude00", [1, 5])
@@ -54,12 +55,14 @@ def test_any_cuts_give_the_same_as_the_whole(text: str, cuts: list[int]) -> None
     assert fed_in_cuts(text, cuts, show_hidden=True) == reveal(text)
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_nothing_that_steers_is_left(text: str) -> None:
     assert not [character for character in clean(text) if is_steering(character)]
     assert not [character for character in reveal(text) if is_steering(character)]
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     assert clean(clean(text)) == clean(text)

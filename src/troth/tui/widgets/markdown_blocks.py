@@ -29,6 +29,8 @@ class Line(NamedTuple):
     text: str
     offset: int
     """Where `text` begins in the cleaned source of the message, in characters."""
+    is_rest: bool = False
+    """Whether it goes on with the line before, which was cut because of its length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +78,6 @@ def numbered_code(blocks: list[Block]) -> dict[int, list[Line]]:
 def source_of_lines(lines: list[Line]) -> str:
     """Return lines as text. A line that was cut because of its length is one line again."""
     pieces: list[str] = []
-    end = -1
     for line in lines:
-        if pieces and line.offset != end:
-            pieces.append("\n")
-        pieces.append(line.text)
-        end = line.offset + len(line.text)
+        pieces += ("" if line.is_rest or not pieces else "\n", line.text)
     return "".join(pieces)

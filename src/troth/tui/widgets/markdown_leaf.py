@@ -57,18 +57,18 @@ class Leaf:
         return self._takes_indented(line)
 
     def _takes_fenced(self, line: Line) -> bool:
-        text, offset = line
+        text, offset, _ = line
         stripped = text.strip(" \t")
         if stripped.startswith(self.fence) and not stripped.strip(self.fence[0]):
             return False
-        spare = 0
-        while spare < self.indent and text[spare : spare + 1] == " ":
-            spare += 1
-        self.lines.append(Line(text[spare:], offset + spare) if spare else line)
+        if self.indent:
+            at, _, spare = skip_columns(text, 0, 0, self.indent)
+            line = Line(" " * spare + text[at:], offset + at - spare)
+        self.lines.append(line)
         return True
 
     def _takes_indented(self, line: Line) -> bool:
-        text, offset = line
+        text, offset, _ = line
         if not text.strip():
             self.blanks.append(Line("", offset + len(text)))
             return True
@@ -97,7 +97,7 @@ class Leaf:
         count = len(lines)
         if not count:
             return False
-        text, offset = lines[-1]
+        text, offset, _ = lines[-1]
         letters = offset + len(text) - lines[0][1]
         if count < FEWEST_LINES and letters < TEXT_PART_LETTERS[0]:
             return False

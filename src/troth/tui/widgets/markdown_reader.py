@@ -109,7 +109,7 @@ class BlockReader:
             and (text[0] not in grammar.SPECIAL_STARTS or (self._is_plain and not text.isspace()))
             and not (self._is_plain and text.lstrip().startswith(("```", "~~~")))
         ):
-            self._add_text(Line(text, offset))
+            self._add_text(Line(text, offset, self._is_inside_line))
         else:
             matched, at, spare = self._match_containers(text)
             self._take_rest(text, offset, matched, at, spare)
@@ -145,6 +145,7 @@ class BlockReader:
                 return
         start, indent = indent_at(text, at, at)
         indent += spare
+        has_opened = False
         while start < len(text):
             if text[start] not in grammar.CONTAINER_STARTS or indent > 3 or self._is_plain:
                 break
@@ -152,12 +153,14 @@ class BlockReader:
             opened = self._open_container(text, start, indent, matched, is_paragraph=is_paragraph)
             if opened is None:
                 break
+            has_opened = True
             at, spare = opened
             matched, is_inside = len(self._containers), True
             start, indent = indent_at(text, at, at)
             indent += spare
         else:
-            self._take_blank(matched)
+            if not has_opened:
+                self._take_blank(matched)
             return
         line = Line(text[start:], offset + start)
         if self._start_leaf(line, " " * spare + text[at:], indent, matched):
@@ -168,9 +171,12 @@ class BlockReader:
         self._add_text(Line(text[at:], offset + at) if self._is_plain else line)
 
     def _take_blank(self, matched: int) -> None:
-        """An empty line ends a paragraph and a quote, and may stand between items."""
+        """An empty line ends a paragraph, a quote, an item with nothing in it yet."""
         while matched < len(self._containers) and not self._containers[matched].is_quote:
             matched += 1
+        chain = tuple(self._containers)
+        if chain and matched == len(chain) and self._leaf is None and not self._was_drawn(chain):
+            matched -= 1
         self._close_containers(matched)
         self._has_blank = True
 

@@ -91,7 +91,7 @@ def _joined(lines: Sequence[Line], *, keeps_breaks: bool) -> tuple[str, list[tup
     places: list[tuple[int, int]] = []
     at = 0
     last = len(lines) - 1
-    for index, (text, offset) in enumerate(lines):
+    for index, (text, offset, _) in enumerate(lines):
         if not places or places[-1][1] - places[-1][0] != offset - at:
             places.append((at, offset))
         shown = text if keeps_breaks else text.rstrip(" \t")
