@@ -1,0 +1,370 @@
+"""How fast the app is to a person, beside a bare Textual app in the same run.
+
+    python benchmarks/pty_app.py [--runs 5] [--only start,type,stream,open,chats,styles]
+
+Prints each number, its ratio to the floor, and the bar that it has to stay under. The vault is in
+memory, locked, or made for the run in a temporary folder; the model is a server on 127.0.0.1.
+Byte-compile first (`python -m compileall src`), and let nothing else run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import compileall
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pty_probe import Probe
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent / "src"
+PASSPHRASE = "forest lamp quiet nine river"
+BARE = [sys.executable, str(HERE / "bare_textual.py")]
+TROTH = [sys.executable, "-m", "troth"]
+
+
+class Board:
+    """Numbers by name; medians over the runs; a bar where there is one."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+        self.bars: dict[str, tuple[str, float]] = {}
+
+    def note(self, name: str, value: float) -> None:
+        self.values.setdefault(name, []).append(value)
+
+    def bar(self, name: str, limit: float, *, of: str = "") -> None:
+        """Say that `name` must not exceed `limit`, or `limit` times the number called `of`."""
+        self.bars[name] = (of, limit)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.values[name])
+
+    def rows(self) -> Iterator[tuple[str, float, str, bool]]:
+        for name in self.values:
+            value, words, is_met = self.median(name), "", True
+            if name in self.bars:
+                of, limit = self.bars[name]
+                if of and of not in self.values:
+                    words = f"bar {limit:g}x of {of}, which was not measured"
+                elif of:
+                    ratio = value / self.median(of)
+                    is_met, words = ratio <= limit, f"{ratio:.2f}x of {of}, bar {limit:g}x"
+                else:
+                    is_met, words = value <= limit, f"bar {limit:g}"
+            yield name, value, words, is_met
+
+    def print(self) -> None:
+        width = max(len(name) for name in self.values)
+        for name, value, words, is_met in self.rows():
+            verdict = "" if not words else "ok  " if is_met else "OVER"
+            print(f"{name:<{width}}  {value:9.1f}   {verdict} {words}")
+
+
+class Bench:
+    """One home folder, one model server, and the scenarios."""
+
+    def __init__(self, home: Path, port: int, board: Board) -> None:
+        self._home = home
+        self._port = port
+        self._board = board
+        self.environ = {"TROTH_HOME": str(home), "PYTHONPATH": str(SOURCE), "LC_ALL": "C.UTF-8"}
+
+    # -- helpers
+
+    def control(self, **settings: object) -> None:
+        self._http("/_ctl", settings)
+
+    def log(self) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = self._http("/_log")
+        return next(row for row in rows if row["is_bench"])
+
+    def _http(self, path: str, body: object = None) -> Any:
+        url = f"http://127.0.0.1:{self._port}{path}"
+        sent = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, sent), timeout=30) as answer:
+            return json.load(answer)
+
+    @contextmanager
+    def troth(self, *arguments: str, ready: str = "memory only") -> Iterator[Probe]:
+        probe = Probe([*TROTH, *arguments], self.environ)
+        try:
+            probe.wait_for(ready)
+            probe.wait_until_idle()
+            yield probe
+        finally:
+            probe.close()
+
+    def unlocked(self) -> Any:
+        return _unlocked(self.environ)
+
+    # -- scenarios
+
+    def start(self) -> None:
+        """From the command to the first paint, and to a typed letter on the screen."""
+        note, bar = self._board.note, self._board.bar
+        for name, command in (
+            ("bare", BARE),
+            ("memory", [*TROTH, "--memory"]),
+            ("locked", TROTH),
+        ):
+            home = self._home / "locked" if name == "locked" else self._home
+            probe = Probe(command, {**self.environ, "TROTH_HOME": str(home)})
+            try:
+                probe.wait_for("READY-BARE" if name == "bare" else "troth")
+                if name == "locked":
+                    shown = _first_bullet(probe)
+                else:
+                    shown = probe.first_echo()
+                assert probe.first_paint_at is not None
+                note(f"first paint, {name} ms", 1000 * (probe.first_paint_at - probe.started_at))
+                note(f"typed letter, {name} ms", 1000 * (shown - probe.started_at))
+                if name != "locked":
+                    probe.pump_until(time.monotonic() + 3)
+                    note(f"memory, {name} MB", probe.memory_mb())
+                    before, began = probe.cpu_s(), time.monotonic()
+                    probe.pump_until(began + 4)
+                    used = (probe.cpu_s() - before) / (time.monotonic() - began)
+                    note(f"idle, {name} % CPU", 100 * used)
+            finally:
+                probe.close()
+        for name in ("memory", "locked"):
+            bar(f"first paint, {name} ms", 0.25, of="first paint, bare ms")
+            bar(f"typed letter, {name} ms", 1.3, of="typed letter, bare ms")
+        bar("idle, memory % CPU", 1.0)
+        bar("memory, memory MB", 2.5, of="memory, bare MB")
+
+    def type(self) -> None:
+        """Typing while nothing else happens."""
+        probe = Probe(BARE, self.environ)
+        probe.wait_for("READY-BARE")
+        probe.wait_until_idle()
+        self._note_echo("echo idle, bare", probe)
+        probe.close()
+        with self.troth("--memory") as probe:
+            self._note_echo("echo idle, troth", probe)
+
+    def _note_echo(self, name: str, probe: Probe) -> None:
+        echoes = probe.type_letters()
+        self._board.note(f"{name} p50 ms", echoes.p50)
+        self._board.note(f"{name} p95 ms", echoes.p95)
+        if echoes.lost:
+            self._board.note(f"{name} lost letters", echoes.lost)
+            self._board.bar(f"{name} lost letters", 0)
+
+    def stream(self) -> None:
+        """One reply at several speeds and lengths; typing while it arrives."""
+        for rate, count in ((500, 5_000), (5_000, 20_000), (0, 50_000), (0, 10_000)):
+            self._stream(f"{rate or 'all'}/s x {count:,}", rate, count)
+        board = self._board
+        board.bar("CPU a 10k tokens, 500/s x 5,000 s", 6.0)
+        board.bar(
+            "CPU a 10k tokens, all/s x 50,000 s", 1.25, of="CPU a 10k tokens, all/s x 10,000 s"
+        )
+        for rate in (500, 5_000):
+            with self.troth("--memory") as probe:
+                self.control(rate=rate, tokens=rate * 8, style="full")
+                probe.send("bench\r")
+                probe.wait_for("Section")
+                self._note_echo(f"echo at {rate}/s", probe)
+        board.bar("echo at 500/s p95 ms", 2.0, of="echo idle, bare p95 ms")
+        board.bar("echo at 5000/s p95 ms", 50.0)
+
+    def styles(self) -> None:
+        """One endless code block, list or table."""
+        for style in ("code", "list", "table"):
+            for count in (10_000, 50_000):
+                self._stream(f"{style} x {count:,}", 0, count, style)
+            name = f"CPU a 10k tokens, {style} x"
+            self._board.bar(f"{name} 50,000 s", 1.25, of=f"{name} 10,000 s")
+
+    def _stream(self, name: str, rate: int, count: int, style: str = "full") -> None:
+        with self.troth("--memory") as probe:
+            self.control(rate=rate, tokens=count, style=style)
+            probe.forget()
+            probe.send("bench")
+            probe.pump_until(time.monotonic() + 0.4)
+            before = probe.cpu_s()
+            sent = probe.send("\r")
+            shown = probe.wait_for(f"ENDMARK{count}", 180)
+            used = probe.cpu_s() - before
+            log = self.log()
+            note, bar = self._board.note, self._board.bar
+            note(f"submit to request, {name} ms", 1000 * (log["requested_at"] - sent))
+            note(f"last token to screen, {name} ms", 1000 * (shown - log["last_at"]))
+            note(f"CPU a 10k tokens, {name} s", used * 10_000 / count)
+            bar(f"submit to request, {name} ms", 50)
+            if rate:
+                bar(f"last token to screen, {name} ms", 67)
+
+    def open(self) -> None:
+        """A chat of 10 messages, and one of 10,000."""
+        for count in (10, 10_000):
+            title = f"Chat of {count:,}"
+            with self.unlocked() as probe:
+                probe.send("\x06")
+                probe.wait_for("nothing leaves this computer")
+                probe.send(f"FIRSTOF{count}")
+                probe.wait_for("found")
+                probe.wait_until_idle()
+                probe.forget()
+                sent = probe.send("\r")
+                shown = probe.wait_for(title)
+                self._board.note(f"open {count:,} messages ms", 1000 * (shown - sent))
+                probe.wait_until_idle()
+                self._note_echo(f"echo with {count:,} open", probe)
+                self._board.note(f"memory with {count:,} open MB", probe.memory_mb())
+        board = self._board
+        board.bar("open 10,000 messages ms", 200)
+        board.bar("echo with 10,000 open p95 ms", 1.5, of="echo idle, bare p95 ms")
+        board.bar("memory with 10,000 open MB", 2.5, of="memory, bare MB")
+
+    def chats(self) -> None:
+        """The list of 10,000 chats: opened, and filtered while typing."""
+        with self.unlocked() as probe:
+            probe.forget()
+            sent = probe.send("\x02")
+            shown = probe.wait_for("10,002")
+            self._board.note("list of 10,000 chats ms", 1000 * (shown - sent))
+            probe.wait_until_idle()
+            probe.send("/")
+            probe.pump_until(time.monotonic() + 0.3)
+            self._note_echo("filter echo, 10,000 chats", probe)
+        self._board.bar("filter echo, 10,000 chats p95 ms", 30)
+
+
+@contextmanager
+def _unlocked(environ: dict[str, str]) -> Iterator[Probe]:
+    probe = Probe(TROTH, environ)
+    try:
+        probe.wait_for("Passphrase")
+        probe.wait_until_idle()
+        probe.send(PASSPHRASE + "\r")
+        probe.wait_for("unlocked")
+        probe.wait_until_idle()
+        yield probe
+    finally:
+        probe.close()
+
+
+def _first_bullet(probe: Probe) -> float:
+    """A passphrase is shown as bullets: type until there is one more of them."""
+    probe.forget()
+    for _ in range(800):
+        probe.send("x")
+        stop = time.monotonic() + 0.025
+        while time.monotonic() < stop:
+            probe.pump(stop - time.monotonic())
+            if "•".encode() in probe.received:
+                return probe.last_read_at
+    raise TimeoutError("no bullet was ever shown")
+
+
+async def fill_vault(folder: Path) -> None:
+    """Make a vault of 10,000 chats, and two whose lengths are to be compared."""
+    from troth.domain.conversation import Conversation
+    from troth.domain.message import Finish, Message, Role, TextPart
+    from troth.domain.model import ModelRef
+    from troth.vault.vault import Vault
+
+    made = await Vault.create(folder, PASSPHRASE, memory_kib=65_536)
+    vault, start = made.vault, datetime(2025, 1, 1, tzinfo=UTC)
+    for number in range(10_000):
+        moment = start + timedelta(minutes=number)
+        title = f"Chat {number} about topic {number % 97}"
+        await vault.add_conversation(
+            Conversation(f"c{number:05}", title, moment, moment, is_titled=True)
+        )
+    for count in (10, 10_000):
+        name, moment = f"big{count}", start + timedelta(days=30)
+        title = f"Chat of {count:,}"
+        await vault.add_conversation(Conversation(name, title, moment, moment, is_titled=True))
+        for number in range(count):
+            role = Role.ASSISTANT if number % 2 else Role.USER
+            text = f"Message {number}: **words** and `code`.\n\n- one\n- two\n"
+            mark = f" LASTOF{count}" if number == count - 1 else ""
+            await vault.append(
+                Message(
+                    f"{name}-{number:05}",
+                    name,
+                    f"{name}-{number - 1:05}" if number else None,
+                    role,
+                    moment + timedelta(seconds=number),
+                    (TextPart(f"{text}{mark}" if number else f"FIRSTOF{count} {text}"),),
+                    model=ModelRef("bench", "mock") if role is Role.ASSISTANT else None,
+                    finish=Finish.STOP if role is Role.ASSISTANT else None,
+                )
+            )
+    await vault.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_config(home: Path, port: int) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text(
+        f'default_model = "bench/mock"\nlock_after_minutes = 0\n[providers.bench]\n'
+        f'wire = "openai-chat"\nbase_url = "http://127.0.0.1:{port}/v1"\nneeds_key = false\n',
+        "utf-8",
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default="start,type,stream,open,chats,styles")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    sys.path.insert(0, str(SOURCE))
+    compileall.compile_dir(str(SOURCE), quiet=1)
+    board, wanted = Board(), options.only.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        home, port = Path(folder), free_port()
+        write_config(home, port)
+        server = subprocess.Popen([sys.executable, str(HERE / "mock_model.py"), str(port)])
+        try:
+            if {"open", "chats"} & set(wanted):
+                print("filling a vault with 10,000 chats ...", flush=True)
+                asyncio.run(fill_vault(home / "data"))
+            if "start" in wanted:
+                asyncio.run(make_locked(home / "locked" / "data"))
+            bench = Bench(home, port, board)
+            for run in range(options.runs):
+                for name in wanted:
+                    print(f"run {run + 1}: {name}", flush=True)
+                    scenario: Callable[[], None] = getattr(bench, name)
+                    scenario()
+        finally:
+            server.terminate()
+            server.wait()
+    board.print()
+    if options.json:
+        options.json.write_text(json.dumps(board.values, indent=1), "utf-8")
+    return 0 if all(is_met for *_, is_met in board.rows()) else 1
+
+
+async def make_locked(folder: Path) -> None:
+    from troth.vault.vault import Vault
+
+    made = await Vault.create(folder, PASSPHRASE, memory_kib=65_536)
+    await made.vault.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
