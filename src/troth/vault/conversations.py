@@ -231,7 +231,7 @@ def purge(store: Store, row_id: int, ulid: str) -> None:
         )
     store.run("DELETE FROM conversation_fts WHERE rowid = ?", (row_id,))
     store.run("DELETE FROM draft WHERE conversation = ?", (ulid,))
-    for kind in ("comparison", "votes"):
+    for kind in ("comparison", "votes", "judgements"):
         store.run("DELETE FROM state WHERE name = ?", (f"{kind}:{ulid}",))
     store.run("DELETE FROM conversation WHERE id = ?", (row_id,))
     blobs.drop_unused(store)
