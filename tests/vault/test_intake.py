@@ -10,7 +10,7 @@ import pytest
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Message
 from troth.domain.verdict import State, Verdict
-from troth.vault.intake import Arrival
+from troth.vault.intake import _MANY_MESSAGES, Arrival
 from troth.vault.vault import Vault
 from vault.samples import NOW, PICTURE, PICTURE_SHA, MadeVault, chat, exchange, rich_reply, said
 
@@ -143,6 +143,28 @@ async def test_undo_of_a_later_import_takes_only_what_it_added(vault: Vault) -> 
     assert conversation is not None
     assert conversation.head_id == "b"
     assert list(await vault.intake.records()) == ["one"]
+
+
+async def test_undo_of_many_messages_leaves_no_word_in_the_index(vault: Vault) -> None:
+    await vault.add_conversation(chat("mine"))
+    await vault.append(said("own", "a word of my own", chat_id="mine"))
+    ids = [f"m{number}" for number in range(_MANY_MESSAGES + 50)]
+    await fill(vault, *ids)
+    arrivals = [Arrival(imported(f"z{id_}", "zanzibarcanary", parent=id_)) for id_ in ids]
+    await vault.intake.append_many(
+        replace(chat(), head_id=None), arrivals, batch_id="two", is_new=False
+    )
+    await vault.intake.set_record("two", "{}")
+
+    assert (await vault.intake.withdraw("two")).messages == len(ids)
+    assert (await vault.intake.withdraw("one")).messages == len(ids)
+
+    index = await vault._reader.run(
+        lambda store: store.all(tuple[bytes], "SELECT block FROM message_fts_data")
+    )
+    assert not any(b"canary" in block for (block,) in index)
+    assert [hit.message_id for hit in await vault.search("own")] == ["own"]
+    assert not (await vault.upkeep.check()).problems
 
 
 async def test_an_old_import_has_no_say_over_a_chat_that_was_taken_in_anew(vault: Vault) -> None:
