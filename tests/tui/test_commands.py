@@ -27,7 +27,7 @@ from troth.tui.widgets.footer import fit_items
 from tui.app_stage import run_app
 
 EVERYTHING = {need for command in COMMANDS for need in command.needs}
-SCOPES = ("app", "chat", "prompt", "reading", "sidebar")
+SCOPES = ("app", "chat", "prompt", "reading", "sidebar", "verification")
 
 
 def test_ids_and_slash_names_are_unique() -> None:

@@ -15,6 +15,7 @@ from troth.engine.chat import Chat
 from troth.engine.verification import Verification
 
 if TYPE_CHECKING:
+    from troth.engine.known_keys import KnownKey
     from troth.engine.trusting import TrustFile
     from troth.verifiers.meaning import Seen
 
@@ -63,6 +64,30 @@ class Proofs:
         endpoint = self._endpoint(message)
         trust = await self._verification.judge().trust(endpoint)
         return await receipt_of(chat, message, endpoint, trust)
+
+    async def known_key(self, chat: Chat, message_id: str) -> KnownKey:
+        """Return the key that signed a reply and what is known of it; raise NotFound for none."""
+        from troth.engine.judging import facts_of
+        from troth.engine.known_keys import known_key_of
+
+        message, verdict = _find(chat, message_id), chat.verdicts.get(message_id)
+        if verdict is None or not verdict.key_fingerprint:
+            raise NotFound("signing key of this message", message_id)
+        endpoint = self._endpoint(message)
+        return known_key_of(
+            await self.exchange(chat, message_id),
+            await self.evidence(chat, message_id),
+            verdict,
+            await self._verification.judge().trust(endpoint),
+            self.trust_file.own(),
+            facts_of(message, endpoint),
+        )
+
+    async def pin(self, key: KnownKey, name: str) -> None:
+        """Trust a key under a name, where its provider answers."""
+        from troth.engine.known_keys import pin_known
+
+        await pin_known(self.trust_file, key, name)
 
     def meaning(self, message: Message, verdict: Verdict) -> Meaning:
         """Say who saw what on the way of a reply, and what its verdict does not prove."""

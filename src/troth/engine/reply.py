@@ -35,6 +35,11 @@ class Reply:
         return self.message is None and not self._is_closed
 
     @property
+    def is_judging(self) -> bool:
+        """Whether it is sealed and its proof is being checked."""
+        return self.message is not None and self.verdict is None and not self._is_closed
+
+    @property
     def is_stopping(self) -> bool:
         return self._stop.is_set()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-Scope = Literal["app", "chat", "prompt", "reading", "sidebar"]
+Scope = Literal["app", "chat", "prompt", "reading", "sidebar", "verification"]
 """Where its key works. `app` and `chat` work from anywhere on the chat screen."""
 
 Fact = Literal[
@@ -27,6 +27,8 @@ Fact = Literal[
     "trash",  # something was deleted and can come back
     "queue",  # a message waits for the reply to end
     "failed",  # the last reply failed
+    "judged",  # the verification pane shows a reply that was checked
+    "rejected",  # ... that failed
 ]
 
 
@@ -70,6 +72,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "ctrl+f", "find", "WORDS", footer="find", footer_rank=4),
     Command("sidebar.toggle", "Chats", "Show or hide the list of chats", "chat", "ctrl+b", "chats",
             footer="chats", footer_rank=3),
+    Command("verification.toggle", "Verification",
+            "What is proven about a reply, by whom, and what is not", "chat", "ctrl+t", "verify",
+            needs=("chat",), footer="verify", footer_rank=3),
+    Command("network.open", "Network", "Every host that was contacted, when, why and how much",
+            "app", "f9", "network"),
     # chats
     Command("chat.new", "New chat", "Begin an empty chat; this one stays in the list", "chat",
             "ctrl+n", "new", footer="new", footer_rank=5),
@@ -142,9 +149,37 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("reading.save", "Save to a file", "Write the message to a file", "reading", "s",
             needs=("message",), footer="save", footer_rank=5),
     Command("reading.verdict", "What was checked", "Say what is known about who wrote this reply",
-            "reading", "v", "verify", needs=("chat",)),
+            "reading", "v", "details", needs=("chat",)),
     Command("reading.leave", "Back to the prompt", "Leave reading mode", "reading", "i,escape",
             footer="prompt", footer_rank=1),
+    # the verification pane
+    Command("verification.again", "Check again",
+            "Run every check again on the bytes that are kept; contacts nobody", "verification",
+            "r", "recheck", needs=("chat",), footer="check again", footer_rank=2),
+    Command("verification.bytes", "Bytes as received",
+            "Show the request and the reply byte for byte, as they were sent and received",
+            "verification", "b", "bytes", needs=("chat",), footer="bytes", footer_rank=3),
+    Command("verification.key", "Key and trust", "Pin, name or distrust the key that signed",
+            "verification", "p", "key", needs=("chat",), footer="key", footer_rank=4),
+    Command("verification.evidence", "Evidence",
+            "Show what was fetched to check the reply: keys, hardware documents", "verification",
+            "e", "evidence", needs=("chat",), footer="evidence", footer_rank=6),
+    Command("verification.receipt", "Export a receipt",
+            "Write a file with which anyone can check this reply", "verification", "x", "receipt",
+            "PATH", needs=("chat",), footer="receipt", footer_rank=5),
+    Command("verification.copy", "Copy fingerprint", "Copy the fingerprint of the key that signed",
+            "verification", "c", needs=("judged",), footer="copy key", footer_rank=8),
+    Command("verification.allow", "Let a failed reply in",
+            "Let later models see a reply that failed, or keep it out again", "verification", "a",
+            "allow", needs=("rejected",), footer="let in", footer_rank=3),
+    Command("verification.older", "Earlier reply", "Show what is proven of the reply before",
+            "verification", "left,h"),
+    Command("verification.newer", "Later reply", "Show what is proven of the reply after",
+            "verification", "right,l", footer="other replies", footer_rank=7),
+    Command("verification.down", "Scroll down", "Scroll the pane down", "verification", "j,down"),
+    Command("verification.up", "Scroll up", "Scroll the pane up", "verification", "k,up"),
+    Command("verification.leave", "Close the pane", "Go back to the prompt; a drawer closes",
+            "verification", "escape,q", footer="back", footer_rank=1),
     # sidebar
     Command("sidebar.open", "Open chat", "Open the chat under the cursor", "sidebar", "enter",
             footer="open", footer_rank=1),
@@ -247,7 +282,11 @@ def palette_matches(query: str, facts: Iterable[str]) -> list[Command]:
     known = set(facts)
     ranked: list[tuple[int, int, Command]] = []
     for place, command in enumerate(COMMANDS):
-        is_elsewhere = command.scope == "reading" and not command.slash and "message" not in known
+        is_elsewhere = (
+            command.scope in {"reading", "verification"}
+            and not command.slash
+            and "message" not in known
+        )
         if command.scope in {"prompt", "sidebar"} or is_elsewhere:
             continue
         if command.id == "palette.open" or not command.is_available(known):

@@ -221,6 +221,14 @@ class ChatScreen(Screen[None]):
     def on_transcript_selected(self) -> None:
         self.draw_frame()
 
+    def on_verification_banner_pressed(self) -> None:
+        if self.desk is not None:
+            self.run_worker(self.desk.verifying.go_to_failed(), group="failed")
+
+    def on_resize(self) -> None:
+        if self.desk is not None:
+            self.desk.verifying.arrange()
+
     def on_transcript_tail_left(self) -> None:
         if self.desk is not None:
             self.run_worker(self.desk.talking.load_older(), group="older")

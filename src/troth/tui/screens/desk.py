@@ -18,6 +18,7 @@ from troth.tui.screens.listing import Listing
 from troth.tui.screens.page import Page
 from troth.tui.screens.reading import Reading
 from troth.tui.screens.talking import Talking
+from troth.tui.screens.verification import Verifying
 from troth.tui.screens.visits import Visits
 from troth.tui.widgets.notice_bar import NoticeBar
 from troth.tui.widgets.queue_bar import QueueBar
@@ -47,6 +48,7 @@ class Desk:
         self.reading = Reading(app, screen, self.talking)
         self.listing = Listing(screen, self.talking)
         self.visits = Visits(app, screen, self.talking)
+        self.verifying = Verifying(app, screen, self.talking)
         self.handlers: dict[str, Handler] = self._handlers()
 
     async def settle_in(self) -> None:
@@ -54,7 +56,7 @@ class Desk:
         screen = self._screen
         typed = screen.prompt.text
         place = screen.query_one("#place")
-        await screen.mount(self.page, before=place)
+        await screen.mount_all([self.verifying.banner, self.page], before=place)
         await screen.mount_all(
             [self.notice, self._queue, self._attached, self._menu], before=screen.prompt
         )
@@ -83,7 +85,7 @@ class Desk:
             facts.add("queue")
         if self.listing.has_trash:
             facts.add("trash")
-        return frozenset(facts | self.reading.facts())
+        return frozenset(facts | self.reading.facts() | self.verifying.facts())
 
     def draw_frame(self) -> None:
         """Draw title, queue and footer."""
@@ -101,6 +103,7 @@ class Desk:
                 self.app.keymap.first(command) for command in ("queue.edit", "queue.remove")
             )
             self._queue.hint = f"{edit} edit  {drop} drop"
+        self.verifying.follow()
         screen.footer.items = tuple(footer_items(self.app.keymap, facts, *self._scopes()))
 
     def _state_words(self, *, is_incognito: bool) -> str:
@@ -114,6 +117,8 @@ class Desk:
             return ("sidebar", "app")
         if self.page.has_focus:
             return ("reading", "app")
+        if self.verifying.has_focus:
+            return ("verification", "app")
         return ("prompt", "chat", "app")
 
     def draw_attached(self, lines: Sequence[str]) -> None:
@@ -128,6 +133,7 @@ class Desk:
             **self._prompt_handlers(),
             **self._chat_handlers(),
             **self._reading_handlers(),
+            **self._verification_handlers(),
             **self._sidebar_handlers(),
             **self._app_handlers(),
         }
@@ -188,6 +194,24 @@ class Desk:
             "reading.verdict": lambda _: reading.details(),
         }
 
+    def _verification_handlers(self) -> dict[str, Handler]:
+        verifying, actions = self.verifying, self.verifying.actions
+        return {
+            "verification.toggle": lambda _: verifying.toggle(),
+            "verification.again": lambda _: actions.check_again(),
+            "verification.bytes": lambda _: actions.show_bytes(),
+            "verification.key": lambda _: actions.key_and_trust(),
+            "verification.evidence": lambda _: actions.show_evidence(),
+            "verification.receipt": actions.export_receipt,
+            "verification.copy": lambda _: actions.copy_fingerprint(),
+            "verification.allow": lambda _: actions.allow(),
+            "verification.older": lambda _: verifying.step(-1),
+            "verification.newer": lambda _: verifying.step(1),
+            "verification.down": lambda _: verifying.scroll(2),
+            "verification.up": lambda _: verifying.scroll(-2),
+            "verification.leave": lambda _: verifying.leave(),
+        }
+
     def _sidebar_handlers(self) -> dict[str, Handler]:
         listing = self.listing
         return {
@@ -206,6 +230,7 @@ class Desk:
         return {
             "theme.pick": visits.pick_theme,
             "provider.add": lambda _: visits.set_up(),
+            "network.open": lambda _: visits.network(),
             "app.lock": lambda _: self.app.lock(),
             "app.help": lambda _: visits.help(),
             "app.quit": lambda _: self.app.action_quit(),

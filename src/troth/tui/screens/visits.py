@@ -21,6 +21,7 @@ from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.find import FindScreen
 from troth.tui.screens.help import HelpScreen
 from troth.tui.screens.model_picker import ModelScreen, Picked
+from troth.tui.screens.network import NetworkScreen
 from troth.tui.screens.palette import PaletteScreen, ThemeScreen
 from troth.tui.widgets.notice_bar import Words
 
@@ -125,6 +126,10 @@ class Visits:
 
     def help(self) -> None:
         self._app.push_screen(HelpScreen(self._app.keymap))
+
+    def network(self) -> None:
+        """Show every host that was contacted."""
+        self._app.push_screen(NetworkScreen(self._talking.engine.ledger))
 
     def palette(self) -> None:
         """Offer every command that can be used now."""

@@ -23,8 +23,9 @@ class TitleBar(Widget):
     TitleBar .title--app { color: $primary; }
     TitleBar .title--muted { color: $text-muted; text-style: not bold; }
     TitleBar .title--warn { color: $warning; text-style: not bold; }
+    TitleBar .title--alarm { color: $error; text-style: bold reverse; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"title--app", "title--muted", "title--warn"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"title--app", "title--muted", "title--warn", "title--alarm"}
 
     chat_title: reactive[str] = reactive("")
     model: reactive[str] = reactive("")
@@ -33,6 +34,9 @@ class TitleBar(Widget):
     meter_is_high: reactive[bool] = reactive(False)  # noqa: FBT003 - the first value
     state: reactive[str] = reactive("")
     """How the chat is kept: `unlocked`, `memory only`, `incognito`."""
+
+    alarm: reactive[str] = reactive("")
+    """What failed in this chat, in a word; it goes last when it gets narrow."""
 
     class ModelPressed(Message):
         """The model's name was clicked."""
@@ -54,6 +58,8 @@ class TitleBar(Widget):
         style = self.get_component_rich_style
         model, title = self._cleaned
         right: list[tuple[str, str]] = []
+        if self.alarm:
+            right.append((self.alarm, "title--alarm"))
         if model:
             right.append((model, "title--muted"))
         if self.meter and width >= _NARROW:

@@ -1,0 +1,36 @@
+"""The network ledger in words: why a host was contacted, and what it could learn from it."""
+
+from __future__ import annotations
+
+_PURPOSES = {
+    "chat": "your message and its reply",
+    "evidence": "checking who signed",
+    "registry": "which enclaves are listed",
+    "image": "an image of a reply",
+    "model list": "which models it has",
+    "looking for local servers": "looking for servers here",
+    "proxy": "the proxy on the way",
+    "relay": "a sealed message",
+    "payment": "paying for a reply",
+    "login": "logging in",
+}
+
+_SIGHTS = {
+    "address": "your address, not your words",
+    "prompt": "your words, not your address",
+    "both": "your words and your address",
+    "neither": "nothing: it is on this computer",
+}
+
+
+def purpose_words(purpose: str) -> str:
+    """Return why a host was contacted; unknown slugs as they are."""
+    return _PURPOSES.get(purpose, purpose)
+
+
+def sight_words(sight: str, *, is_encrypted: bool) -> str:
+    """Return what a host could see; without TLS everyone on the way saw as much."""
+    words = _SIGHTS.get(sight, sight)
+    if is_encrypted or sight == "neither":
+        return words
+    return f"{words}; not encrypted, so others on the way too"

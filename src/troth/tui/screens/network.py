@@ -1,0 +1,135 @@
+"""Every host that was contacted since the start: when, why, how much, and what it could see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from troth.explain.network import purpose_words, sight_words
+from troth.transport import Ledger, LedgerEntry
+from troth.tui.safe import clean_line
+from troth.tui.screens.dialogs import TextDialog
+from troth.tui.screens.entries import written_bytes
+from troth.tui.screens.saving import save_words
+
+_REFRESH_S = 1.0
+_INTRO = (
+    "Every computer that Troth talked to since it was started, and why. Troth contacts nobody "
+    "that your own act does not call for: no telemetry, no update check."
+)
+_NOBODY = "Nobody was contacted since Troth was started."
+
+
+class NetworkScreen(ModalScreen[None]):
+    """Reads the ledger once a second while it is open; x writes it to a file."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f9", "dismiss_none", "Close", show=False, tooltip="Close",
+                id="network.close"),
+        Binding("x", "export", "Export", show=False, tooltip="Write the list to a file",
+                id="network.export"),
+        Binding("j", "scroll(1)", "Down", show=False, tooltip="Scroll down", id="network.down"),
+        Binding("k", "scroll(-1)", "Up", show=False, tooltip="Scroll up", id="network.up"),
+    ]  # fmt: skip
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._drawn: tuple[LedgerEntry, ...] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -wide -high") as box:
+            box.border_title = "Network"
+            box.border_subtitle = "x write to a file   j k scroll   esc close"
+            with VerticalScroll():
+                yield Static(_INTRO, markup=False, classes="label")
+                yield Static("", markup=False, id="contacts")
+            yield Static("", classes="wrong", markup=False)
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.set_interval(_REFRESH_S, self._draw)
+
+    def _draw(self) -> None:
+        entries = self._ledger.entries
+        if entries != self._drawn:
+            self._drawn = entries
+            self.query_one("#contacts", Static).update(contact_words(entries))
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
+
+    def action_dismiss_none(self) -> None:
+        self.dismiss(None)
+
+    def action_export(self) -> None:
+        """Ask where to, then write the list as JSON, for its owner alone."""
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                self.run_worker(self._write(path), group="save")
+
+        self.app.push_screen(TextDialog("Write the list to a file", "troth-network.json"), chosen)
+
+    async def _write(self, path: str) -> None:
+        text = json.dumps(ledger_rows(self._ledger.entries), indent=1) + "\n"
+        self._say(await save_words(path, text.encode()))
+
+    def _say(self, words: str) -> None:
+        self.query_one(".wrong", Static).update(clean_line(words))
+
+
+def contact_words(entries: Sequence[LedgerEntry]) -> Content:
+    """Write the contacts, the last one first."""
+    if not entries:
+        return Content(f"\n  {_NOBODY}\n")
+    pieces: list[str | tuple[str, str]] = []
+    for entry in sorted(entries, key=lambda entry: entry.last_at, reverse=True):
+        via = f" by way of {clean_line(entry.via)}" if entry.via else ""
+        times = "once" if entry.count == 1 else f"{entry.count} times, last"
+        failed = f", {entry.failures} without a whole answer" if entry.failures else ""
+        sight = sight_words(entry.sight.value, is_encrypted=entry.is_encrypted)
+        pieces += [
+            (f"\n  {clean_line(entry.host)}:{entry.port}{via}\n", "bold"),
+            f"    for        {purpose_words(entry.purpose)}\n",
+            f"    when       {times} {_clock(entry.last_at)}{failed}\n",
+            f"    how much   {written_bytes(entry.bytes_out)} out, "
+            f"{written_bytes(entry.bytes_in)} in\n",
+            f"    could see  {sight}\n",
+        ]
+    return Content.assemble(*pieces)
+
+
+def _clock(moment: datetime) -> str:
+    return f"at {moment.astimezone():%H:%M:%S}"
+
+
+def ledger_rows(entries: Sequence[LedgerEntry]) -> list[dict[str, str | int | bool]]:
+    """Return the ledger as plain rows; times are ISO 8601 in UTC."""
+    return [
+        {
+            "host": entry.host,
+            "port": entry.port,
+            "purpose": entry.purpose,
+            "could_see": entry.sight.value,
+            "is_encrypted": entry.is_encrypted,
+            "via": entry.via,
+            "first_at": entry.first_at.isoformat(),
+            "last_at": entry.last_at.isoformat(),
+            "count": entry.count,
+            "failures": entry.failures,
+            "bytes_out": entry.bytes_out,
+            "bytes_in": entry.bytes_in,
+        }
+        for entry in entries
+    ]

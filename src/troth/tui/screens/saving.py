@@ -1,0 +1,25 @@
+"""Writing a file that the person asked for: never over another, and for its owner's eyes alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+
+async def save_words(path: str, content: bytes) -> str:
+    """Write a new file where `path` says and return the sentence about how that went."""
+    return await asyncio.to_thread(_save, path, content)
+
+
+def _save(path: str, content: bytes) -> str:
+    target = Path(path).expanduser().absolute()
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except FileExistsError:
+        return f"{target} is there already; nothing was written."
+    except OSError as error:
+        return f"{target} cannot be written: {error.strerror}"
+    return f"Written to {target}."

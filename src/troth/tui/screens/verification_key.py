@@ -1,0 +1,149 @@
+"""What a signing key is worth to you: pin it, name it, distrust it. You decide, nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from troth.tui.safe import clean, clean_line
+from troth.tui.screens.palette import CLOSE
+from troth.tui.screens.verification_words import written_fingerprint
+from troth.tui.widgets.field import Field
+from troth.tui.widgets.row_list import Row, RowList
+
+if TYPE_CHECKING:
+    from troth.engine.known_keys import KnownKey
+
+Act = Literal["pin", "unpin", "distrust", "trust-again"]
+
+_ADVICE = (
+    "A key that came with a reply proves nothing by itself. Compare this fingerprint with one that "
+    "its owner gave you in another way, then pin it."
+)
+
+
+class KeyChoice(NamedTuple):
+    """What the person decided."""
+
+    act: Act
+    key: KnownKey
+    name: str = ""
+    """The name for a pin, the reason for a distrust."""
+
+
+class KeyScreen(ModalScreen[KeyChoice | None]):
+    """Shows the whole fingerprint and who vouches for the key; then asks."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
+
+    def __init__(self, key: KnownKey) -> None:
+        super().__init__()
+        self._key = key
+        self._act: Act | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Key and trust"
+            box.border_subtitle = "⏎ choose   esc back"
+            yield Static(self._words(), classes="label", markup=False)
+            rows = RowList(id="acts")
+            rows.styles.height = len(self._rows())
+            yield rows
+            field = Field("", id="name", compact=True)
+            field.display = False
+            yield field
+
+    def on_mount(self) -> None:
+        rows = self.query_one(RowList)
+        rows.set_rows(self._rows())
+        rows.focus()
+        self._bindings.bind("enter", "choose")
+        self._bindings.bind("up,k", "move(-1)")
+        self._bindings.bind("down,j", "move(1)")
+
+    def _rows(self) -> list[Row]:
+        key = self._key
+        rows: list[Row] = []
+        if key.distrusted_because is not None:
+            rows.append(Row("trust-again", "Take the distrust back"))
+        else:
+            if key.is_own_pin:
+                rows.append(Row("pin", "Give it another name"))
+                rows.append(Row("unpin", "Take the pin back"))
+            else:
+                rows.append(Row("pin", f"Pin it for {key.provider or 'this provider'}"))
+            rows.append(Row("distrust", "Distrust it: it never counts again"))
+        return rows
+
+    def _words(self) -> Content:
+        key = self._key
+        digits = written_fingerprint(key.fingerprint)
+        half = len(digits) // 2 + 1 if len(digits) > 56 else len(digits)
+        lines = [digits[:half].strip(), digits[half:].strip()]
+        pieces: list[str | tuple[str, str]] = [
+            ("\n".join(line for line in lines if line), "bold"),
+            f"\n\n{clean_line(_standing(key))}\n",
+        ]
+        if not key.pinned_as and key.distrusted_because is None:
+            pieces.append(f"\n{_ADVICE}\n")
+        return Content.assemble(*pieces)
+
+    def action_move(self, by: int) -> None:
+        self.query_one(RowList).move(by)
+
+    def action_choose(self) -> None:
+        self.query_one(RowList).choose()
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        message.stop()
+        act: Act
+        match message.row.id:
+            case "pin":
+                act = "pin"
+            case "distrust":
+                act = "distrust"
+            case "unpin":
+                self.dismiss(KeyChoice("unpin", self._key))
+                return
+            case _:
+                self.dismiss(KeyChoice("trust-again", self._key))
+                return
+        self._act = act
+        field = self.query_one("#name", Input)
+        field.value = self._key.pinned_as or self._key.provider if act == "pin" else ""
+        field.placeholder = "a name for the key" if act == "pin" else "why, for your own file"
+        field.display = True
+        self.query_one(RowList).display = False
+        field.focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        if self._act is None:
+            return
+        name = clean(message.value).strip()
+        if self._act == "pin" and not name:
+            return
+        self.dismiss(KeyChoice(self._act, self._key, name))
+
+    def action_dismiss_none(self) -> None:
+        self.dismiss(None)
+
+
+def _standing(key: KnownKey) -> str:
+    if key.distrusted_because is not None:
+        reason = f": {key.distrusted_because}" if key.distrusted_because else ""
+        return f"You distrust this key{reason}. Nothing signed by it counts."
+    if key.pinned_as:
+        who = "You pinned it" if key.is_own_pin else "It comes pinned with Troth"
+        since = f" on {key.since.day} {key.since:%b %Y}" if key.since else ""
+        return f"{who}{since} as “{key.pinned_as}”."
+    if key.registry:
+        return f"{key.registry} lists it. You have not pinned it."
+    return "Nobody you trust vouches for it."
