@@ -1,4 +1,4 @@
-"""A second reader of the vault, from docs/vault-format.md alone: nothing of Troth's is used.
+"""A second reader of the vault, from SECURITY.md alone: nothing of Troth's is used.
 
 python tests/vault/independent_reader.py FOLDER CHAT WORD-LIST TWELVE WORDS...
 """

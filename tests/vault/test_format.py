@@ -1,4 +1,4 @@
-"""docs/vault-format.md is true: a reader written from it alone opens what Troth writes."""
+"""SECURITY.md is true: a reader written from it alone opens what Troth writes."""
 
 from __future__ import annotations
 
