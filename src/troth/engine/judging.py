@@ -149,7 +149,14 @@ class Judge:
 
 
 def trust_for(endpoint: Endpoint, trust: Trust) -> Trust:
-    """Return what counts for an endpoint, of the user's trust."""
+    """Return what counts for an endpoint, of the user's trust.
+
+    A key that is pinned for a provider says that its replies are signed: one that is not is loud.
+    """
+    for key in trust.keys:
+        if endpoint.name in key.providers:
+            pinned = Expectation(endpoint.name, "*", key.scheme, key.since, f"pinned: {key.name}")
+            trust = trust.with_expectation(pinned)
     if endpoint.wire == SCHEME and endpoint.options.get("route") != "veil":
         return trust.with_expectation(
             Expectation(endpoint.name, "*", SCHEME, source="what its wire always does")

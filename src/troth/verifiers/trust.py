@@ -210,17 +210,7 @@ class Trust:
         return tuple(key for key in self.keys if key.scheme == scheme and key.counts_for(provider))
 
     def expectation(self, provider: str, model: str) -> Expectation | None:
-        """Return why replies there must be signed; a pin that names the provider is such a claim.
-
-        None where an unsigned reply is no surprise.
-        """
-        stated = next((e for e in self.expectations if e.covers(provider, model)), None)
-        if stated is not None:
-            return stated
-        pin = next((key for key in self.keys if provider and provider in key.providers), None)
-        if pin is None:
-            return None
-        return Expectation(provider, "*", pin.scheme, pin.since, f"its key is pinned as {pin.name}")
+        return next((e for e in self.expectations if e.covers(provider, model)), None)
 
     def root_hashes(self, platform: str) -> frozenset[str]:
         return frozenset(root.sha256 for root in self.roots if root.platform == platform)
