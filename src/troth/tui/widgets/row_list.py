@@ -125,6 +125,7 @@ class RowList(Widget, can_focus=True):
         self.empty_text = empty_text
         self._rows: Sequence[Row] = ()
         self._shown: Row | None = None
+        self._ground = Style()
 
     # -- what the screen says
 
@@ -235,6 +236,10 @@ class RowList(Widget, can_focus=True):
 
     # -- drawing
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._ground = self.rich_style  # worked out anew at each access: once a paint is enough
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         place, line = divmod(y, self.lines_per_row)
@@ -242,8 +247,8 @@ class RowList(Widget, can_focus=True):
         if not 0 <= at < len(self._rows):
             if not self._rows and y == 0 and self.empty_text:
                 muted = self.get_component_rich_style("row-list--muted")
-                return _fit([Segment(f"  {self.empty_text}", muted)], width, self)
-            return Strip.blank(width, self.rich_style)
+                return _fit([Segment(f"  {self.empty_text}", muted)], width, self._ground)
+            return Strip.blank(width, self._ground)
         row = self._rows[at]
         is_cursor = at == self.cursor and not row.is_heading
         if is_cursor and not row.mark:
@@ -254,7 +259,7 @@ class RowList(Widget, can_focus=True):
             ground = Style(bgcolor=style.bgcolor)
             segments = [Segment(s.text, (s.style or style) + ground) for s in segments]
             return Strip(segments).extend_cell_length(width, style + ground).crop(0, width)
-        return self._with_thumb(_fit(segments, width, self), y)
+        return self._with_thumb(_fit(segments, width, self._ground), y)
 
     def _with_thumb(self, strip: Strip, y: int) -> Strip:
         total, height = len(self._rows) * self.lines_per_row, self.size.height
@@ -269,7 +274,7 @@ class RowList(Widget, can_focus=True):
         return Strip.join([strip.crop(0, width - 1), Strip([Segment("▐", thumb)], 1)])
 
     def _title(self, row: Row, width: int) -> list[Segment]:
-        base = self.rich_style
+        base = self._ground
         if row.is_heading:
             heading = self.get_component_rich_style("row-list--heading")
             return [Segment(f"  {clean_line(row.title)}", heading)]
@@ -312,8 +317,8 @@ def _flat(text: str) -> str:
     return clean(text).replace("\n", " ").replace("\t", " ")
 
 
-def _fit(segments: list[Segment], width: int, widget: Widget) -> Strip:
-    return Strip(segments).extend_cell_length(width, widget.rich_style).crop(0, width)
+def _fit(segments: list[Segment], width: int, ground: Style) -> Strip:
+    return Strip(segments).extend_cell_length(width, ground).crop(0, width)
 
 
 def _sized(text: str, width: int, *, is_right: bool = False) -> str:

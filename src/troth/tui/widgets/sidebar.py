@@ -105,6 +105,8 @@ class Sidebar(Vertical):
         super().__init__(id=id)
         self._chats: Sequence[Conversation] = ()
         self._titles: list[str] = []
+        self._narrowed: tuple[list[str], Sequence[int]] | None = None
+        """The last filter, and the places that it left."""
         self._now: datetime | None = None
         self._arriving: frozenset[str] = frozenset()
         self._current = ""
@@ -131,6 +133,7 @@ class Sidebar(Vertical):
         keep = row.id if row is not None and self._chats else current_id
         self._chats, self._now, self._arriving = chats, now, arriving
         self._titles = [chat.title.casefold() for chat in chats]
+        self._narrowed = None
         self._current = current_id
         self.is_archive = is_archive
         head = "Archive" if is_archive else "Chats"
@@ -161,16 +164,21 @@ class Sidebar(Vertical):
         if self._now is None:
             return
         words = self.field.value.casefold().split()
-        chats = self._chats
-        if words:
-            chats = [
-                chat
-                for chat, title in zip(self._chats, self._titles, strict=True)
-                if all(word in title for word in words)
-            ]
+        chats = self._filtered(words) if words else self._chats
         self.chat_list.empty_text = "no chat has these words" if words else "no chats yet"
         cursor = next((at for at, chat in enumerate(chats) if chat.id == keep), 0) if keep else 0
         self.chat_list.set_rows(ChatRows(chats, self._now, self._arriving), cursor=cursor)
+
+    def _filtered(self, words: list[str]) -> list[Conversation]:
+        """Return the chats whose titles have all the words; one more letter narrows the last."""
+        places: Sequence[int] = range(len(self._titles))
+        if self._narrowed is not None and _narrows(self._narrowed[0], words):
+            places = self._narrowed[1]
+        titles = self._titles
+        for word in words:
+            places = [place for place in places if word in titles[place]]
+        self._narrowed = (words, places)
+        return [self._chats[place] for place in places]
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
@@ -210,3 +218,8 @@ class Sidebar(Vertical):
                 return
         event.stop()
         event.prevent_default()
+
+
+def _narrows(old: list[str], new: list[str]) -> bool:
+    """Whether what fits `new` can only be among what fits `old`."""
+    return all(any(before in word for word in new) for before in old)
