@@ -80,6 +80,8 @@ class Comparison:
         self._chats = chats
         self._feed = feed
         self._led: str | None = state.base_id
+        self._saving = asyncio.Lock()
+        self._is_unsaved = False
         self._columns = [self._open_column(column) for column in state.columns]
         for column in self._columns:
             column.waiting.extend(self._prompts()[max(len(self.answers(column)) - 1, 0) :])
@@ -244,15 +246,20 @@ class Comparison:
             await asyncio.gather(*(column.ended() for column in self._columns))
 
     async def save(self) -> None:
-        """Keep columns, heads and orders in the vault."""
-        state = ComparisonState(
-            self._base_id,
-            tuple(column.state() for column in self._columns),
-            self.voting.blind,
-            self.prompt_set,
-        )
-        await self.chat.store.set_state(COMPARISON_KEY + self.id, dump_state(state))
-        await self._lead()
+        """Keep columns, heads and orders in the vault; eight that ask at once cost two writes."""
+        self._is_unsaved = True
+        async with self._saving:
+            if not self._is_unsaved:
+                return
+            self._is_unsaved = False
+            state = ComparisonState(
+                self._base_id,
+                tuple(column.state() for column in self._columns),
+                self.voting.blind,
+                self.prompt_set,
+            )
+            await self.chat.store.set_state(COMPARISON_KEY + self.id, dump_state(state))
+            await self._lead()
         self._tell()
 
     async def keep(self, column: Column) -> None:
