@@ -369,6 +369,29 @@ async def test_the_eye_goes_from_message_to_message() -> None:
         assert ids == ["m11", "m10", "m0", "m1"]
 
 
+async def test_the_eye_can_begin_where_the_reader_is() -> None:
+    stage = Stage()
+    async with stage.run_test(size=(60, 9)):
+        stage.transcript.show([*chat(4), reply("line\n\n" * 40), *chat(0)])
+        stage.transcript.scroll_lines(-10)
+        before = [line[1:] for line in stage.lines()]
+        stage.transcript.select_seen()
+        assert stage.transcript.selected_id == "a"
+        assert [line[1:] for line in stage.lines()] == before
+
+
+async def test_deltas_that_come_before_the_first_frame_are_kept() -> None:
+    stage = Stage()
+    transcript = Transcript()
+    transcript.show([reply("", is_streaming=True)])
+    transcript.feed_text("a", "early words")
+    async with stage.run_test(size=(60, 9)) as pilot:
+        await stage.transcript.remove()
+        await stage.mount(transcript)
+        await pilot.pause(0.1)
+        assert " ▌ early words_" in stage.lines()
+
+
 async def test_a_search_hit_is_scrolled_to_and_marked() -> None:
     stage = Stage()
     async with stage.run_test(size=(60, 12)):

@@ -42,6 +42,8 @@ class Container:
     is_quote: bool = False
     is_done: bool = False
     """A task list's item that is ticked."""
+    indent: int = 0
+    """Columns before an item's content, from the edge of what it stands in."""
 
 
 class Block(NamedTuple):

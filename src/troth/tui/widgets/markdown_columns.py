@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
 _BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -41,3 +42,10 @@ def split_row(row: str) -> list[str]:
     if row.endswith("|") and not row.endswith("\\|"):
         row = row[:-1]
     return _BAR.split(row)
+
+
+def is_table_rule(rule: str, header: str) -> bool:
+    """Return whether `rule` makes `header`, the line before it, the header of a table."""
+    if "|" not in header or not _TABLE_RULE.match(rule):
+        return False
+    return len(split_row(header)) == len(split_row(rule))

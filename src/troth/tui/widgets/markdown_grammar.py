@@ -16,7 +16,6 @@ RULE = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 SETEXT = re.compile(r"(?:=+|-+)[ \t]*\Z")
 ITEM = re.compile(r"([-+*]|\d{1,9}[.)])(?=[ \t]|\Z)")
 TASK = re.compile(r"\[([ xX])\](?=[ \t])")
-TABLE_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\Z")
 HTML = re.compile(
     r"<(?:!--|/?(?:address|article|aside|blockquote|body|center|details|dialog|div|dl|fieldset"
     r"|figure|footer|form|h[1-6]|head|header|hr|html|iframe|li|main|nav|ol|p|pre|script|section"

@@ -7,18 +7,17 @@ written. Nothing depends on how the text was cut, and no later line changes a bl
 
 from __future__ import annotations
 
-import re
 from copy import copy
 
 from troth.tui.widgets import markdown_grammar as grammar
 from troth.tui.widgets.markdown_blocks import Block, Container, Kind, Line
-from troth.tui.widgets.markdown_columns import indent_at, skip_columns, split_row
+from troth.tui.widgets.markdown_columns import indent_at, is_table_rule
+from troth.tui.widgets.markdown_containers import Rest, match_containers, opening_at
 from troth.tui.widgets.markdown_leaf import Leaf
+from troth.tui.widgets.markdown_outlet import Outlet
 
 LONGEST_LINE = 2048
 """Characters; a longer line is read in pieces, cut at the end of a sentence or a word."""
-DEEPEST_NESTING = 12
-"""Containers; further markers are text, so that 10,000 `>` cost no more than 12."""
 
 
 class BlockReader:
@@ -31,13 +30,9 @@ class BlockReader:
         self._offset = 0
         self._is_inside_line = False
         self._containers: list[Container] = []
-        self._indents: list[int] = []
         self._leaf: Leaf | None = None
-        self._previous: tuple[Container, ...] | None = None
-        self._previous_kind = Kind.TEXT
-        self._has_blank = False
+        self._outlet = Outlet()
         self._code_count = 0
-        self._finished: list[Block] = []
 
     def feed(self, text: str) -> list[Block]:
         """Take more text; return the blocks that are final by now."""
@@ -59,15 +54,14 @@ class BlockReader:
                 break
         self._pending = text[start:]
         self._offset += start
-        return self._given_out()
+        return self._outlet.collected()
 
     def preview(self) -> list[Block]:
         """Return the blocks that are not final, as if the text ended here; change nothing."""
         ahead = copy(self)
         ahead._containers = self._containers.copy()
-        ahead._indents = self._indents.copy()
         ahead._leaf = self._leaf.copy() if self._leaf else None
-        ahead._finished = []
+        ahead._outlet = self._outlet.ahead()
         if self._is_unclear():
             ahead._pending = ""
         return ahead.close()
@@ -76,14 +70,9 @@ class BlockReader:
         """End the text; return the blocks that were still open."""
         if self._pending:
             self._take(self._pending, self._offset)
-            self._offset += len(self._pending)
             self._pending = ""
         self._close_containers(0)
-        return self._given_out()
-
-    def _given_out(self) -> list[Block]:
-        finished, self._finished = self._finished, []
-        return finished
+        return self._outlet.collected()
 
     def _is_unclear(self) -> bool:
         if self._is_inside_line or not self._pending:
@@ -111,28 +100,10 @@ class BlockReader:
         ):
             self._add_text(Line(text, offset, self._is_inside_line))
         else:
-            matched, at, spare = self._match_containers(text)
-            self._take_rest(text, offset, matched, at, spare)
+            self._take_rest(text, offset, match_containers(text, self._containers))
 
-    def _match_containers(self, text: str) -> tuple[int, int, int]:
-        """Return how many open containers the line is in, where its rest begins, spaces owed."""
-        at = column = spare = 0
-        for index, container in enumerate(self._containers):
-            start, indent = indent_at(text, at, column)
-            if container.is_quote:
-                if indent > 3 or start == len(text) or text[start] != ">":
-                    return index, at, spare
-                at, column = start + 1, column + indent + 1
-                at, column, spare = skip_columns(text, at, column, 1)
-            elif start == len(text):
-                at, spare = start, 0
-            elif indent + spare >= self._indents[index]:
-                at, column, spare = skip_columns(text, at, column, self._indents[index] - spare)
-            else:
-                return index, at, spare
-        return len(self._containers), at, spare
-
-    def _take_rest(self, text: str, offset: int, matched: int, at: int, spare: int) -> None:
+    def _take_rest(self, text: str, offset: int, rest: Rest) -> None:
+        matched, at, spare = rest
         leaf = self._leaf
         is_inside = matched == len(self._containers)
         line = Line(" " * spare + text[at:], offset + at - spare)
@@ -150,12 +121,14 @@ class BlockReader:
             if text[start] not in grammar.CONTAINER_STARTS or indent > 3 or self._is_plain:
                 break
             is_paragraph = self._leaf is not None and self._leaf.kind is Kind.TEXT and is_inside
-            opened = self._open_container(text, start, indent, matched, is_paragraph=is_paragraph)
-            if opened is None:
+            outer = self._containers[:matched]
+            opening = opening_at(text, start, indent, outer, is_paragraph=is_paragraph)
+            if opening is None:
                 break
-            has_opened = True
-            at, spare = opened
-            matched, is_inside = len(self._containers), True
+            self._close_containers(matched)
+            self._containers.append(opening.container)
+            has_opened, is_inside = True, True
+            matched, at, spare = matched + 1, opening.at, opening.spare
             start, indent = indent_at(text, at, at)
             indent += spare
         else:
@@ -175,62 +148,19 @@ class BlockReader:
         while matched < len(self._containers) and not self._containers[matched].is_quote:
             matched += 1
         chain = tuple(self._containers)
-        if chain and matched == len(chain) and self._leaf is None and not self._was_drawn(chain):
+        if chain and matched == len(chain) and not self._leaf and not self._outlet.was_drawn(chain):
             matched -= 1
         self._close_containers(matched)
-        self._has_blank = True
-
-    # --- containers -------------------------------------------------------------------------
-
-    def _open_container(
-        self, text: str, start: int, indent: int, matched: int, *, is_paragraph: bool
-    ) -> tuple[int, int] | None:
-        """Open a quote or an item that begins here; return where its content begins."""
-        if matched >= DEEPEST_NESTING:
-            return None
-        if text[start] == ">":
-            self._close_containers(matched)
-            self._containers.append(Container("", is_quote=True))
-            self._indents.append(0)
-            at, _, spare = skip_columns(text, start + 1, start + 1, 1)
-            return at, spare
-        item = grammar.ITEM.match(text, start)
-        if item is None or grammar.RULE.match(text, start):
-            return None
-        content, gap = indent_at(text, item.end(), item.end())
-        is_empty = content == len(text)
-        number = item.group()[:-1]
-        if is_paragraph and (is_empty or (number and int(number) != 1)):
-            return None
-        self._close_containers(matched)
-        at, _, spare = skip_columns(text, item.end(), item.end(), 1 if is_empty or gap > 4 else gap)
-        self._indents.append(indent + len(item.group()) + (1 if is_empty or gap > 4 else gap))
-        task = grammar.TASK.match(text, at)
-        self._containers.append(self._item(item.group(), task))
-        return (task.end() if task else at), spare
-
-    def _item(self, marker: str, task: re.Match[str] | None) -> Container:
-        if task:
-            is_done = task.group(1) != " "
-            return Container("[x]" if is_done else "[ ]", is_done=is_done)
-        if marker in "-+*":
-            depth = sum(1 for container in self._containers if not container.is_quote)
-            return Container(grammar.BULLETS[depth % len(grammar.BULLETS)])
-        return Container(marker)
+        self._outlet.has_blank = True
 
     def _close_containers(self, kept: int) -> None:
         """End the open block and all containers but the outer `kept`."""
         self._close_leaf()
         while len(self._containers) > kept:
             chain = tuple(self._containers)
-            if not chain[-1].is_quote and not self._was_drawn(chain):
-                self._give(Kind.TEXT, (), level=0)
+            if not chain[-1].is_quote and not self._outlet.was_drawn(chain):
+                self._outlet.give(Kind.TEXT, (), chain)
             self._containers.pop()
-            self._indents.pop()
-
-    def _was_drawn(self, chain: tuple[Container, ...]) -> bool:
-        previous = self._previous or ()
-        return len(previous) >= len(chain) and previous[len(chain) - 1] is chain[-1]
 
     # --- leaves -----------------------------------------------------------------------------
 
@@ -243,8 +173,8 @@ class BlockReader:
             if paragraph or self._is_plain:
                 return False
             self._close_containers(matched)
-            code = Leaf(Kind.CODE, level=self._next_code_number())
-            self._leaf = code
+            self._code_count += 1
+            code = self._leaf = Leaf(Kind.CODE, level=self._code_count)
             code.takes(Line(shown, line.offset + len(text) - len(shown)))
             return True
         if text[0] not in grammar.SPECIAL_STARTS and not (is_inside and self._leaf):
@@ -252,8 +182,9 @@ class BlockReader:
         if fence := grammar.FENCE.match(text):
             self._close_containers(matched)
             mark, info = fence.group(1) or fence.group(3), fence.group(2) or fence.group(4) or ""
-            number = self._next_code_number()
-            self._leaf = Leaf(Kind.CODE, level=number, info=info.strip(), fence=mark, indent=indent)
+            self._code_count += 1
+            number, info = self._code_count, info.strip()
+            self._leaf = Leaf(Kind.CODE, level=number, info=info, fence=mark, indent=indent)
             return True
         if self._is_plain:
             return False
@@ -297,11 +228,7 @@ class BlockReader:
         if not paragraph or not paragraph.lines:
             return False
         header = paragraph.lines[-1]
-        if (
-            "|" in header.text
-            and grammar.TABLE_RULE.match(line.text)
-            and len(split_row(header.text)) == len(split_row(line.text))
-        ):
+        if is_table_rule(line.text, header.text):
             del paragraph.lines[-1]
             self._close_leaf()
             self._leaf = Leaf(Kind.TABLE)
@@ -327,57 +254,21 @@ class BlockReader:
         if self._leaf and self._leaf.kind is Kind.TEXT and self._leaf.lines:
             self._give_part(self._leaf)
 
-    def _next_code_number(self) -> int:
-        self._code_count += 1
-        return self._code_count
-
-    # --- giving out -------------------------------------------------------------------------
-
     def _freeze(self) -> None:
-        leaf = self._leaf
-        if leaf and leaf.is_full():
-            self._give_part(leaf)
+        if self._leaf and self._leaf.is_full():
+            self._give_part(self._leaf)
 
     def _give_part(self, leaf: Leaf) -> None:
-        lines = tuple(leaf.lines)
-        before = leaf.before
-        self._give(leaf.kind, lines, leaf.level, leaf.info, part=leaf.part, before=before)
-        leaf.start_part(lines)
+        self._outlet.give_leaf(leaf, tuple(self._containers))
+        leaf.start_part(tuple(leaf.lines))
 
     def _close_leaf(self) -> None:
         leaf, self._leaf = self._leaf, None
         if leaf and (leaf.lines or (leaf.fence and not leaf.part)):
-            lines = tuple(leaf.lines)
-            self._give(leaf.kind, lines, leaf.level, leaf.info, part=leaf.part, before=leaf.before)
+            self._outlet.give_leaf(leaf, tuple(self._containers))
 
-    def _give(
-        self,
-        kind: Kind,
-        lines: tuple[Line, ...],
-        level: int = 0,
-        info: str = "",
-        *,
-        part: int = 0,
-        before: tuple[Line, ...] = (),
-    ) -> None:
-        chain = tuple(self._containers)
-        previous = self._previous
-        shared = 0
-        if previous is not None:
-            for ours, theirs in zip(chain, previous, strict=False):
-                if ours is not theirs:
-                    break
-                shared += 1
-        is_after_heading = self._previous_kind is Kind.HEADING
-        wants_air = (
-            (self._has_blank and not is_after_heading)
-            or kind in grammar.AIRY
-            or (self._previous_kind in grammar.AIRY and not is_after_heading)
-        )
-        has_gap = previous is not None and not part and wants_air
-        self._finished.append(Block(kind, lines, chain, shared, has_gap, level, info, part, before))
-        self._previous, self._previous_kind = chain, kind
-        self._has_blank = False
+    def _give(self, kind: Kind, lines: tuple[Line, ...], *, level: int = 0) -> None:
+        self._outlet.give(kind, lines, tuple(self._containers), level=level)
 
 
 def _cut_of(text: str) -> int:

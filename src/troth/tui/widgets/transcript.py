@@ -133,90 +133,7 @@ class Transcript(TranscriptView):
             view.feed("".join(text), "".join(thinking), show_hidden=self.show_hidden)
             self.layout_rows.remeasure(index)
 
-    # --- reading mode -----------------------------------------------------------------------
-
-    def select(self, entry_id: str | None) -> None:
-        """Put the reader's eye on a message, or nowhere; it is scrolled into view."""
-        if entry_id is not None:
-            self._bring(entry_id)
-        if entry_id != self.selected_id:
-            self.selected_id = entry_id
-            if entry_id is not None:
-                self.post_message(told.Selected(entry_id))
-        self.redraw()
-
-    def select_next(self) -> None:
-        """Go to the next message."""
-        self._select_step(1)
-
-    def select_previous(self) -> None:
-        """Go to the message before."""
-        self._select_step(-1)
-
-    def select_first(self) -> None:
-        """Go to the first message."""
-        if self.layout_rows.messages:
-            self.select(self.layout_rows.messages[0].entry.id)
-
-    def select_last(self) -> None:
-        """Go to the last message."""
-        if self.layout_rows.messages:
-            self.select(self.layout_rows.messages[-1].entry.id)
-
-    def _select_step(self, step: int) -> None:
-        messages = self.layout_rows.messages
-        if not messages:
-            return
-        at = self.layout_rows.index_of(self.selected_id) if self.selected_id else None
-        if at is None:
-            seen = self.layout_rows.message_on_screen(self._spots)
-            at = len(messages) - 1 if seen is None else seen
-        else:
-            at = min(len(messages) - 1, max(0, at + step))
-        self.select(messages[at].entry.id)
-
-    def _bring(self, entry_id: str) -> None:
-        """Scroll a message into view, by as little as shows its beginning and most of it."""
-        index = self.layout_rows.index_of(entry_id)
-        if index is None:
-            return
-        view = self.layout_rows.messages[index]
-        shown = [spot for spot in self._spots if spot.message is view]
-        is_whole = shown and shown[0].is_first and shown[-1].unit is view.units[-1]
-        if not is_whole and not (shown and shown[0] is self._spots[0] and shown[0].is_first):
-            self.layout_rows.go_to(index)
-
-    def scroll_to_message(self, entry_id: str) -> None:
-        """Show a message with its head line at the top."""
-        index = self.layout_rows.index_of(entry_id)
-        if index is not None:
-            self.layout_rows.go_to(index)
-            self.redraw()
-
-    def scroll_to_hit(self, entry_id: str, term: str) -> None:
-        """Show the first place where a message says `term`, else the message's head."""
-        index = self.layout_rows.index_of(entry_id)
-        if index is None:
-            return
-        self.redraw()
-        unit, row = self._find(index, term)
-        self.layout_rows.go_to(index, unit, row, above=self.size.height // 3 if unit else 0)
-        self.redraw()
-
-    def _find(self, index: int, term: str) -> tuple[int, int]:
-        if not self.layout_rows.palette or not term:
-            return 0, 0
-        wanted = term.casefold()
-        view = self.layout_rows.prepare(index)
-        for number, unit in enumerate(view.units):
-            if unit.block is None:
-                continue
-            if not any(wanted in line.text.casefold() for line in unit.block.lines):
-                continue
-            rows = self.layout_rows.rows_at(index, number)
-            texts = [row.text.casefold() for row in rows]
-            return number, next((at for at, text in enumerate(texts) if wanted in text), 0)
-        return 0, 0
+    # --- folds and marks --------------------------------------------------------------------
 
     def toggle_fold(self, entry_id: str | None = None) -> None:
         """Open or fold a message's thinking, or the text of one that failed verification.
@@ -225,7 +142,7 @@ class Transcript(TranscriptView):
         """
         index = self.layout_rows.index_of(entry_id or self.selected_id or "")
         if index is None:
-            index = self.layout_rows.message_on_screen(self._spots)
+            index = self.index_on_screen()
         if index is not None:
             is_failed = self.layout_rows.messages[index].entry.is_failed
             self._toggle(index, FOLD_BODY if is_failed else FOLD_THINKING)

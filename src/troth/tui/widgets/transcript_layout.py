@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from troth.tui.widgets.transcript_message import MessageView, Part, Unit
+from troth.tui.widgets.transcript_message import MessageView, Unit
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Row
 
@@ -257,54 +257,9 @@ class TranscriptLayout:
         """Go to the end and stay there."""
         self.is_following = True
 
-    def go_to_share(self, share: float) -> None:
-        """Go to a part of the whole, 0 to 1, by what is known of the heights."""
-        goal = round(share * sum(self.heights))
-        for index, height in enumerate(self.heights):
-            if goal < height:
-                view = self.prepare(index)
-                for unit, rows in enumerate(view.heights):
-                    if goal < rows:
-                        self.go_to(index, unit, goal)
-                        return
-                    goal -= rows
-                self.go_to(index)
-                return
-            goal -= height
-        self.follow()
-
-    # --- the thumb --------------------------------------------------------------------------
-
-    def thumb(self) -> tuple[int, int]:
-        """Return first row and number of rows of the scroll thumb; (0, 0) if all is on screen."""
-        total = sum(self.heights)
-        if total <= self.height or not self.height:
-            return 0, 0
-        size = max(1, round(self.height * self.height / total))
-        message, unit, row = self.top
-        if self.is_end_seen:
-            return self.height - size, size
-        above = sum(self.heights[:message]) + row
-        if message < len(self.messages):
-            above += sum(self.messages[message].heights[:unit])
-        last = self.height - size - 1
-        start = min(last, round(above / max(1, total - self.height) * last))
-        return max(0 if self.top == Place(0, 0, 0) else min(1, last), start), size
-
     def index_of(self, entry_id: str) -> int | None:
         """Return where a message stands; the newest are found first."""
         for index in range(len(self.messages) - 1, -1, -1):
             if self.messages[index].entry.id == entry_id:
                 return index
         return None
-
-    def message_on_screen(self, spots: list[Spot]) -> int | None:
-        """Return the index of the message that has most rows on screen."""
-        counts: dict[int, int] = {}
-        for spot in spots:
-            if spot.unit.part is not Part.GAP:
-                counts[spot.message.ordinal] = counts.get(spot.message.ordinal, 0) + 1
-        if not counts or not self.messages:
-            return None
-        best = max(counts, key=lambda ordinal: (counts[ordinal], ordinal))
-        return best - self.messages[0].ordinal

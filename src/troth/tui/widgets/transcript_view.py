@@ -1,250 +1,30 @@
-"""The drawn half of the transcript: frames, lines, scrolling, the mouse.
+"""The transcript's window moves: by lines, pages and messages, by wheel, thumb and the eye.
 
-No layout pass when a reply grows. Changes are gathered and shown at most 30 times a second; a
-frame repaints only the lines that differ. Reads no clock, does no I/O.
+The eye is the message that reading mode is on; everything else of a conversation is in
+`Transcript`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections import Counter
 
-from rich.segment import Segment
-from textual import events, getters
-from textual.app import App
-from textual.geometry import Region
-from textual.reactive import var
+from textual import events
 from textual.selection import Selection
-from textual.strip import Strip
-from textual.widget import Widget
 
-from troth.tui.widgets.markdown_wrap import fit
-from troth.tui.widgets.transcript_events import TailLeft, TailReached
-from troth.tui.widgets.transcript_layout import Spot, TranscriptLayout
+from troth.tui.widgets import transcript_events as told
+from troth.tui.widgets.transcript_canvas import TranscriptCanvas
+from troth.tui.widgets.transcript_layout import Spot
 from troth.tui.widgets.transcript_message import Part
-from troth.tui.widgets.transcript_paint import (
-    LEFT_MARGIN,
-    Line,
-    content_width,
-    link_at,
-    paint,
-    probe,
-    text_ordinal,
-)
-from troth.tui.widgets.transcript_palette import Palette, build_palette
-from troth.tui.widgets.transcript_row import BLANK
-from troth.tui.widgets.transcript_select import selected_text, span_in
+from troth.tui.widgets.transcript_paint import LEFT_MARGIN, link_at
+from troth.tui.widgets.transcript_select import selected_text
+from troth.tui.widgets.transcript_thumb import go_to_share, thumb_rows
 
-if TYPE_CHECKING:
-    from textual.timer import Timer
-
-FRAME_S = 1 / 30
 WHEEL_ROWS = 3
 PAGE_OVERLAP_ROWS = 2
 
 
-class TranscriptView(Widget):
-    """A window onto messages. `Transcript` says which; this draws them and moves."""
-
-    DEFAULT_CSS = "TranscriptView { width: 1fr; height: 1fr; }"
-    can_focus = True
-    app = getters.app(cast("type[App[object]]", App))
-
-    is_following: var[bool] = var(default=True, init=False)
-    """Whether the view stays at the end while text arrives: explicit, never guessed."""
-    empty_text: var[str] = var("", init=False)
-    """What stands in the middle while there is no message; our own words."""
-
-    def __init__(
-        self, *, name: str | None = None, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self.layout_rows = TranscriptLayout()
-        self.selected_id: str | None = None
-        self._spots: list[Spot] = []
-        self._lines: list[Line] = []
-        self._strips: list[Strip | None] = []
-        self._hits: re.Pattern[str] | None = None
-        self._palette: Palette | None = None
-        self._palette_key: tuple[object, object] | None = None
-        self._frame_timer: Timer | None = None
-        self._is_dirty = False
-        self._drawn_width = 0
-        self._pressed: tuple[int, int] | None = None
-
-    # --- frames -----------------------------------------------------------------------------
-
-    def gather(self) -> None:
-        """Take in what has arrived since the last frame. `Transcript` does the work."""
-
-    def wake(self) -> None:
-        """Ask for a frame: at once if the last one was long ago, else when its time has come."""
-        self._is_dirty = True
-        if self._frame_timer is None and self.is_running:
-            self._frame_timer = self.set_timer(FRAME_S, self._end_frame)
-            self.call_later(self._frame)
-
-    def _frame(self) -> None:
-        if self._is_dirty:
-            self._is_dirty = False
-            self.gather()
-            self.redraw()
-
-    def _end_frame(self) -> None:
-        self._frame_timer = None
-        if self._is_dirty:
-            self._frame_timer = self.set_timer(FRAME_S, self._end_frame)
-            self._frame()
-
-    def redraw(self) -> None:
-        """Work out the lines on screen and repaint those that differ."""
-        if not self.is_attached or not self.size:
-            return
-        self._prepare_palette()
-        width, height = self.size
-        palette = self._palette
-        assert palette is not None
-        self._drawn_width = width
-        is_other = palette is not self.layout_rows.palette or len(self._strips) != height
-        self.layout_rows.set_window(content_width(width), height, palette)
-        was_empty = not self._spots
-        self._spots = self.layout_rows.arrange()
-        is_other = is_other or was_empty != (not self._spots)
-        lines = self._decorated(height)
-        old, self._lines = self._lines, lines
-        if is_other or len(old) != height:
-            self._strips = [None] * height
-            self.refresh()
-        else:
-            changed = [y for y in range(height) if lines[y] != old[y]]
-            self._reuse_strips(old, changed)
-            self._refresh_lines(changed, height)
-        self._tell_following()
-
-    def _reuse_strips(self, old: list[Line], changed: list[int]) -> None:
-        """Give lines that only moved the strips that were painted for them."""
-        if not changed:
-            return
-        painted = dict(zip(old, self._strips, strict=True))
-        for y in changed:
-            self._strips[y] = painted.get(self._lines[y])
-
-    def _refresh_lines(self, changed: Sequence[int], height: int) -> None:
-        if len(changed) * 2 > height:
-            self.refresh()
-        elif changed:
-            width = self.size.width
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
-
-    def repaint(self) -> None:
-        """Paint all lines again: hits or colours changed, rows did not."""
-        self._strips = [None] * len(self._strips)
-        self.refresh()
-
-    def _prepare_palette(self) -> None:
-        variables, ground = self.app.theme_variables, self.rich_style
-        key = (variables, ground)
-        if self._palette is None or self._palette_key != key:
-            self._palette_key = key
-            self._palette = build_palette(variables, ground)
-
-    def _decorated(self, height: int) -> list[Line]:
-        thumb_start, thumb_size = self.layout_rows.thumb()
-        selection = self.text_selection
-        lines: list[Line] = []
-        for y in range(height):
-            has_thumb = thumb_start <= y < thumb_start + thumb_size
-            spot = self._spots[y] if y < len(self._spots) else None
-            if spot is None or spot.unit.part is Part.GAP:
-                lines.append(Line(BLANK, has_thumb=has_thumb))
-                continue
-            entry = spot.message.entry
-            is_selected = entry.id == self.selected_id
-            rail = "failed" if entry.is_failed else "selected" if is_selected else entry.role
-            span = None
-            if selection is not None and spot.unit.block is not None:
-                span = span_in(selection, text_ordinal(spot.message.ordinal, spot.unit.part))
-            lines.append(Line(spot.row, rail, is_selected and spot.is_first, has_thumb, span))
-        return lines
-
-    def _tell_following(self) -> None:
-        if self.layout_rows.is_following != self.is_following:
-            self.set_reactive(TranscriptView.is_following, self.layout_rows.is_following)
-            self.post_message(TailReached() if self.is_following else TailLeft())
-
-    def watch_is_following(self, is_following: bool) -> None:
-        """A screen may send the view to the end by setting it."""
-        self.layout_rows.is_following = is_following
-        self.redraw()
-
-    def watch_empty_text(self) -> None:
-        self.repaint()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        if self.is_attached and self._strips:
-            self.redraw()
-
-    # --- lines ------------------------------------------------------------------------------
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Return painted lines. Textual's style cache is passed by: lines are kept here, whole."""
-        width, height = self.size
-        if len(self._lines) != height or self._drawn_width != width:
-            self.redraw()
-        strips = [self._strip(y) for y in crop.line_range]
-        filters = self.get_line_filters()
-        if filters:
-            background = self.background_colors[1]
-            for line_filter in filters:
-                strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        if crop.column_span != (0, width):
-            strips = [strip.crop(*crop.column_span) for strip in strips]
-        return strips
-
-    def render_line(self, y: int) -> Strip:
-        """Return a line that tells its places in the source: Textual's mouse selection asks."""
-        strip = self._strip(y)
-        if not 0 <= y < len(self._spots):
-            if not self._spots:
-                return strip
-            y = len(self._spots) - 1
-            offset = 1 << 40
-        else:
-            offset = 0
-        spot = self._spots[y]
-        part = spot.unit.part
-        for above in range(y, -1, -1):
-            known = self._spots[above]
-            if known.message is not spot.message:
-                break
-            ends = [p.start + len(p.text) for p in known.row.pieces if p.start >= 0]
-            if ends and known.unit.block is not None:
-                part, offset = known.unit.part, max(offset, ends[-1])
-                break
-        return probe(strip, spot.row, (offset, text_ordinal(spot.message.ordinal, part)))
-
-    def _strip(self, y: int) -> Strip:
-        palette, width = self._palette, self._drawn_width
-        if palette is None or not 0 <= y < len(self._lines):
-            return Strip.blank(self.size.width, self.rich_style)
-        strip = self._strips[y]
-        if strip is None:
-            if not self.layout_rows.messages:
-                strip = self._empty_line(y, palette)
-            else:
-                strip = paint(self._lines[y], palette, width, self._hits)
-            self._strips[y] = strip
-        return strip
-
-    def _empty_line(self, y: int, palette: Palette) -> Strip:
-        width = self._drawn_width
-        texts = self.empty_text.split("\n") if self.empty_text else []
-        index = y - (len(self._lines) - len(texts)) // 2
-        text = fit(texts[index], width) if 0 <= index < len(texts) else ""
-        segment = Segment(text.center(width), palette.muted)
-        return Strip([segment]).adjust_cell_length(width, palette.text)
+class TranscriptView(TranscriptCanvas):
+    """A window onto messages that scrolls, and an eye that goes from one to the next."""
 
     # --- moving -----------------------------------------------------------------------------
 
@@ -295,7 +75,7 @@ class TranscriptView(Widget):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         self._pressed = (event.x, event.y)
-        if event.x == self.size.width - 1 and self.layout_rows.thumb()[1]:
+        if event.x == self.size.width - 1 and thumb_rows(self.layout_rows)[1]:
             self.capture_mouse()
             self._drag_thumb(event.y)
 
@@ -313,14 +93,8 @@ class TranscriptView(Widget):
             self.release_mouse()
 
     def _drag_thumb(self, y: int) -> None:
-        _, size = self.layout_rows.thumb()
-        last = max(1, self.size.height - size)
-        share = min(1.0, max(0.0, (y - size // 2) / last))
-        if share >= 1:
-            self.scroll_to_tail()
-            return
-        total = sum(self.layout_rows.heights)
-        self.layout_rows.go_to_share(share * (1 - self.size.height / max(1, total)))
+        _, size = thumb_rows(self.layout_rows)
+        go_to_share(self.layout_rows, (y - size // 2) / max(1, self.size.height - size))
         self.redraw()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
@@ -330,3 +104,105 @@ class TranscriptView(Widget):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.redraw()
+
+    # --- reading mode -----------------------------------------------------------------------
+
+    def select(self, entry_id: str | None) -> None:
+        """Put the reader's eye on a message, or nowhere; it is scrolled into view."""
+        if entry_id is not None:
+            self._bring(entry_id)
+        self._look_at(entry_id)
+
+    def _look_at(self, entry_id: str | None) -> None:
+        if entry_id != self.selected_id:
+            self.selected_id = entry_id
+            if entry_id is not None:
+                self.post_message(told.Selected(entry_id))
+        self.redraw()
+
+    def select_seen(self) -> None:
+        """Put the eye on the message that fills most of the screen; nothing scrolls."""
+        index = self.index_on_screen()
+        if index is not None:
+            self._look_at(self.layout_rows.messages[index].entry.id)
+
+    def index_on_screen(self) -> int | None:
+        """Return the index of the message that has most rows on screen."""
+        counts = Counter(s.message.ordinal for s in self._spots if s.unit.part is not Part.GAP)
+        if not counts:
+            return None
+        best = max(counts, key=lambda ordinal: (counts[ordinal], ordinal))
+        return best - self.layout_rows.messages[0].ordinal
+
+    def select_next(self) -> None:
+        """Go to the next message."""
+        self._select_step(1)
+
+    def select_previous(self) -> None:
+        """Go to the message before."""
+        self._select_step(-1)
+
+    def select_first(self) -> None:
+        """Go to the first message."""
+        if self.layout_rows.messages:
+            self.select(self.layout_rows.messages[0].entry.id)
+
+    def select_last(self) -> None:
+        """Go to the last message."""
+        if self.layout_rows.messages:
+            self.select(self.layout_rows.messages[-1].entry.id)
+
+    def _select_step(self, step: int) -> None:
+        messages = self.layout_rows.messages
+        if not messages:
+            return
+        at = self.layout_rows.index_of(self.selected_id) if self.selected_id else None
+        if at is None:
+            seen = self.index_on_screen()
+            at = len(messages) - 1 if seen is None else seen
+        else:
+            at = min(len(messages) - 1, max(0, at + step))
+        self.select(messages[at].entry.id)
+
+    def _bring(self, entry_id: str) -> None:
+        """Scroll a message into view, by as little as shows its beginning and most of it."""
+        index = self.layout_rows.index_of(entry_id)
+        if index is None:
+            return
+        view = self.layout_rows.messages[index]
+        shown = [spot for spot in self._spots if spot.message is view]
+        is_whole = shown and shown[0].is_first and shown[-1].unit is view.units[-1]
+        if not is_whole and not (shown and shown[0] is self._spots[0] and shown[0].is_first):
+            self.layout_rows.go_to(index)
+
+    def scroll_to_message(self, entry_id: str) -> None:
+        """Show a message with its head line at the top."""
+        index = self.layout_rows.index_of(entry_id)
+        if index is not None:
+            self.layout_rows.go_to(index)
+            self.redraw()
+
+    def scroll_to_hit(self, entry_id: str, term: str) -> None:
+        """Show the first place where a message says `term`, else the message's head."""
+        index = self.layout_rows.index_of(entry_id)
+        if index is None:
+            return
+        self.redraw()
+        unit, row = self._find(index, term)
+        self.layout_rows.go_to(index, unit, row, above=self.size.height // 3 if unit else 0)
+        self.redraw()
+
+    def _find(self, index: int, term: str) -> tuple[int, int]:
+        if not self.layout_rows.palette or not term:
+            return 0, 0
+        wanted = term.casefold()
+        view = self.layout_rows.prepare(index)
+        for number, unit in enumerate(view.units):
+            if unit.block is None:
+                continue
+            if not any(wanted in line.text.casefold() for line in unit.block.lines):
+                continue
+            rows = self.layout_rows.rows_at(index, number)
+            texts = [row.text.casefold() for row in rows]
+            return number, next((at for at, text in enumerate(texts) if wanted in text), 0)
+        return 0, 0
