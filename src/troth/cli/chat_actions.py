@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from troth.cli.chats import local_time
-from troth.cli.export import markdown
 from troth.cli.find import find_chat
 from troth.domain.error import UsageError
 from troth.domain.message import Role
@@ -142,7 +141,10 @@ async def _save(talk: PlainChat, name: str) -> None:
     if not name:
         raise UsageError("Type the path of a file after /save")
     await talk.chat.load_rest()
-    text = markdown(talk.chat, with_thinking=talk.shows_thinking)
+    from troth.engine.export_markdown import markdown
+    from troth.tui.safe import clean
+
+    text = markdown(talk.chat, clean, with_thinking=talk.shows_thinking)
     await asyncio.to_thread(write_private, Path(name), text.encode())
     talk.console.line(f"The chat is written to {name}.")
 

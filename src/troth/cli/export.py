@@ -1,171 +1,109 @@
-"""`troth export`: one chat as Markdown for people, or as JSON that loses nothing."""
+"""`troth export`: one chat or all of them, as Markdown or a page for people, or as whole JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from troth.cli.command import Arguments, Parser
 from troth.cli.find import find_chat
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
-from troth.domain.message import BlobPart, Message, Role, SourcePart, TextPart, ThinkingPart
-from troth.domain.model import Json
-from troth.domain.verdict import Verdict
+from troth.domain.conversation import Conversation
+from troth.domain.error import UsageError
 from troth.engine.chat import Chat
-from troth.explain import left_out_words, verdict_words
+from troth.engine.engine import Engine
 from troth.settings import write_private
-from troth.tui.safe import clean, clean_line
+from troth.tui.safe import clean
 
-FORMAT = "troth-chat"
-VERSION = 1
+_SUFFIXES = {"markdown": ".md", "json": ".troth.json", "html": ".html"}
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("chat", metavar="CHAT", help="id, a part of it, or the title")
-    parser.add_argument("--format", choices=("markdown", "json"), default="markdown")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, for you alone")
+    parser.add_argument("chat", nargs="?", metavar="CHAT", help="id, a part of it, or the title")
+    parser.add_argument("--all", action="store_true", help="every chat, one file each, into DIR")
+    parser.add_argument("--format", choices=tuple(_SUFFIXES), default="markdown")
+    parser.add_argument("-o", "--output", metavar="FILE|DIR", help="write there, for you alone")
     parser.add_argument("--thinking", action="store_true", help="Markdown with thinking in it")
+    parser.add_argument(
+        "--no-exchanges",
+        action="store_true",
+        help="JSON without the bytes on the wire; it cannot be checked again then",
+    )
     parser.set_defaults(run=run)
 
 
 async def run(arguments: Arguments, console: Console) -> int:
+    wanted = arguments.text("chat")
+    if arguments.flag("all") == bool(wanted):
+        raise UsageError("name one chat, or say --all")
+    target = arguments.text("output")
+    if arguments.flag("all") and not target:
+        raise UsageError("--all needs a folder: -o DIR")
     async with opened_engine(console, VaultUse.REQUIRED) as engine:
-        found = await find_chat(engine, arguments.text("chat"))
-        chat = await engine.open_chat(found.id)
-        await chat.load_rest()
-        if arguments.text("format") == "json":
-            text = json.dumps(await chat_document(chat), ensure_ascii=True, indent=1) + "\n"
-        else:
-            text = markdown(chat, with_thinking=arguments.flag("thinking"))
-        target = arguments.text("output")
+        if arguments.flag("all"):
+            return await _export_all(engine, console, Path(target), arguments)
+        found = await find_chat(engine, wanted)
+        text = await _written(engine, found, arguments)
         if target:
-            await asyncio.to_thread(write_private, Path(target), text.encode())
-            console.note(f"{found.title or found.id} is written to {target}.")
+            file = await asyncio.to_thread(_file_in, Path(target), found, arguments)
+            await asyncio.to_thread(write_private, file, text.encode())
+            console.note(f"{found.title or found.id} is written to {file}.")
         else:
             console.write(text)
             console.end_text()
     return ExitCode.OK
 
 
-def markdown(chat: Chat, *, with_thinking: bool) -> str:
-    """Return the shown path as Markdown with YAML front matter.
-
-    Cleaned as the screen is: a file is opened in terminals, too.
-    """
-    return "\n".join(_markdown_lines(chat, with_thinking=with_thinking)).rstrip() + "\n"
-
-
-def _markdown_lines(chat: Chat, *, with_thinking: bool) -> Iterator[str]:
-    conversation = chat.conversation
-    yield "---"
-    for name, value in (
-        ("title", clean_line(conversation.title)),
-        ("chat", conversation.id),
-        ("created", conversation.created_at.isoformat()),
-        ("updated", conversation.updated_at.isoformat()),
-        ("model", str(conversation.model or "")),
-        ("system_prompt", conversation.system_prompt),
-    ):
-        if value:
-            yield f"{name}: {json.dumps(value, ensure_ascii=False)}"  # YAML takes JSON strings
-    yield "---"
-    for message in chat.path:
-        yield ""
-        yield f"## {_heading(message)}"
-        yield ""
-        facts = _facts(message, chat.verdicts.get(message.id))
-        if facts:
-            yield f"*{facts}*"
-            yield ""
-        yield from _parts(message, with_thinking=with_thinking)
+async def _export_all(engine: Engine, console: Console, folder: Path, arguments: Arguments) -> int:
+    chats = await engine.chats(is_archived=None)
+    for number, conversation in enumerate(chats, 1):
+        text = await _written(engine, conversation, arguments)
+        file = folder / _name_of(conversation, arguments)
+        await asyncio.to_thread(write_private, file, text.encode("utf-8", "replace"))
+        console.status(f"exporting: {number:,} of {len(chats):,}")
+    console.note(f"{len(chats):,} chats are written to {folder}.")
+    return ExitCode.OK
 
 
-def _heading(message: Message) -> str:
-    if message.role is Role.ASSISTANT:
-        return clean_line(str(message.model or "assistant"))
-    return "You" if message.role is Role.USER else "Tool"
+async def _written(engine: Engine, conversation: Conversation, arguments: Arguments) -> str:
+    chat = await engine.open_chat(conversation.id)
+    try:
+        await chat.load_rest()
+        return await _text_of(chat, arguments)
+    finally:
+        await engine.close_chat(chat)
 
 
-def _facts(message: Message, verdict: Verdict | None) -> str:
-    facts = [message.created_at.strftime("%Y-%m-%d %H:%M UTC")]
-    if message.role is Role.ASSISTANT:
-        facts.append(verdict_words(verdict.state if verdict else None).short)
-        if message.finish is not None and message.is_partial:
-            facts.append(f"not whole ({message.finish.value})")
-        if words := left_out_words(message.left_out):
-            facts.append(words)
-    return ", ".join(facts)
+async def _text_of(chat: Chat, arguments: Arguments) -> str:
+    form = arguments.text("format")
+    if form == "json":
+        from troth.engine.exporting import chat_document
+
+        document = await chat_document(chat, with_exchanges=not arguments.flag("no_exchanges"))
+        return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+    if form == "markdown":
+        from troth.engine.export_markdown import markdown
+
+        return markdown(chat, clean, with_thinking=arguments.flag("thinking"))
+    from troth.engine.export_html import SHOWN_IMAGES, html_page
+
+    images: dict[str, bytes] = {}
+    for blob in (blob for message in chat.path for blob in message.blobs):
+        if blob.media_type in SHOWN_IMAGES and blob.sha256 not in images:
+            content = await chat.store.blob(blob.sha256)
+            if content is not None:
+                images[blob.sha256] = content
+    return html_page(chat, clean, images)
 
 
-def _parts(message: Message, *, with_thinking: bool) -> Iterator[str]:
-    for part in message.parts:
-        match part:
-            case TextPart(text):
-                yield clean(text)
-            case ThinkingPart(text) if with_thinking:
-                yield "\n".join(f"> {line}" for line in clean(text).splitlines())
-            case BlobPart(blob, _):
-                name = clean_line(blob.name) or blob.sha256[:12]
-                yield f"[{name}: {blob.media_type}, {blob.size_bytes:,} bytes, {blob.sha256}]"
-            case SourcePart(url, title):
-                yield f"- {clean_line(title)} <{clean_line(url)}>"
-            case _:
-                continue
-        yield ""
+def _file_in(target: Path, conversation: Conversation, arguments: Arguments) -> Path:
+    """Return the file to write: `target`, or one inside it when it is a folder."""
+    return target / _name_of(conversation, arguments) if target.is_dir() else target
 
 
-async def chat_document(chat: Chat) -> Json:
-    """Return everything that the vault holds of a chat: all branches, bytes and verdicts.
+def _name_of(conversation: Conversation, arguments: Arguments) -> str:
+    from troth.engine.exporting import file_name
 
-    Bytes are base64; times ISO 8601 in UTC. No key is in it: none was ever stored with a reply.
-    """
-    messages = await chat.store.messages(chat.id)
-    raw_items = await chat.store.raw_items([message.id for message in messages])
-    rows: list[Json] = []
-    blobs: dict[str, Json] = {}
-    for message in messages:
-        whole = dataclasses.replace(message, raw_items=raw_items.get(message.id, ()))
-        row = cast("dict[str, Json]", to_json(whole))
-        row["exchange"] = to_json(await chat.store.exchange(message.id))
-        row["verdict"] = to_json(chat.verdicts.get(message.id))
-        rows.append(row)
-        for blob in message.blobs:
-            blobs[blob.sha256] = to_json(await chat.store.blob(blob.sha256))
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "conversation": to_json(chat.conversation),
-        "messages": rows,
-        "blobs": blobs,
-    }
-
-
-def to_json(value: object) -> Json:
-    """Write any domain value as JSON; parts carry their class as `type`, bytes are base64."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        name = type(value).__name__
-        row: dict[str, Json] = {"type": name} if name.endswith("Part") else {}
-        for field in dataclasses.fields(value):
-            row[field.name] = to_json(getattr(value, field.name))
-        return row
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        items = cast("Mapping[str, object]", value).items()
-        return {key: to_json(inner) for key, inner in items}
-    if isinstance(value, tuple | list | frozenset):
-        return [to_json(inner) for inner in cast("tuple[object, ...]", value)]
-    if isinstance(value, str):
-        return str(value)  # an enumeration's member is its text
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    raise TypeError(type(value).__name__)
+    return file_name(conversation, _SUFFIXES[arguments.text("format")])

@@ -1,0 +1,76 @@
+"""A chat as Markdown with YAML front matter: the shown path, for people and their note programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from troth.domain.message import (
+    BlobPart,
+    Part,
+    SourcePart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from troth.engine.chat import Chat
+from troth.engine.exporting import Clean, facts, one_line, speaker, turns
+
+
+def markdown(chat: Chat, clean: Clean, *, with_thinking: bool = False) -> str:
+    """Return the shown path of a chat that is wholly loaded."""
+    lines = [*_front_matter(chat, clean)]
+    for turn in turns(chat):
+        lines += ["", f"## {speaker(turn, clean)}", "", f"*{', '.join(facts(turn))}*", ""]
+        for part in turn.message.parts:
+            lines += _part(part, clean, with_thinking=with_thinking)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _front_matter(chat: Chat, clean: Clean) -> Iterator[str]:
+    conversation = chat.conversation
+    models = dict.fromkeys(str(m.model) for m in chat.path if m.model is not None)
+    yield "---"
+    values: tuple[tuple[str, object], ...] = (
+        ("title", one_line(clean, conversation.title)),
+        ("chat", conversation.id),
+        ("created", conversation.created_at.isoformat()),
+        ("updated", conversation.updated_at.isoformat()),
+        ("model", one_line(clean, str(conversation.model or ""))),
+        ("models", [one_line(clean, model) for model in models]),
+        ("messages", conversation.message_count),
+        ("messages_shown", len(chat.path)),
+        ("system_prompt", clean(conversation.system_prompt)),
+    )
+    for name, value in values:
+        if value:
+            yield f"{name}: {json.dumps(value, ensure_ascii=False)}"  # YAML takes JSON values
+    yield "---"
+
+
+def _part(part: Part, clean: Clean, *, with_thinking: bool) -> list[str]:
+    match part:
+        case TextPart(text):
+            return [clean(text), ""]
+        case ThinkingPart(text) if with_thinking:
+            return [*(f"> {line}" for line in clean(text).splitlines()), ""]
+        case BlobPart(blob, _):
+            name = one_line(clean, blob.name) or blob.sha256[:12]
+            kind = one_line(clean, blob.media_type)
+            return [f"[{name}: {kind}, {blob.size_bytes:,} bytes, {blob.sha256}]", ""]
+        case SourcePart(url, title):
+            return [f"- {one_line(clean, title)} <{one_line(clean, url)}>", ""]
+        case ToolCallPart(_, name, arguments):
+            return [f"*Tool {one_line(clean, name)}:*", "", *_fenced(clean(arguments)), ""]
+        case ToolResultPart(_, name, text):
+            return [f"*Answer of {one_line(clean, name)}:*", "", *_fenced(clean(text)), ""]
+        case _:
+            return []
+
+
+def _fenced(text: str) -> list[str]:
+    ticks = "```"
+    while ticks in text:
+        ticks += "`"
+    return [ticks, text, ticks]
