@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.pilot import Pilot
 
 from servers import Answer, RecordedRequest, ScriptedServer, json_answer, openai_chat_stream, routes
 from troth.tui.application import TrothApp
-from troth.tui.first_frame import Kind
 from troth.tui.screens.chat import ChatScreen
 from troth.tui.screens.desk import Desk
+
+if TYPE_CHECKING:
+    from troth.tui.first_frame import Kind
 
 Script = Answer | Sequence[Answer] | Callable[[RecordedRequest], Answer]
 

@@ -7,34 +7,38 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
-from pathlib import Path
 
-from troth.tui.first_frame import Kind, show_first_frame
+from troth.tui.first_frame import show_first_frame
+
+TYPE_CHECKING = False  # typing itself takes 5 ms, which the first frame need not wait for
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from troth.tui.first_frame import Kind
 
 LOOK_FILE = "look"
 """In the cache folder: ink and paper of the last run, for the first frame. Nothing private."""
 
 
-def _home_folder(environ: Mapping[str, str], name: str) -> Path:
+def _home_folder(environ: Mapping[str, str], name: str) -> str:
     """Return the data or cache folder as `settings.find_paths` does, without its imports."""
     if home := environ.get("TROTH_HOME", ""):
-        return Path(home).expanduser().absolute() / name
+        return os.path.join(os.path.abspath(os.path.expanduser(home)), name)
     from platformdirs import PlatformDirs
 
     own = PlatformDirs("troth", appauthor=False, roaming=False)
-    return Path(own.user_data_dir if name == "data" else own.user_cache_dir)
+    return own.user_data_dir if name == "data" else own.user_cache_dir
 
 
-def look_file(environ: Mapping[str, str]) -> Path:
+def look_file(environ: Mapping[str, str]) -> str:
     """Return where the theme of the last run is remembered."""
-    return _home_folder(environ, "cache") / LOOK_FILE
+    return os.path.join(_home_folder(environ, "cache"), LOOK_FILE)
 
 
 def _read_look(environ: Mapping[str, str]) -> str:
     """Return ink and paper of the last run: the file's first line."""
     try:
-        with look_file(environ).open(encoding="ascii") as file:
+        with open(look_file(environ), encoding="ascii") as file:
             return file.readline(32).strip()
     except (OSError, UnicodeDecodeError):
         return ""  # the first run, or a cache that was swept: the terminal's own colours do
@@ -48,12 +52,13 @@ def first_kind(environ: Mapping[str, str], *, in_memory: bool) -> tuple[Kind, bo
     if in_memory:
         return "chat", False
     try:
-        header = (_home_folder(environ, "data") / "vault.json").read_text("utf-8", errors="replace")
+        with open(os.path.join(_home_folder(environ, "data"), "vault.json"), "rb") as file:
+            header = file.read(65536)
     except FileNotFoundError:
         return "welcome", False
     except OSError:
         return "unlock", False
-    return ("chat", True) if '"keyring"' in header[:65536] else ("unlock", False)
+    return ("chat", True) if b'"keyring"' in header else ("unlock", False)
 
 
 def run(

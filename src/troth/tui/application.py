@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -23,15 +24,13 @@ from textual.screen import Screen
 
 from troth.tui.app import look_file
 from troth.tui.clipboard import osc52
-from troth.tui.first_frame import Kind
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from troth.domain.model import ModelRef
     from troth.engine.engine import Engine
+    from troth.tui.first_frame import Kind
     from troth.tui.screens.chat import ChatScreen
     from troth.vault.vault import Vault
 
@@ -76,7 +75,7 @@ class TrothApp(App[int]):
         self._environ = os.environ if environ is None else environ
         # Textual does not load a default screen's own style sheet (8.2.8): the app brings it.
         super().__init__(css_path=["app.tcss", f"screens/{kind}.tcss"])
-        self.looks = LookBook(look_file(self._environ))
+        self.looks = LookBook(Path(look_file(self._environ)))
         self._kind: Kind = kind
         self._first_chat_id = chat_id
         self.engine: Engine | None = None
