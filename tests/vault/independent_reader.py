@@ -73,7 +73,7 @@ def read_keys(folder: Path, secret: str | bytes) -> tuple[str, dict[str, bytes]]
         base64.b64decode(slot["sealed"]),
         canonical({"slot": bound, "vault_id": vault_id}),
     )
-    names = ("db", "backup", "api-keys", "freshness", "header-mac", "row-sum")
+    names = ("db", "backup", "api-keys", "freshness", "header-mac", "row-sum", "inbox")
     salt = bytes.fromhex(vault_id)
     keys = {name: expand(data_key, salt, f"troth vault v1 {name}") for name in names}
     if hmac.digest(keys["header-mac"], canonical(header), "sha256").hex() != given_mac:

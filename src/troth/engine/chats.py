@@ -171,8 +171,15 @@ class Chats:
         return await self._vault().search(query, limit=limit, conversation_id=conversation_id)
 
     def forget(self) -> None:
-        """Drop what is open because the vault locks; chats that are being answered stay."""
-        self._open = {id: chat for id, chat in self._open.items() if chat.is_replying}
+        """Drop what is open because the vault locks.
+
+        Chats that are being answered stay, and incognito ones, which exist nowhere else.
+        """
+        self._open = {
+            id: chat
+            for id, chat in self._open.items()
+            if chat.is_replying or (chat.conversation.is_incognito and chat.is_stored)
+        }
 
     def use_vault(self, vault: Vault) -> None:
         """Let the chats that stayed open go on in the vault that was opened again."""

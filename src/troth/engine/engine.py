@@ -128,7 +128,7 @@ class Engine:
         if self.vault.is_memory or self.is_locked:
             return
         self.is_locked = True
-        self._talk.hold()
+        self._talk.hold(self.vault.inbox())
         self._feed.tell(Locked())
         self._chats.forget()
         self._prompts.forget()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
+from troth.domain.error import VaultLocked
 from troth.domain.model import ModelRef, Params
 from troth.vault.vault import Vault
 
@@ -24,6 +26,7 @@ class RefusedParameters:
         return params.without(names), tuple(names)
 
     async def remember(self, model: ModelRef, name: str) -> None:
-        stored = await self._vault().state(f"{_PREFIX}{model}")
-        names = sorted({*json.loads(stored or "[]"), name})
-        await self._vault().set_state(f"{_PREFIX}{model}", json.dumps(names))
+        with contextlib.suppress(VaultLocked):  # it locked meanwhile: the next refusal teaches it
+            stored = await self._vault().state(f"{_PREFIX}{model}")
+            names = sorted({*json.loads(stored or "[]"), name})
+            await self._vault().set_state(f"{_PREFIX}{model}", json.dumps(names))

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from troth.domain.error import NotFound, TrothError, UsageError, VaultError
+from troth.domain.error import NotFound, TrothError, UsageError, VaultError, VaultLocked
 from troth.domain.event import Notice, ReplyEnded, VerdictReady
 from troth.domain.exchange import Exchange
 from troth.domain.message import Finish, Message, Part, Role, TextPart
@@ -21,11 +21,13 @@ from troth.engine.chat import Chat, Queued, title_from
 from troth.engine.chats import Chats
 from troth.engine.feed import ChatChanged, Feed, ReplyBegan
 from troth.engine.ids import new_ulid
+from troth.engine.keeping import Keeper
 from troth.engine.prepare import Preparation, failed_message, user_message
 from troth.engine.reply import Reply
 from troth.engine.run import ReplyRun, Seal
 from troth.engine.verification import Verification
 from troth.transport import Transport
+from troth.vault.inbox import Inbox, Parcel
 
 _GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
 """After these the queue goes on; after a stop, a cut or a failure it waits for the user."""
@@ -50,8 +52,7 @@ class Talk:
         self._running: dict[Reply, asyncio.Task[None]] = {}
         self.blobs: dict[str, bytes] = {}
         """Bytes of attachments that no stored message refers to yet."""
-        self._is_open = asyncio.Event()
-        self._is_open.set()
+        self._keeper = Keeper()
 
     async def send(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None = None) -> Reply:
         """Store the message and ask for a reply.
@@ -130,16 +131,17 @@ class Talk:
 
     # inside
 
-    def hold(self) -> None:
-        """Keep replies that end from now on in memory: the vault is locked."""
-        self._is_open.clear()
+    def hold(self, inbox: Inbox | None) -> None:
+        """Seal replies that end from now on into `inbox`: the vault is locked."""
+        self._keeper.hold(inbox)
 
     def release(self) -> None:
-        """Store what was held: the vault is open again."""
-        self._is_open.set()
+        """Go on with what waited: the vault is open again."""
+        self._keeper.release()
 
     async def stop_all(self) -> None:
-        """Stop and seal every running reply."""
+        """Stop and seal every running reply, also while the vault is locked."""
+        self._keeper.give_up()
         for reply in list(self._running):
             reply.stop()
         if self._running:
@@ -206,7 +208,7 @@ class Talk:
         try:
             job = await self._preparation.job(chat, reply, parent_id, continues=continues)
             await ReplyRun(job, self._transport, seal).run()
-            await self._judge(chat, reply, endpoint, job.channel.trace())
+            await self._judge_when_open(chat, reply, endpoint, job.channel.trace())
         except TrothError as error:
             if reply.message is None:
                 message = failed_message(chat, reply, parent_id, error)
@@ -220,14 +222,10 @@ class Talk:
 
     def _sealer(self, chat: Chat, reply: Reply) -> Seal:
         async def seal(message: Message, exchange: Exchange | None, assembly: Assembly) -> None:
-            # While the vault is locked the reply waits in memory; nobody can read it here.
-            await self._is_open.wait()
             try:
-                await chat.store.append(
-                    message,
-                    exchange=exchange,
-                    blobs=assembly.blobs,
-                    makes_head=chat.board is None,
+                await self._keeper.keep(
+                    chat,
+                    Parcel(message, exchange, assembly.blobs, makes_head=chat.board is None),
                 )
             except VaultError as error:
                 # The disk is full, say: the reply stays on the screen and can be copied.
@@ -235,6 +233,19 @@ class Talk:
             self._added(chat, message)
 
         return seal
+
+    async def _judge_when_open(
+        self, chat: Chat, reply: Reply, endpoint: Endpoint, trace: Trace
+    ) -> None:
+        """Judge a reply; where the vault locks meanwhile, once it is open again."""
+        while True:
+            try:
+                await self._judge(chat, reply, endpoint, trace)
+            except VaultLocked:
+                if not await self._keeper.reopened():
+                    raise
+            else:
+                return
 
     async def _judge(self, chat: Chat, reply: Reply, endpoint: Endpoint, trace: Trace) -> None:
         assert reply.message is not None
@@ -246,6 +257,8 @@ class Talk:
 
     async def _go_on(self, chat: Chat, reply: Reply) -> None:
         """Send the next waiting message, unless the user should look first."""
+        if self._keeper.is_leaving:
+            return
         if chat.queue and reply.message and reply.message.finish in _GOES_ON:
             queued = chat.queue[0]
             await self.send(chat, queued.parts)

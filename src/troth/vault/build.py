@@ -18,10 +18,25 @@ def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
     """Return a constructor that takes `value_class`'s own arguments, by position.
 
     Only for frozen dataclasses with slots and no `__post_init__`; a class whose layout differs
-    from its twin's raises TypeError at the first use.
+    from its twin's raises TypeError at the first use. The twin is made at the first use too: a
+    start that reads no row does not pay for it.
     """
+    twin: type | None = None
+
+    def build(*values: object) -> ValueT:
+        nonlocal twin
+        if twin is None:
+            twin = _twin_of(value_class)
+        value = twin(*values)
+        value.__class__ = value_class
+        return cast("ValueT", value)
+
+    return build
+
+
+def _twin_of(value_class: type) -> type:
     specifications: list[tuple[str, Any, Any]] = []
-    for known in fields(cast("Any", value_class)):
+    for known in fields(value_class):
         if known.default is not MISSING:
             specification = field(default=known.default)
         elif known.default_factory is not MISSING:
@@ -29,11 +44,4 @@ def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
         else:
             specification = field()
         specifications.append((known.name, known.type, specification))
-    twin = make_dataclass(f"{value_class.__name__}InTheMaking", specifications, slots=True)
-
-    def build(*values: object) -> ValueT:
-        value = twin(*values)
-        value.__class__ = value_class
-        return cast("ValueT", value)
-
-    return build
+    return make_dataclass(f"{value_class.__name__}InTheMaking", specifications, slots=True)

@@ -1,7 +1,8 @@
 """Keys: from a passphrase or recovery words to the keys that open the vault.
 
 The only file that imports the AEAD. Nothing here reads a file. Costs read from a header are
-bounded before they run, so that a hostile header cannot eat the machine.
+bounded before they run, so that a hostile header cannot eat the machine. `cryptography` is imported
+where it is used: a vault in memory derives nothing, and need not wait 10 ms for it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,7 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from dataclasses import dataclass, field, fields
 
 from troth.domain.error import UsageError, VaultError
 
@@ -67,13 +62,22 @@ class Keys:
     header_mac: bytes = field(repr=False)
     rows: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
+    inbox: bytes = field(repr=False)
+    """The private half: what is sealed while the vault is locked, only an open one can read."""
 
     @classmethod
     def derive(cls, data_key: bytes, vault_id: str) -> Keys:
         """Derive every subkey: HKDF-SHA256 (RFC 5869), salt = vault id, info = the key's name."""
         salt = bytes.fromhex(vault_id)
-        names = ("db", "api-keys", "backup", "freshness", "header-mac", "row-sum", "receipt")
+        names = (
+            "db", "api-keys", "backup", "freshness", "header-mac", "row-sum", "receipt", "inbox",
+        )  # fmt: skip
         return cls(data_key, *(expand(data_key, salt, f"troth vault v1 {name}") for name in names))
+
+    @classmethod
+    def drawn(cls) -> Keys:
+        """Return keys for a vault in memory: nobody derives them again, so all are random."""
+        return cls(*(new_key() for _ in fields(cls)))
 
 
 def new_key() -> bytes:
@@ -82,11 +86,16 @@ def new_key() -> bytes:
 
 def expand(secret: bytes, salt: bytes, info: str) -> bytes:
     """Return 32 bytes by HKDF-SHA256."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), KEY_BYTES, salt, info.encode()).derive(secret)
 
 
 def passphrase_key(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     """Return the key of a passphrase slot. Takes about a second on purpose: call it in a thread."""
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
     prepared = prepare_passphrase(passphrase)
     try:
         return Argon2id(
@@ -122,16 +131,66 @@ def prepare_passphrase(passphrase: str) -> bytes:
 
 def seal(key: bytes, plaintext: bytes, associated: bytes) -> Sealed:
     """Encrypt with AES-256-GCM under a fresh random nonce."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     nonce = secrets.token_bytes(NONCE_BYTES)
     return Sealed(nonce, AESGCM(key).encrypt(nonce, plaintext, associated))
 
 
 def unseal(key: bytes, sealed: Sealed, associated: bytes) -> bytes | None:
     """Return the plaintext; None when key, place or bytes are not the ones it was sealed with."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     try:
         return AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, associated)
     except InvalidTag:
         return None
+
+
+def public_half(private: bytes) -> bytes:
+    """Return the X25519 public key (RFC 7748) of 32 private bytes."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def seal_to(public: bytes, plaintext: bytes, place: bytes) -> bytes:
+    """Encrypt so that only the private half opens it, not even the one who sealed it.
+
+    Returns key made for this once (32), nonce (12), ciphertext; bound to `place`.
+    """
+    from cryptography.hazmat.primitives.asymmetric.x25519 import (
+        X25519PrivateKey,
+        X25519PublicKey,
+    )
+
+    once = X25519PrivateKey.generate()
+    once_public = once.public_key().public_bytes_raw()
+    shared = once.exchange(X25519PublicKey.from_public_bytes(public))
+    key = expand(shared, once_public + public, "troth inbox v1")
+    sealed = seal(key, plaintext, place + once_public)
+    return once_public + sealed.nonce + sealed.ciphertext
+
+
+def unseal_with(private: bytes, sealed: bytes, place: bytes) -> bytes | None:
+    """Undo `seal_to`; None when key, place or bytes are not the ones it was sealed with."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import (
+        X25519PrivateKey,
+        X25519PublicKey,
+    )
+
+    once_public, rest = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
+    if len(rest) < NONCE_BYTES + TAG_BYTES:
+        return None
+    try:
+        shared = X25519PrivateKey.from_private_bytes(private).exchange(
+            X25519PublicKey.from_public_bytes(once_public)
+        )
+    except ValueError:
+        return None  # a point of small order: nobody honest made it
+    key = expand(shared, once_public + public_half(private), "troth inbox v1")
+    return unseal(key, Sealed(rest[:NONCE_BYTES], rest[NONCE_BYTES:]), place + once_public)
 
 
 def mac(key: bytes, message: bytes) -> bytes:

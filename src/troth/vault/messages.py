@@ -157,6 +157,10 @@ def insert(store: Store, conversation_id: int, message: Message, exchange: Excha
     return message_id
 
 
+def is_stored(store: Store, ulid: str) -> bool:
+    return store.one(tuple[int], "SELECT 1 FROM message WHERE ulid = ?", (ulid,)) is not None
+
+
 def whole_tree(store: Store, conversation: str) -> list[Message]:
     """Return every message, parents before children, raw items left out."""
     known = store.one(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from troth.domain.error import VaultDamaged, VaultNewer
 from troth.vault import schema
-from troth.vault.copying import copy_to_file
 from troth.vault.files import sync_folder
 from troth.vault.store import Store, writing
 from troth.vault.tally import SUM_BYTES
@@ -69,6 +68,8 @@ def _copy(store: Store, version: int) -> Path | None:
     """Copy the database, under its own key, to `vault.db.v<version>`."""
     if store.path is None:
         return None
+    from troth.vault.copying import copy_to_file  # brings the whole check; rarely needed
+
     copy = store.path.with_name(f"{store.path.name}.v{version}")
     partial = copy.with_name(copy.name + ".partial")
     copy_to_file(store, partial, store.keys.database)

@@ -1,4 +1,8 @@
-"""Opening a vault: unlock, connect, migrate, compare with where it was last seen."""
+"""Opening a vault: unlock, connect, migrate, compare with where it was last seen.
+
+What only a vault on disk needs (its header, its slots, the walk through it) is imported when there
+is one: a vault in memory stands in a few milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,21 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
 from troth.domain.error import HeaderDamaged, VaultDamaged, VaultError, VaultMissing, VaultOlder
 from troth.vault import migrate
-from troth.vault.check import check, check_index
 from troth.vault.errors import typed_errors
-from troth.vault.freshness import Seen, SeenFile
-from troth.vault.header_file import read_header
-from troth.vault.kdf import Keys, new_key
+from troth.vault.kdf import Keys
 from troth.vault.lane import Lane
-from troth.vault.places import Places, is_on_network, sync_folder_above
 from troth.vault.store import Store, checkpoint, commit_state, connect, writing
 from troth.vault.tally import Tally
-from troth.vault.unlock import unlock
+
+if TYPE_CHECKING:
+    from troth.vault.freshness import Seen
+    from troth.vault.places import Places
 
 CHECKED_AT_OPEN_BYTES = 64 << 20
 """A vault up to this size that another program touched is walked before it opens (about 2 s);
@@ -50,7 +54,7 @@ class Access:
     is_exclusive: bool = False
     notices: list[str] = field(default_factory=list[str])
     """Slugs: `older-accepted`, `never-seen-here`, `changed-outside`, `check-recommended`,
-    `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `read-only`."""
+    `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `inbox-unreadable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ def unlock_directory(
     terms: Terms,
 ) -> Access:
     """Read the header and derive the keys. Takes about a second: call it in a thread."""
+    from troth.vault.header_file import read_header
+    from troth.vault.places import Places, is_on_network, sync_folder_above
+    from troth.vault.unlock import unlock
+
     places = Places(directory)
     header = read_header(places)
     if not places.database.exists() and not places.fresh_database.exists():
@@ -137,7 +145,7 @@ def lanes(access: Access) -> Opened:
 
 def lanes_in_memory() -> Opened:
     vault_id = secrets.token_hex(16)
-    access = Access(vault_id, Keys.derive(new_key(), vault_id), None)
+    access = Access(vault_id, Keys.drawn(), None)
 
     def open_memory() -> Store:
         store = Store(connect(None, None), access.keys, vault_id)
@@ -183,6 +191,9 @@ def _watch_log(store: Store) -> None:
 
 def _meet(store: Store, access: Access, found: os.stat_result | None) -> None:
     """Compare the vault with where it was last seen here, and look closer where they differ."""
+    from troth.vault.freshness import SeenFile
+    from troth.vault.places import Places
+
     if store.path is None or found is None:
         return
     store.seen = SeenFile(Places(store.path.parent).seen, access.keys.freshness)
@@ -226,6 +237,8 @@ def _is_touched(found: os.stat_result, seen: Seen | None) -> bool:
 
 def _look_closer(store: Store, access: Access) -> None:
     """Walk a vault that another program may have touched. Raises VaultDamaged."""
+    from troth.vault.check import check, check_index
+
     access.notices.append("changed-outside")
     path = store.path
     if path is None or path.stat().st_size > CHECKED_AT_OPEN_BYTES:
@@ -250,6 +263,9 @@ def open_reader(access: Access) -> Store:
 
 def _open_read_only(access: Access) -> Store:
     """Open a vault on media that cannot be written: no log, no lock, no sidecar."""
+    from troth.vault.freshness import SeenFile
+    from troth.vault.places import Places
+
     path = access.path
     with typed_errors(path):
         store = Store(

@@ -15,6 +15,9 @@ NETWORK_SYSTEMS = frozenset(
 )  # fmt: skip
 """File systems whose locks or shared memory a write-ahead log cannot rely on."""
 
+INBOX = "vault.inbox"
+"""Folder beside the vault: replies that ended while it was locked."""
+
 SYNC_MARKERS = (".stfolder", ".dropbox", ".dropbox.cache", ".owncloudsync.log", ".sync_folder")
 SYNC_NAMES = (
     "dropbox",

@@ -17,10 +17,12 @@ from troth.vault.copying import commits_of, copy_to_file, recount, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.freshness import SeenFile
 from troth.vault.header_file import read_header, write_header
+from troth.vault.inbox import has_parcels, take_in
 from troth.vault.kdf import Cost, Keys, Sealed, new_key, prepare_passphrase, seal, unseal
 from troth.vault.keepsakes import secret_place
 from troth.vault.keyfile import Header
 from troth.vault.making import make_slots
+from troth.vault.opening import Access, close_writer, open_writer
 from troth.vault.places import Places
 from troth.vault.store import Store, commit_state, connect
 from troth.vault.unlock import forget_slots, unlock
@@ -48,6 +50,8 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
     old_keys = unlock(header, passphrase=passphrase)
     new_keys = Keys.derive(new_key(), header.vault_id)
     had_keyring = bool(header.slots_of("keyring"))
+    if has_parcels(directory):
+        _take_in(places, old_keys, header.vault_id)
     with typed_errors(places.database):
         store = _open_alone(places, old_keys, header.vault_id)
         try:
@@ -74,6 +78,15 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
         _mark_seen(places, new_keys, header.vault_id)
     forget_slots(header.vault_id, header.slots_of("keyring"))
     return Rekeyed(made.recovery_words, made.keyring_failure)
+
+
+def _take_in(places: Places, keys: Keys, vault_id: str) -> None:
+    """Replies that were sealed while the vault was locked open with the old key only."""
+    store = open_writer(Access(vault_id, keys, places.database))
+    try:
+        take_in(store)
+    finally:
+        close_writer(store)
 
 
 def _open_alone(places: Places, keys: Keys, vault_id: str) -> Store:

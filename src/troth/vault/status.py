@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from troth.domain.error import VaultError, VaultMissing
-from troth.vault.header_file import read_header
-from troth.vault.keyfile import VERSION
 from troth.vault.places import Places
 
 
@@ -37,6 +35,11 @@ def vault_status(directory: Path) -> VaultStatus:
         for path in (places.database, places.database.with_name("vault.db-wal"))
         if path.exists()
     )
+    if not size and not places.header.exists():
+        return VaultStatus(directory, exists=False)
+    from troth.vault.header_file import read_header
+    from troth.vault.keyfile import VERSION
+
     try:
         header = read_header(places)
     except VaultMissing as error:

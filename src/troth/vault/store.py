@@ -10,16 +10,18 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
 from troth.domain.error import VaultDamaged, VaultError, VaultReadOnly
 from troth.vault.cjk import cut_words
-from troth.vault.freshness import SeenFile
 from troth.vault.kdf import Keys, digest
 from troth.vault.sql import Connection, SqlValue, Values
 from troth.vault.tally import MODULUS, SUM_BYTES, Tally
+
+if TYPE_CHECKING:
+    from troth.vault.freshness import SeenFile
 
 OLDEST_SAFE_SQLITE = 3_051_003
 """Before 3.51.3 two connections can corrupt a write-ahead log (SQLite's release notes)."""

@@ -3,6 +3,9 @@
 All writing happens in one thread, reading in others, so that nothing here ever stops a screen and
 a search never holds up a reply. What an await returned from is on disk. Errors are the `VaultError`
 classes; nothing of SQLite gets out.
+
+Making, search, folders, import and upkeep are imported when they are first used: half of the
+vault's code, which the first message must not wait for.
 """
 
 from __future__ import annotations
@@ -11,31 +14,28 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.message import Message, RawItem
 from troth.domain.verdict import Verdict
-from troth.vault import (
-    blobs,
-    conversations,
-    exchanges,
-    keepsakes,
-    making,
-    messages,
-    opening,
-    verdicts,
-)
-from troth.vault import search as searching
-from troth.vault.folders import Folders
-from troth.vault.intake import Intake
-from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
+from troth.vault import blobs, conversations, exchanges, keepsakes, messages, opening, verdicts
+from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost, public_half
 from troth.vault.opening import Opened, Terms
+from troth.vault.places import INBOX
 from troth.vault.rows import to_microseconds
 from troth.vault.status import VaultStatus, vault_status
 from troth.vault.store import written
-from troth.vault.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from troth.vault.folders import Folders
+    from troth.vault.inbox import Inbox
+    from troth.vault.intake import Intake
+    from troth.vault.search import Order
+    from troth.vault.upkeep import Upkeep
 
 __all__ = ["CreatedVault", "Vault", "VaultStatus", "vault_status"]
 
@@ -58,9 +58,6 @@ class Vault:
         self._writer = opened.writer
         self._reader = opened.reader
         self._searcher = opened.searcher
-        self.folders = Folders(opened)
-        self.intake = Intake(opened)
-        self.upkeep = Upkeep(opened)
 
     @classmethod
     async def create(
@@ -75,6 +72,8 @@ class Vault:
 
         Raises VaultExists where one is already, UsageError for an empty passphrase.
         """
+        from troth.vault import making
+
         made = await asyncio.to_thread(
             making.create,
             directory,
@@ -126,11 +125,23 @@ class Vault:
         return vault
 
     async def _start(self) -> None:
+        access = self._opened.access
         try:
             await self._writer.run(lambda _: None)
+            if not access.terms.is_read_only:
+                await self._take_in_what_waits(access)
         except BaseException:
             await self.close()
             raise
+
+    async def _take_in_what_waits(self, access: opening.Access) -> None:
+        """Store the replies that ended while the vault was locked."""
+        if access.path is None or not (access.path.parent / INBOX).is_dir():
+            return
+        from troth.vault.inbox import take_in
+
+        if (await self._writer.run(take_in)).unreadable:
+            access.notices.append("inbox-unreadable")
 
     @property
     def is_memory(self) -> bool:
@@ -146,6 +157,37 @@ class Vault:
     def notices(self) -> tuple[str, ...]:
         """What the user should hear about the vault as it was opened: slugs."""
         return tuple(self._opened.access.notices)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """Folders, tags and how long chats are kept."""
+        from troth.vault.folders import Folders
+
+        return Folders(self._opened)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Whole chats in, and taking them back."""
+        from troth.vault.intake import Intake
+
+        return Intake(self._opened)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Checks, slots and backups."""
+        from troth.vault.upkeep import Upkeep
+
+        return Upkeep(self._opened)
+
+    def inbox(self) -> Inbox | None:
+        """Return where replies go once this vault is locked; None where nothing can be written."""
+        access = self._opened.access
+        if access.path is None or access.terms.is_read_only:
+            return None
+        from troth.vault.inbox import Inbox
+
+        folder = access.path.parent / INBOX
+        return Inbox(folder, access.vault_id, public_half(access.keys.inbox))
 
     async def close(self) -> None:
         """Finish what was begun, empty the log into the database, and forget the keys."""
@@ -202,6 +244,9 @@ class Vault:
         await self._writer.run(
             written(messages.append), message, exchange, blobs or {}, makes_head=makes_head
         )
+
+    async def has_message(self, message_id: str) -> bool:
+        return await self._reader.run(messages.is_stored, message_id)
 
     async def newest_messages(
         self, conversation_id: str, head_id: str | None, limit: int
@@ -282,12 +327,12 @@ class Vault:
         *,
         limit: int = 50,
         conversation_id: str | None = None,
-        order: searching.Order = "newest",
+        order: Order = "newest",
     ) -> list[SearchHit]:
         """Return hits, titles first; cancelling the caller interrupts the query."""
-        return await self._searcher.run_cancellable(
-            searching.search, query, limit, conversation_id, order
-        )
+        from troth.vault.search import search
+
+        return await self._searcher.run_cancellable(search, query, limit, conversation_id, order)
 
 
 def _now() -> int:

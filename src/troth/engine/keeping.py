@@ -1,0 +1,89 @@
+"""Where a finished reply goes: into its store, or sealed beside the vault while that is locked.
+
+A reply counts as kept only once it is on disk. While the vault is locked nobody can read it, not
+even this process once it has let go of it; whoever unlocks next finds it in its chat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from troth.domain.error import VaultError, VaultLocked
+from troth.engine.chat import Chat
+from troth.vault.inbox import Inbox, Parcel
+from troth.vault.vault import Vault
+
+
+class Keeper:
+    """Keeps the replies of one engine."""
+
+    def __init__(self) -> None:
+        self._inbox: Inbox | None = None
+        self._is_open = asyncio.Event()
+        self._is_open.set()
+        self.is_leaving = False
+        """Whether the engine closes: nobody waits for an unlock any more."""
+
+    def hold(self, inbox: Inbox | None) -> None:
+        """Seal what ends from now on into `inbox`."""
+        self._inbox = inbox
+        self._is_open.clear()
+
+    def release(self) -> None:
+        """Go on with the store: it is open again."""
+        self._inbox = None
+        self._is_open.set()
+
+    def give_up(self) -> None:
+        """Let nobody wait for an unlock any more: the engine closes."""
+        self.is_leaving = True
+        self._is_open.set()
+
+    async def reopened(self) -> bool:
+        """Wait until the vault is open; False when it will not be."""
+        await self._is_open.wait()
+        return not self.is_leaving
+
+    async def keep(self, chat: Chat, parcel: Parcel) -> None:
+        """Store a reply, or seal it and wait for the unlock, which stores it.
+
+        Raises VaultError when neither can be done.
+        """
+        if chat.store.is_memory:
+            await _append(chat.store, parcel)
+            return
+        while True:
+            try:
+                if self._inbox is None:
+                    await _append(chat.store, parcel)
+                else:
+                    await self._seal(chat, parcel)
+            except VaultLocked:
+                if self._inbox is None:
+                    raise  # not our lock: somebody closed the store
+            else:
+                return
+
+    async def _seal(self, chat: Chat, parcel: Parcel) -> None:
+        assert self._inbox is not None
+        failure: VaultError | None = None
+        try:
+            await asyncio.to_thread(self._inbox.put, parcel)
+        except VaultError as error:
+            failure = error  # the disk is full, say: memory is the next best place
+        if not await self.reopened():
+            if failure is not None:
+                raise failure
+            return
+        # The unlock has taken the sealed file in, unless there is none or a rekey came between.
+        if not await chat.store.has_message(parcel.message.id):
+            await _append(chat.store, parcel)
+
+
+async def _append(store: Vault, parcel: Parcel) -> None:
+    await store.append(
+        parcel.message,
+        exchange=parcel.exchange,
+        blobs=parcel.blobs,
+        makes_head=parcel.makes_head,
+    )
