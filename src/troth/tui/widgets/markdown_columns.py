@@ -10,6 +10,8 @@ _BAR = re.compile(r"(?<!\\)\|")
 
 def indent_at(text: str, at: int, column: int) -> tuple[int, int]:
     """Return where white space ends and how many columns it takes; tab stops are 4 apart."""
+    if at < len(text) and text[at] not in " \t":
+        return at, 0
     start = column
     for index in range(at, len(text)):
         character = text[index]

@@ -65,17 +65,22 @@ def opening_at(
         at, _, spare = skip_columns(text, start + 1, start + 1, 1)
         return Opening(Container("", is_quote=True), at, spare)
     item = grammar.ITEM.match(text, start)
-    if item is None or grammar.RULE.match(text, start):
+    if item is None:
         return None
     marker = item.group()
-    content, gap = indent_at(text, item.end(), item.end())
+    if marker in "-*" and grammar.RULE.match(text, start):
+        return None
+    end = item.end()
+    content, gap = indent_at(text, end, end)
     is_empty = content == len(text)
     number = marker[:-1]
     if is_paragraph and (is_empty or (number and int(number) != 1)):
         return None
     gap = 1 if is_empty or gap > 4 else gap
-    at, _, spare = skip_columns(text, item.end(), item.end(), gap)
-    task = grammar.TASK.match(text, at)
+    at, spare = content, 0
+    if content != end + gap:  # Tabs, code in an item, or nothing in it.
+        at, _, spare = skip_columns(text, end, end, gap)
+    task = grammar.TASK.match(text, at) if text.startswith("[", at) else None
     shown, is_done = _shown_marker(marker, task, outer)
     container = Container(shown, is_done=is_done, indent=indent + len(marker) + gap)
     return Opening(container, task.end() if task else at, spare)
