@@ -1,15 +1,26 @@
-"""Scripted OpenGradient parties on 127.0.0.1: a gateway with a key of its own, later more.
+"""Scripted OpenGradient parties on 127.0.0.1: gateway, registry, relay, payee.
 
-Signing is `verifiers.signer`, which shares no code with the program.
+Signing is `verifiers.signer`, which shares no code with the program; sealing is proven against the
+RFC and against recorded exchanges elsewhere.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from servers import Answer, RecordedRequest, json_answer
+from troth.verifiers.eth_abi import word
+from troth.verifiers.ohttp import OhttpFailed, open_request
+from troth.verifiers.trust import OhttpConfig
 from verifiers.signer import Gateway
+from verifiers.test_registry_records import _dynamic, _tuple, encode_record, listing
 
 REPLY = ("Hel", "lo, ", "you 👋")
 
@@ -42,7 +53,7 @@ class Enclave:
             return json_answer({"detail": "No authorization token provided"}, status=401)
         return self.reply_to(request.json())
 
-    def reply_to(self, asked: dict[str, object]) -> Answer:
+    def reply_to(self, asked: dict[str, Any]) -> Answer:
         stamp = int(time.time()) + self.clock_offset_s
         if asked.get("stream"):
             return event_stream(self.gateway.stream(asked, list(self.words), stamp))
@@ -57,3 +68,129 @@ def event_stream(body: bytes) -> Answer:
         steps=frames,
         framing="chunked",
     )
+
+
+@dataclass
+class Registry:
+    """A scripted chain: answers `eth_call` for `getActiveTEEs` with the records it is given."""
+
+    records: list[bytes]
+    chain_id: int = 10740
+    block: int = 77
+    asked: list[str] = field(default_factory=list)
+    is_down: bool = False
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        call = request.json()
+        self.asked.append(call["method"])
+        if self.is_down:
+            return Answer(status=503, steps=(b"upstream gone",))
+        match call["method"]:
+            case "eth_chainId":
+                return json_answer({"jsonrpc": "2.0", "id": 1, "result": hex(self.chain_id)})
+            case "eth_blockNumber":
+                return json_answer({"jsonrpc": "2.0", "id": 1, "result": hex(self.block)})
+            case _:
+                return Answer(
+                    headers=(("Content-Type", "application/json"),), steps=(listing(*self.records),)
+                )
+
+
+def registry_record(
+    gateway: Gateway,
+    *,
+    endpoint: str = "https://enclave.invalid",
+    certificate: bytes = b"certificate",
+    payment: str = "0x" + "0b" * 20,
+    sealing: bytes = b"",
+    **changes: bytes,
+) -> bytes:
+    """One record as the contract encodes it; `sealing` is the raw Oblivious HTTP key."""
+    ohttp = _tuple(
+        *map(word, (1, 0x20, 1, 3)), (_dynamic(sealing),), (_dynamic(b""),), word(1795000000)
+    )
+    return encode_record(
+        gateway.spki,
+        endpoint=(_dynamic(endpoint.encode()),),
+        tls=(_dynamic(certificate),),
+        payment=word(int(payment, 16)),
+        ohttp=(ohttp,),
+        **changes,
+    )
+
+
+@dataclass
+class Relay:
+    """An Oblivious HTTP relay with the enclave behind it."""
+
+    enclave: Enclave
+    token: str = "token-1"
+    private_key: bytes = b"\x31" * 32
+    asked: list[RecordedRequest] = field(default_factory=list)
+    opened: list[dict[str, Any]] = field(default_factory=list)
+    refusal: Answer | None = None
+    """Answered in the clear in place of anything else."""
+    spoil: Callable[[bytes], bytes] | None = None
+    sends_last_chunk: bool = True
+
+    @property
+    def public_key(self) -> bytes:
+        key = X25519PrivateKey.from_private_bytes(self.private_key)
+        return key.public_key().public_bytes_raw()
+
+    def __call__(self, request: RecordedRequest) -> Answer:
+        self.asked.append(request)
+        if request.header("authorization") != f"Bearer {self.token}":
+            return Answer(status=401, steps=(b"invalid token",))
+        if self.refusal is not None:
+            return self.refusal
+        try:
+            config = OhttpConfig(1, 0x20, 1, 3, self.public_key)
+            inner, sealer = open_request(config, self.private_key, request.body)
+        except OhttpFailed:
+            return json_answer({"error": "malformed encapsulated request"}, status=400)
+        asked = json.loads(inner)
+        self.opened.append(asked)
+        answer = self.enclave.reply_to(asked)
+        if not asked.get("stream"):
+            return _sealed("message/ohttp-res", sealer.seal(answer.body, b"\x07" * 32))
+        chunks = [step for step in answer.steps if isinstance(step, bytes)]
+        sealed = sealer.seal_chunks(chunks, b"\x07" * 32)
+        if not self.sends_last_chunk:
+            last = sealer.seal_chunks(chunks[-1:], b"\x07" * 32)
+            sealed = sealed[: len(sealed) - (len(last) - 32)]
+        return _sealed("message/ohttp-chunked-res", self.spoil(sealed) if self.spoil else sealed)
+
+
+def _sealed(kind: str, body: bytes) -> Answer:
+    """A sealed answer in odd pieces, as networks cut."""
+    cuts = [body[at : at + 57] for at in range(0, len(body), 57)]
+    return Answer(headers=(("Content-Type", kind),), steps=tuple(cuts), framing="chunked")
+
+
+@dataclass
+class PaidEnclave(Enclave):
+    """A gateway that wants to be paid, as the recorded one did."""
+
+    terms: dict[str, Any] = field(default_factory=dict)
+    sessions: set[str] = field(default_factory=set)
+    payments: list[dict[str, Any]] = field(default_factory=list)
+
+    def chat(self, request: RecordedRequest) -> Answer:
+        session = request.header("x-upto-session")
+        if session:
+            if session not in self.sessions:
+                return json_answer({}, status=402)  # stale: no terms
+            return self._paid(request, session)
+        signed = request.header("payment-signature")
+        if not signed:
+            header = base64.b64encode(json.dumps(self.terms).encode()).decode()
+            return json_answer({}, status=402, headers=(("PAYMENT-REQUIRED", header),))
+        self.payments.append(json.loads(base64.b64decode(signed)))
+        session = f"session-{len(self.payments)}"
+        self.sessions.add(session)
+        return self._paid(request, session)
+
+    def _paid(self, request: RecordedRequest, session: str) -> Answer:
+        answer = self.reply_to(request.json())
+        return replace(answer, headers=(*answer.headers, ("X-Upto-Session", session)))

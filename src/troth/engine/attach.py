@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from collections.abc import Sequence
 from pathlib import Path
 
 from troth.domain.error import NotFound, UsageError
-from troth.domain.message import BlobPart
+from troth.domain.message import BlobPart, Part, TextPart
 from troth.engine.assembly import describe_blob
 
 MAX_ATTACHMENT_BYTES = 32 << 20
@@ -76,3 +77,8 @@ def _text_of(content: bytes) -> str | None:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+
+
+def as_parts(parts: Sequence[Part] | str) -> tuple[Part, ...]:
+    """Return the parts of a message that may be given as bare text."""
+    return (TextPart(parts),) if isinstance(parts, str) else tuple(parts)

@@ -52,7 +52,9 @@ def ollama_url(host: str) -> str:
 
 def config_row(endpoint: Endpoint) -> dict[str, Json]:
     """Return what config.toml says of a provider of the user's."""
-    row: dict[str, Json] = {"wire": endpoint.wire, "base_url": endpoint.base_url.rstrip("/")}
+    row: dict[str, Json] = {"wire": endpoint.wire}
+    if endpoint.base_url:  # one that is found by a registry or a login has none
+        row["base_url"] = endpoint.base_url.rstrip("/")
     if endpoint.title:
         row["title"] = endpoint.title
     if endpoint.key_variables:

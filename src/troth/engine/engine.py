@@ -19,11 +19,12 @@ from troth.domain.error import ConfigError, NotFound, TrothError, UsageError
 from troth.domain.message import BlobPart, Part, TextPart
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Verdict
-from troth.engine.attach import read_attachment
+from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.comparisons import Comparisons
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
+from troth.engine.enclaves import Enclaves
 from troth.engine.endpoints import config_row
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
@@ -74,9 +75,12 @@ class Engine:
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
-        self._verification = Verification(paths, self._transport, lambda: self.vault)
+        key_for = self._directory.key_for
+        self._verification = Verification(paths, self._transport, lambda: self.vault, key_for)
         self.proofs = Proofs(self._verification, self._directory.endpoint)
         """Verdicts, kept bytes, receipts and the trust file."""
+        self.enclaves = Enclaves(self._verification, self._directory.endpoint)
+        """OpenGradient: logins, payments and the registry."""
         self._prompts = PromptHistory()
         refused = RefusedParameters(lambda: self.vault)
         self._preparation = Preparation(self._directory, self._reach, self._verification, refused)
@@ -258,7 +262,7 @@ class Engine:
         self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None
     ) -> Reply:
         """Send a message; raises before anything is stored when it cannot work."""
-        parts = _as_parts(parts)
+        parts = as_parts(parts)
         reply = await self._talk.send(chat, parts, model)
         if not chat.conversation.is_incognito:
             prompt = "".join(part.text for part in parts if isinstance(part, TextPart))
@@ -284,11 +288,11 @@ class Engine:
         model: ModelRef | None = None,
     ) -> Reply:
         """Send another wording of one of the user's messages."""
-        return await self._talk.edit_and_resend(chat, message_id, _as_parts(parts), model)
+        return await self._talk.edit_and_resend(chat, message_id, as_parts(parts), model)
 
     def enqueue(self, chat: Chat, parts: Sequence[Part] | str) -> Queued:
         """Let a message wait until the running reply has ended."""
-        return self._talk.enqueue(chat, _as_parts(parts))
+        return self._talk.enqueue(chat, as_parts(parts))
 
     def unqueue(self, chat: Chat, queued_id: str) -> Queued | None:
         return self._talk.unqueue(chat, queued_id)
@@ -393,7 +397,3 @@ class Engine:
         if ref.provider == LOCAL_PROVIDER:
             return await self._local.reach(ref.model)
         return self._directory.endpoint(ref.provider), self._directory.key_for(ref.provider)
-
-
-def _as_parts(parts: Sequence[Part] | str) -> tuple[Part, ...]:
-    return (TextPart(parts),) if isinstance(parts, str) else tuple(parts)

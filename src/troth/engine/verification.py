@@ -15,6 +15,7 @@ from troth.domain.model import Endpoint, ModelInfo
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.channel import Channel, PlainChannel, Trace
 from troth.engine.chat import Chat
+from troth.engine.payment import Payments
 from troth.settings import Paths
 from troth.transport import Transport
 from troth.vault.vault import Vault
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from troth.verifiers.trust import Trust
 
 ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY = "any", "signed", "attested", "device"
-_CHECKED_WIRE = "opengradient"
+CHECKED_WIRE = "opengradient"
 """The wire whose gateways are checked before a prompt leaves for them."""
 POLICIES = (ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY)
 
@@ -34,13 +35,21 @@ POLICIES = (ANY, SIGNED_ONLY, ATTESTED_ONLY, DEVICE_ONLY)
 class Verification:
     """Policies before a message leaves, verdicts after its reply came."""
 
-    def __init__(self, paths: Paths, transport: Transport, vault: Callable[[], Vault]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        transport: Transport,
+        vault: Callable[[], Vault],
+        wallet_key: Callable[[str], str | None],
+    ) -> None:
         self._paths = paths
         self._transport = transport
         self._vault = vault
         self._judge: Judge | None = None
         self._trust_file: TrustFile | None = None
         self._routes: Routes | None = None
+        self._wallet_key = wallet_key
+        self.payments = Payments(vault)
 
     def held_back(self, chat: Chat) -> Collection[str]:
         """Replies that failed verification: they stay out of what later models are given."""
@@ -80,13 +89,18 @@ class Verification:
 
     def channel(self, endpoint: Endpoint, policy: str) -> Channel:
         """Return the way that a request to `endpoint` takes under a chat's policy."""
-        if endpoint.wire != _CHECKED_WIRE:
+        if endpoint.wire != CHECKED_WIRE:
             return PlainChannel(self._transport)
-        if self._routes is None:
-            from troth.engine.opengradient.routes import Routes
+        return self.routes().channel(endpoint, policy)
 
-            self._routes = Routes(self._transport, self._trust_now)
-        return self._routes.channel(endpoint, policy)
+    def routes(self) -> Routes:
+        """Return the ways to OpenGradient's enclaves; the first call pays for their imports."""
+        if self._routes is None:
+            from troth.engine.opengradient.routes import Own, Routes
+
+            own = Own(self._trust_now, self._vault, self._wallet_key, self.payments)
+            self._routes = Routes(self._transport, own)
+        return self._routes
 
     def _trust_now(self, endpoint: Endpoint) -> Trust:
         from troth.engine.judging import trust_for

@@ -84,7 +84,7 @@ OF_PROVIDERS = {
     ),
     "seal-broken": Words(
         "The sealed channel to {who} broke",
-        "What came through the relay was changed, cut, or not sealed, so none of it is shown.",
+        "What came through the relay was changed, cut, or not sealed; nothing after it is shown.",
         "{again}; if it goes on, somebody on the way meddles with it.",
     ),
 }

@@ -1,59 +1,163 @@
 """Straight to a gateway: by its URL with a key that the user pinned, or by the registry.
 
-The order is fixed: who is there, may they read this, then the prompt.
+The order is fixed: who is there, may they read this, then the prompt, then, where the gateway
+asks for it, the payment. A request that was paid for is never sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from troth.domain.exchange import HttpRequest
+from troth.domain.error import NetworkError
+from troth.domain.exchange import Headers, HttpRequest, find_header
 from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Trace
 from troth.engine.opengradient.gateways import Checked, Gateways, refuse_unless_allowed
-from troth.transport import Transport
-from troth.verifiers.trust import Trust
+from troth.engine.opengradient.paying import REQUIRED, SESSION, Payer
+from troth.engine.opengradient.picking import Picked, Picker
+from troth.transport import ResponseStream, Transport
+from troth.verifiers.trust import RegistrySource, Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What the channels of one engine share."""
+
+    transport: Transport
+    gateways: Gateways
+    picker: Picker
 
 
 class DirectChannel:
-    """A gateway whose URL the user gave."""
-
-    is_repeatable = True
+    """To one gateway, over TLS that ends inside it where the registry says how that looks."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         policy: str,
         trust: Trust,
-        transport: Transport,
-        gateways: Gateways,
+        ways: Ways,
+        payer: Payer,
+        source: RegistrySource | None,
     ) -> None:
+        """With `source` the gateway comes from that registry, else from the endpoint's URL."""
         self._endpoint = endpoint
         self._policy = policy
         self._trust = trust
-        self._transport = transport
-        self._gateways = gateways
+        self._ways = ways
+        self._payer = payer
+        self._source = source
         self._checked: Checked | None = None
-        self._certificate: bytes | None = None
+        self._picked: Picked | None = None
+        self._shown: bytes | None = None
+        self.is_repeatable = True
 
     async def prepare(self, request: HttpRequest) -> HttpRequest:
-        base_url = request.url.partition("/v1/")[0]
         name = self._endpoint.name
-        self._checked = await self._gateways.check(
+        settled = request.headers + self._payer.settlement_headers()
+        if self._source is not None:
+            self._picked = await self._ways.picker.pick(
+                self._source, self._trust, provider=name, policy=self._policy, through_relay=False
+            )
+            self._checked = self._picked.checked
+            base_url = self._picked.record.endpoint.rstrip("/").removesuffix("/v1")
+            path = request.url.partition("/v1/")[2]
+            return replace(request, url=f"{base_url}/v1/{path}", headers=settled)
+        base_url = _base_of(request)
+        self._checked = await self._ways.gateways.check(
             base_url, self._trust, provider=name, policy=self._policy
         )
         if not self._trust.is_simulated:  # a simulation shows what a refusal would hide
             refuse_unless_allowed(self._checked.before, provider=name, policy=self._policy)
-        return request
+        return replace(request, headers=settled)
 
     @asynccontextmanager
     async def open(self, request: HttpRequest) -> AsyncGenerator[Answer]:
-        async with self._transport.stream(request, purpose="chat") as answer:
-            self._certificate = answer.peer_certificate
-            yield answer
+        async with AsyncExitStack() as stack:
+            answer = await self._pay_as_asked(request, stack)
+            self._shown = answer.peer_certificate
+            yield Opened(answer)
 
     def trace(self) -> Trace:
-        trace = Trace(tls_certificate=self._certificate)
-        return replace(trace, evidence=self._checked.evidence) if self._checked else trace
+        return Trace(
+            evidence=self._checked.evidence if self._checked else {},
+            tls_certificate=self._shown,
+            pinned_certificate=self._certificate(),
+        )
+
+    async def _pay_as_asked(self, request: HttpRequest, stack: AsyncExitStack) -> ResponseStream:
+        """Send with the session that was paid for, if there is one; else pay when it is asked for.
+
+        A session that has ended is a 402 without terms: it is dropped, and all begins anew.
+        """
+        base_url, payments = _base_of(request), self._payer.payments
+        if session := payments.session(base_url):
+            self.is_repeatable = False
+            answer = await self._send(request, ((SESSION, session),), stack)
+            if answer.status != 402:
+                return self._paid(base_url, answer)
+            payments.drop_session(base_url)
+            self.is_repeatable = True  # it was refused: nothing was taken
+            if not find_header(answer.headers, REQUIRED):
+                await stack.aclose()
+                answer = await self._send(request, (), stack)
+        else:
+            answer = await self._send(request, (), stack)
+        if answer.status != 402 or not find_header(answer.headers, REQUIRED):
+            return answer
+        terms = answer.headers
+        await stack.aclose()
+        payee = self._picked.record.payment_address if self._picked else ""
+        signed = await self._payer.authorise(terms, payee)
+        self.is_repeatable = False
+        return self._paid(base_url, await self._send(request, signed, stack))
+
+    def _paid(self, base_url: str, answer: ResponseStream) -> ResponseStream:
+        if session := find_header(answer.headers, SESSION):
+            self._payer.payments.keep_session(base_url, session)
+        return answer
+
+    async def _send(
+        self, request: HttpRequest, secret: Headers, stack: AsyncExitStack
+    ) -> ResponseStream:
+        request = replace(request, secret_headers=request.secret_headers + secret)
+        try:
+            return await stack.enter_async_context(
+                self._ways.transport.stream(
+                    request, purpose="chat", pinned_certificate=self._certificate()
+                )
+            )
+        except NetworkError:
+            if self._picked is not None:
+                self._ways.picker.leave(self._endpoint.name, self._picked.record.tee_id)
+            raise
+
+    def _certificate(self) -> bytes | None:
+        record = self._picked.record if self._picked else None
+        return record.tls_certificate if record and record.endpoint.startswith("https:") else None
+
+
+class Opened:
+    """An answer without the payment's bearer secret, which must reach no vault and no receipt."""
+
+    def __init__(self, answer: ResponseStream) -> None:
+        self._answer = answer
+        self.status: int = answer.status
+        self.headers: Headers = tuple(
+            (name, value) for name, value in answer.headers if name.lower() != SESSION.lower()
+        )
+        self.request_headers: Headers = answer.request_headers
+        self.sent_at: datetime = answer.sent_at
+        self.is_complete = False
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        async for received in self._answer.chunks():
+            yield received
+        self.is_complete = self._answer.is_complete
+
+
+def _base_of(request: HttpRequest) -> str:
+    return request.url.partition("/v1/")[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -63,15 +62,31 @@ class Gateways:
         certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
         fetched = await self._evidence(base_url, certificate)
         if record is not None:
-            kept = write_records((record,))
-            asked = HttpRequest("POST", record.rpc_urls[0] if record.rpc_urls else "")
-            fetched = {**fetched, RECORDS: (asked, kept)}
+            fetched = {**fetched, **_record_evidence(record)}
         evidence = answers_of(fetched)
         facts = Facts(provider=provider, tls_certificate=certificate)
         spki = record.public_key if record is not None else _claimed_key(evidence, trust, provider)
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
             check_before_send, spki, evidence, trust, now, facts=facts, policy=policy
+        )
+        return Checked(fetched, before, now)
+
+    async def check_record(
+        self, record: RegistryRecord, trust: Trust, *, provider: str, policy: str
+    ) -> Checked:
+        """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
+        fetched = _record_evidence(record)
+        now = datetime.now(UTC)
+        before = await asyncio.to_thread(
+            check_before_send,
+            record.public_key,
+            answers_of(fetched),
+            trust.with_records((record,)),
+            now,
+            facts=Facts(provider=provider, route="relay"),
+            policy=policy,
+            sealing=record.ohttp,
         )
         return Checked(fetched, before, now)
 
@@ -127,12 +142,9 @@ def answers_of(fetched: Fetched) -> dict[str, HttpResponse]:
     return {name: answer for name, (_, answer) in fetched.items()}
 
 
-def merged(parts: Iterable[Fetched]) -> Mapping[str, tuple[HttpRequest, HttpResponse]]:
-    """Join evidence of several sources; a later one replaces an earlier one of its name."""
-    joined: dict[str, tuple[HttpRequest, HttpResponse]] = {}
-    for part in parts:
-        joined |= part
-    return joined
+def _record_evidence(record: RegistryRecord) -> Fetched:
+    asked = HttpRequest("POST", record.rpc_urls[0] if record.rpc_urls else "")
+    return {RECORDS: (asked, write_records((record,)))}
 
 
 def _is_tls(url: str) -> bool:

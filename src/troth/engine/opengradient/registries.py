@@ -1,0 +1,160 @@
+"""Which enclaves there are: the registry asked over JSON-RPC, at every endpoint that the user gave.
+
+An answer is used for some minutes. Endpoints that disagree are named in each record, and the
+verifier counts such a record for nothing; one that does not answer takes no part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from troth.domain.error import NetworkError, RegistryFailed, UsageError
+from troth.domain.exchange import HttpRequest
+from troth.domain.model import Endpoint
+from troth.transport import Sight, Transport, is_loopback
+from troth.verifiers import opengradient_registry as rpc
+from troth.verifiers.opengradient_registry import RegistryAnswer
+from troth.verifiers.trust import RegistryRecord, RegistrySource, Trust
+
+_FRESH = timedelta(minutes=10)
+_TIMEOUT_S = 15.0
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a registry said, and which of its endpoints said nothing that can be used."""
+
+    source: RegistrySource
+    records: tuple[RegistryRecord, ...]
+    failures: tuple[tuple[str, str], ...]
+    """RPC endpoint -> why its answer is not used, as a sentence."""
+    read_at: datetime
+
+
+@dataclass(slots=True)
+class Registries:
+    """Reads registries, and remembers for some minutes what they said."""
+
+    transport: Transport
+    _kept: dict[RegistrySource, Listing] = field(default_factory=dict[RegistrySource, Listing])
+
+    async def read(self, source: RegistrySource, *, is_fresh: bool = False) -> Listing:
+        """Return the live enclaves; raise RegistryFailed where no endpoint gave a usable answer.
+
+        `is_fresh` asks again whatever is remembered.
+        """
+        kept = self._kept.get(source)
+        now = datetime.now(UTC)
+        if kept is not None and not is_fresh and timedelta() <= now - kept.read_at < _FRESH:
+            return kept
+        asked = await asyncio.gather(*(self._ask(source, url) for url in source.rpc_urls))
+        answers = [one for one in asked if isinstance(one, RegistryAnswer)]
+        failures = tuple(
+            (url, one)
+            for url, one in zip(source.rpc_urls, asked, strict=True)
+            if isinstance(one, str)
+        )
+        if not answers:
+            raise RegistryFailed(source.name, " ".join(why for _, why in failures))
+        listing = Listing(source, rpc.cross_check(answers), failures, now)
+        self._kept[source] = listing
+        return listing
+
+    def forget(self) -> None:
+        """Read again the next time."""
+        self._kept.clear()
+
+    async def _ask(self, source: RegistrySource, url: str) -> RegistryAnswer | str:
+        try:
+            if source.chain_id:
+                chain = rpc.parse_quantity(await self._body(rpc.chain_id_request(url)))
+                if chain != source.chain_id:
+                    return f"It serves chain {chain}, not {source.chain_id}."
+            block = await self._block(url)
+            request = rpc.active_tees_request(source, url, block=block)
+            now = datetime.now(UTC)
+            return rpc.parse_records(await self._body(request), source, url, now, block)
+        except rpc.RegistryFailed as error:
+            return str(error)
+        except NetworkError as error:
+            return f"{error.host or 'It'} did not answer ({error.kind})."
+
+    async def _block(self, url: str) -> int | None:
+        """Return the newest block; None where an endpoint does not tell: then it says `latest`."""
+        try:
+            return rpc.parse_quantity(await self._body(rpc.block_number_request(url)))
+        except rpc.RegistryFailed:
+            return None
+
+    async def _body(self, request: HttpRequest) -> bytes:
+        answer = await self.transport.send(
+            request,
+            purpose="registry",
+            timeout_s=_TIMEOUT_S,
+            limit_bytes=rpc.MAX_ANSWER_BYTES,
+            sight=Sight.ADDRESS,
+        )
+        if answer.status != 200:
+            raise rpc.RegistryFailed(f"It answered with HTTP {answer.status}.")
+        return answer.body
+
+
+def source_of(endpoint: Endpoint, trust: Trust) -> RegistrySource | None:
+    """Return the registry of an endpoint; None where its gateway is named by URL alone.
+
+    Its options `registry` (`RPC:ADDRESS`, or a list of them with one address) go before the trust
+    file's, which is asked where there is no base URL. Raises UsageError for what cannot be read.
+    """
+    given = endpoint.options.get("registry")
+    places = given if isinstance(given, list) else [given] if given else []
+    if places:
+        return parse_registry([str(place) for place in places], f"{endpoint.name}'s registry")
+    if endpoint.base_url:
+        return None
+    if not trust.registries:
+        raise UsageError("the trust file names no registry")
+    return trust.registries[0]
+
+
+def parse_registry(places: list[str], name: str) -> RegistrySource:
+    """Read `RPC:ADDRESS`, one for each endpoint; raise UsageError."""
+    urls: list[str] = []
+    address = ""
+    for place in places:
+        url, _, given = place.rpartition(":")
+        if not url.startswith(("http://", "https://")) or not _ADDRESS.fullmatch(given):
+            raise UsageError("a registry is RPC:ADDRESS, such as https://rpc.example:0x703c…")
+        if address and given.lower() != address:
+            raise UsageError("all endpoints of a registry are asked for the same address")
+        address = given.lower()
+        urls.append(url.rstrip("/"))
+    return RegistrySource(name, 0, address, tuple(urls))
+
+
+def usable(listing: Listing, *, needs_sealing: bool) -> list[RegistryRecord]:
+    """Return the records that a prompt may be sent by, newest heartbeat first."""
+    found = [
+        record
+        for record in listing.records
+        if record.is_enabled
+        and record.tee_type == rpc.LLM_PROXY
+        and record.public_key
+        and (record.ohttp is not None if needs_sealing else _is_reachable(record))
+    ]
+    return sorted(found, key=lambda record: -record.last_heartbeat_at)
+
+
+def _is_reachable(record: RegistryRecord) -> bool:
+    """Whether a prompt may travel there: over TLS that ends at a known certificate, or here."""
+    if record.endpoint.startswith("https://"):
+        return bool(record.tls_certificate)
+    return record.endpoint.startswith("http://") and is_loopback(record.endpoint)
+
+
+def without_url(record: RegistryRecord) -> RegistryRecord:
+    """Return a record with its endpoint as a base URL, without /v1 and slash."""
+    return replace(record, endpoint=record.endpoint.rstrip("/").removesuffix("/v1"))

@@ -1,0 +1,126 @@
+"""What a gateway asks for with its 402, read strictly, and whether that may be paid at all.
+
+x402 version 2, scheme `upto` over Permit2, as recorded from the gateway in November 2026. The
+rules refuse without a question: a person in a hurry says yes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from troth.engine.payment import Limits, to_opg
+
+NETWORK = "eip155:8453"
+CHAIN_ID = 8453
+"""Base."""
+ASSET = "0xfbc2051ae2265686a469421b2c5a2d5462fbf5eb"
+"""The OPG token on Base, lower case."""
+PERMIT2 = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
+SPENDER = "0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002"
+"""x402's `upto` proxy: the only contract that may draw on an authorisation."""
+LONGEST_S = 300
+_HEADER_LIMIT = 64 << 10
+_Address = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
+
+
+class TermsInvalid(ValueError):
+    """The 402 cannot be read."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Extra(_Strict):
+    assetTransferMethod: str
+    facilitatorAddress: str = _Address
+
+
+class Offer(_Strict):
+    """One way to pay."""
+
+    scheme: str
+    network: str
+    asset: str = _Address
+    amount: str = Field(pattern=r"^[0-9]{1,30}$")
+    payTo: str = _Address
+    maxTimeoutSeconds: int = Field(gt=0)
+    extra: Extra
+
+    @property
+    def base_units(self) -> int:
+        return int(self.amount)
+
+
+class Terms(_Strict):
+    """A whole 402. `accepts` may hold ways that we do not know."""
+
+    x402Version: int
+    accepts: list[dict[str, Any]] = Field(min_length=1, max_length=16)
+    resource: dict[str, Any]
+    extensions: dict[str, Any] = Field(default_factory=dict)
+
+
+def parse_terms(header: str) -> Terms:
+    """Read the header `PAYMENT-REQUIRED`; raise TermsInvalid."""
+    if len(header) > _HEADER_LIMIT:
+        raise TermsInvalid("The gateway's payment terms are far too long.")
+    try:
+        decoded = json.loads(base64.b64decode(header, validate=True))
+        terms = Terms.model_validate(decoded)
+    except (binascii.Error, ValueError, ValidationError, RecursionError) as error:
+        raise TermsInvalid("The gateway's payment terms cannot be read.") from error
+    if terms.x402Version != 2:
+        raise TermsInvalid(f"The gateway speaks x402 version {terms.x402Version}, Troth version 2.")
+    return terms
+
+
+def choose_offer(
+    terms: Terms, limits: Limits, payees: tuple[str, ...]
+) -> tuple[Offer, dict[str, Any]]:
+    """Return the first offer that may be paid, parsed and as it came.
+
+    `payees` are lower-case addresses. Raises TermsInvalid with the reason of the first refusal.
+    """
+    reasons: list[str] = []
+    for raw in terms.accepts:
+        try:
+            offer = Offer.model_validate(raw)
+        except ValidationError:
+            reasons.append("The gateway's payment terms cannot be read.")
+            continue
+        reason = why_not(offer, limits, payees)
+        if not reason:
+            return offer, raw
+        reasons.append(reason)
+    raise TermsInvalid(reasons[0])
+
+
+def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
+    """Return the reason not to pay an offer, as a sentence; "" where there is none."""
+    if (offer.scheme, offer.extra.assetTransferMethod) != ("upto", "permit2"):
+        return f"It wants to be paid in a way that Troth does not know ({offer.scheme[:40]})."
+    if offer.network != NETWORK:
+        return f"It wants to be paid on another network ({offer.network[:40]}) than Base."
+    if offer.asset.lower() != ASSET:
+        return f"It wants another token ({offer.asset}) than OPG."
+    if offer.payTo.lower() not in payees:
+        return (
+            f"It wants to be paid at {offer.payTo}, which neither the registry nor your settings"
+            " name. `pay_to` in the provider's options allows an address."
+        )
+    if offer.maxTimeoutSeconds > LONGEST_S:
+        return (
+            f"It wants an authorisation for {offer.maxTimeoutSeconds} s; {LONGEST_S} are allowed."
+        )
+    if offer.base_units <= 0:
+        return "It asks for an amount of zero, which no authorisation should have."
+    if offer.base_units > limits.reply:
+        asked, cap = to_opg(offer.base_units), to_opg(limits.reply)
+        return f"It asks for up to {asked} OPG for a reply; your limit is {cap}."
+    return ""

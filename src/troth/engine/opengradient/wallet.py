@@ -1,0 +1,139 @@
+"""Sign one authorisation with the user's wallet: EIP-712 over Permit2, never an approval.
+
+`eth-account` comes with the extra `troth[pay]` and takes half a second to import: only here, only
+when a payment is due. The packages `x402` and `og-x402` are not used: they collide with each other
+and can sign an unlimited approval.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from troth.domain.error import ExtraMissing
+from troth.engine.opengradient.terms import CHAIN_ID, PERMIT2, SPENDER, Offer, Terms
+
+_BEFORE_S = 600
+"""How far back an authorisation begins: the chain's clock may be behind ours."""
+
+_TYPES: dict[str, list[dict[str, str]]] = {
+    "PermitWitnessTransferFrom": [
+        {"name": "permitted", "type": "TokenPermissions"},
+        {"name": "spender", "type": "address"},
+        {"name": "nonce", "type": "uint256"},
+        {"name": "deadline", "type": "uint256"},
+        {"name": "witness", "type": "Witness"},
+    ],
+    "TokenPermissions": [
+        {"name": "token", "type": "address"},
+        {"name": "amount", "type": "uint256"},
+    ],
+    "Witness": [
+        {"name": "to", "type": "address"},
+        {"name": "facilitator", "type": "address"},
+        {"name": "validAfter", "type": "uint256"},
+    ],
+}
+_DOMAIN = {"name": "Permit2", "chainId": CHAIN_ID, "verifyingContract": PERMIT2}
+
+
+class WalletUnreadable(ValueError):
+    """The wallet's key is none. The message never holds it."""
+
+
+class _Signed(Protocol):
+    signature: bytes
+
+
+class _Account(Protocol):
+    address: str
+
+    def sign_typed_data(
+        self,
+        *,
+        domain_data: Mapping[str, object],
+        message_types: Mapping[str, object],
+        message_data: Mapping[str, object],
+    ) -> _Signed: ...
+
+
+class _Accounts(Protocol):
+    def from_key(self, private_key: bytes) -> _Account: ...
+
+
+class Wallet:
+    """A wallet whose key is in memory for one payment."""
+
+    def __init__(self, private_key: str) -> None:
+        """Raises ExtraMissing, or WalletUnreadable for what is no key of 32 bytes in hex."""
+        try:
+            accounts = cast(_Accounts, getattr(import_module("eth_account"), "Account"))  # noqa: B009
+        except ImportError as error:
+            raise ExtraMissing("pay") from error
+        try:
+            self._account = accounts.from_key(bytes.fromhex(private_key.strip().removeprefix("0x")))
+        except Exception:  # noqa: BLE001 - a foreign library whose errors may quote the key
+            raise WalletUnreadable("The wallet's key is not 32 bytes in hexadecimal.") from None
+
+    @property
+    def address(self) -> str:
+        return self._account.address
+
+    def authorise(
+        self, terms: Terms, offer: Offer, raw_offer: dict[str, Any], now: datetime
+    ) -> str:
+        """Return the header `PAYMENT-SIGNATURE` for an offer that the rules let pass."""
+        seconds = int(now.timestamp())
+        authorisation = {
+            "from": self.address,
+            "permitted": {"token": offer.asset, "amount": offer.amount},
+            "spender": SPENDER,
+            "nonce": str(secrets.randbits(256)),
+            "deadline": str(seconds + offer.maxTimeoutSeconds),
+            "witness": {
+                "to": offer.payTo,
+                "facilitator": offer.extra.facilitatorAddress,
+                "validAfter": str(seconds - _BEFORE_S),
+            },
+        }
+        signed = self._account.sign_typed_data(
+            domain_data=_DOMAIN, message_types=_TYPES, message_data=message_of(authorisation)
+        )
+        payload = {
+            "x402Version": terms.x402Version,
+            "payload": {
+                "permit2Authorization": authorisation,
+                "signature": "0x" + bytes(signed.signature).hex(),
+            },
+            "accepted": raw_offer,
+            "resource": terms.resource,
+            "extensions": terms.extensions,
+        }
+        encoded = json.dumps(payload, separators=(",", ":")).encode()
+        return base64.b64encode(encoded).decode("ascii")
+
+
+def message_of(authorisation: Mapping[str, Any]) -> dict[str, object]:
+    """Return what EIP-712 signs of an authorisation: numbers as numbers, without `from`."""
+    permitted, witness = authorisation["permitted"], authorisation["witness"]
+    return {
+        "permitted": {"token": permitted["token"], "amount": int(permitted["amount"])},
+        "spender": authorisation["spender"],
+        "nonce": int(authorisation["nonce"]),
+        "deadline": int(authorisation["deadline"]),
+        "witness": {
+            "to": witness["to"],
+            "facilitator": witness["facilitator"],
+            "validAfter": int(witness["validAfter"]),
+        },
+    }
+
+
+def typed_data() -> tuple[dict[str, object], dict[str, list[dict[str, str]]]]:
+    """Return EIP-712's domain and types, for those who check a signature."""
+    return dict(_DOMAIN), _TYPES

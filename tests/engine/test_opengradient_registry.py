@@ -1,0 +1,153 @@
+"""Gateways by the registry: TLS ends where it says, endpoints must agree, others take over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from enclaves import Enclave, Registry, registry_record
+from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of, outcome
+from servers import make_certificate
+from troth.domain.error import RegistryFailed
+from troth.domain.message import Finish
+from troth.domain.verdict import Outcome, State
+from verifiers.signer import Gateway, make_key
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    async with AsyncExitStack() as stack:
+        yield Home(tmp_path, stack)
+
+
+CERTIFICATE = make_certificate(["enclave.invalid"])
+
+
+async def test_the_registrys_certificate_and_key_carry_a_reply(home: Home) -> None:
+    enclave = Enclave()
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    message, verdict = await home.ask(chat)
+    assert message.finish is Finish.STOP, message.failure
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_REGISTRY, verdict
+    exchange = await engine.proofs.exchange(chat, message.id)
+    assert exchange.url == f"{gateway.url}/v1/chat/completions"
+
+
+async def test_a_gateway_with_another_certificate_gets_no_prompt(home: Home) -> None:
+    enclave = Enclave()
+    gateway = await home.serve(enclave, certificate=make_certificate())
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    message, _ = await home.ask()
+    assert failure_of(message)[0] == "tls-failed"
+    assert enclave.asked == []
+
+
+async def test_when_one_gateway_is_gone_the_next_one_answers(home: Home) -> None:
+    enclave = Enclave(Gateway(make_key("alive")))
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    gone = registry_record(
+        Gateway(make_key("gone")),
+        endpoint="https://127.0.0.1:1",
+        certificate=CERTIFICATE.der,
+        heartbeat=(1795999999).to_bytes(32, "big"),
+    )
+    alive = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([gone, alive]))
+    await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    _, verdict = await home.ask()
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_REGISTRY
+
+
+async def test_a_restarted_gateway_is_found_again_by_reading_the_registry_again(
+    home: Home,
+) -> None:
+    enclave = Enclave(Gateway(make_key("first")))
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+
+    def record() -> bytes:
+        return registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+
+    chain = Registry([record()])
+    registry = await home.serve(chain)
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    await home.ask(chat)
+    enclave.gateway = Gateway(make_key("second"))
+    chain.records = [record()]
+    _, verdict = await home.ask(chat)
+    assert verdict is not None
+    assert verdict.state is not State.VERIFIED_REGISTRY  # signed by a key that was not listed then
+    _, verdict = await home.ask(chat, "and now?")
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_REGISTRY, verdict
+
+
+async def test_a_registry_that_is_down_has_words_of_its_own_and_nothing_leaves(
+    home: Home,
+) -> None:
+    registry = await home.serve(Registry([], is_down=True))
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    message, _ = await home.ask()
+    assert failure_of(message) == ("registry-failed", "It answered with HTTP 503.")
+    with pytest.raises(RegistryFailed):
+        await engine.enclaves.listing("og")
+
+
+async def test_endpoints_that_disagree_are_named_and_the_record_counts_for_nothing(
+    home: Home,
+) -> None:
+    enclave = Enclave()
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    honest = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    first = await home.serve(Registry([honest]))
+    second = await home.serve(Registry([]))
+    engine = await home.open("", registry=[f"{first.url}:{ADDRESS}", f"{second.url}:{ADDRESS}"])
+    listing = await engine.enclaves.listing("og")
+    assert listing.records[0].disagreeing_urls == (second.url,)
+    _, verdict = await home.ask()
+    assert verdict is not None
+    assert outcome(verdict, "registry") is Outcome.CANNOT_CHECK
+    assert not verdict.is_verified
+    await engine.update_chat(chat := await engine.new_chat(model=MODEL), policy="signed")
+    asked = len(enclave.asked)
+    message, _ = await home.ask(chat)
+    assert failure_of(message)[0] == "enclave-refused"
+    assert len(enclave.asked) == asked
+
+
+async def test_an_endpoint_of_two_may_be_down(home: Home) -> None:
+    enclave = Enclave()
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    honest = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    first = await home.serve(Registry([honest]))
+    second = await home.serve(Registry([], is_down=True))
+    engine = await home.open("", registry=[f"{first.url}:{ADDRESS}", f"{second.url}:{ADDRESS}"])
+    listing = await engine.enclaves.listing("og")
+    assert listing.failures == ((second.url, "It answered with HTTP 503."),)
+    _, verdict = await home.ask()
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_REGISTRY
+
+
+async def test_a_chat_for_attested_models_sends_nothing_on_a_registrys_word(home: Home) -> None:
+    enclave = Enclave()
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    await engine.update_chat(chat, policy="attested")
+    message, _ = await home.ask(chat)
+    assert failure_of(message)[0] == "enclave-refused"
+    assert enclave.asked == []
