@@ -84,6 +84,12 @@ class _Record:
     first_token_ms: float | None = None
     is_complete: bool = False
 
+    def left(self, sent_at: datetime) -> None:
+        """Take over when the request really left: imports and a waking model are not its time."""
+        self.sent_at = sent_at
+        waited = datetime.now(UTC) - sent_at
+        self.sent_ns = time.perf_counter_ns() - int(waited.total_seconds() * 1e9)
+
     def elapsed_ms(self) -> float:
         return (time.perf_counter_ns() - self.sent_ns) / 1e6
 
@@ -171,7 +177,8 @@ class ReplyRun:
         job.reply.publish([RequestSent(attempt)])
         async with job.channel.open(request) as response:
             record.status, record.headers = response.status, response.headers
-            record.request_headers, record.sent_at = response.request_headers, response.sent_at
+            record.request_headers = response.request_headers
+            record.left(response.sent_at)
             record.body = bytearray()
             if response.status >= 400:
                 await self._refuse(response, record)
