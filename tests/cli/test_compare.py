@@ -268,8 +268,16 @@ def test_a_saved_comparison_is_found_in_the_vault(
     with_vault: Troth, servers: tuple[ScriptedServer, ScriptedServer]
 ) -> None:
     ran = with_vault("compare", *TWO, "hello", "--json")
-    found = with_vault("search", "is:comparison", "--json")
-    assert ran.json["chat"] in found.out
+    chat = ran.json["chat"]
+    assert chat in with_vault("search", "is:comparison", "--json").out
+    table = with_vault.home.parent / "c.csv"
+    stored = with_vault("compare", "--chat", chat, "--json", "--csv", str(table))
+    assert [row["model"] for row in stored.json["answers"]] == ["one/m", "two/m"]
+    with table.open(newline="", encoding="utf-8") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == ["echo hello"] * 2
+    assert with_vault("compare", "--chat", chat).out.count("echo hello") == 2
+    other = with_vault("ask", "-m", "one/m", "--json", "no comparison").json["chat"]
+    assert with_vault("compare", "--chat", other).code == 2
 
 
 def test_ratings_of_a_vault_as_table_json_and_csv(

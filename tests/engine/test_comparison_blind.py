@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import permutations
@@ -14,6 +15,7 @@ from servers import Gate, gated_after, openai_chat_stream
 from troth.domain.error import UsageError
 from troth.domain.model import ModelRef
 from troth.engine.comparison import Comparison
+from troth.engine.comparison_export import comparison_markdown, comparison_rows, vote_rows
 from troth.engine.comparison_names import names_in
 from troth.engine.comparison_state import Blind, Choice, ColumnSpec
 from troth.engine.comparison_voting import draw_order
@@ -100,6 +102,20 @@ async def test_a_chat_does_not_show_what_is_hidden(opener: Opener) -> None:
     assert comparison.chat.path[-1].id == comparison.base_id
     await comparison.voting.reveal()
     assert comparison.chat.path[-1].id == comparison.columns[0].head_id
+
+
+async def test_an_export_hides_what_is_hidden(opener: Opener) -> None:
+    engine, _ = await opener(random_words(0), random_words(1))
+    comparison = await blind(engine, 2)
+    await comparison.voting.vote(0, *comparison.columns, Choice.LEFT)
+    for _ in range(2):
+        told = json.dumps([*comparison_rows(comparison), *vote_rows(comparison)])
+        told += comparison_markdown(comparison)
+        is_blind = comparison.voting.is_blind
+        assert ("model-1" in told) is not is_blind
+        assert ("server1" in told) is not is_blind
+        if is_blind:
+            await comparison.voting.reveal()
 
 
 async def test_padded_replies_are_shown_when_all_have_ended(opener: Opener) -> None:

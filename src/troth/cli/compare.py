@@ -22,6 +22,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--temperature", type=float, metavar="X", help="for all columns")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest reply of all columns")
     parser.add_argument("--no-save", action="store_true", help="keep nothing of it (one prompt)")
+    parser.add_argument("--chat", metavar="ID", help="show a comparison of the vault; see --csv")
     add_json_flag(parser)
     _add_batch(parser)
     parser.set_defaults(run=run)
@@ -34,10 +35,13 @@ def _add_batch(parser: Parser) -> None:
     batch.add_argument("--repeat", type=int, default=1, metavar="N", help="ask each N times")
     batch.add_argument("--seed", type=int, metavar="S", help="sent with each; +1 per repetition")
     batch.add_argument(
-        "--concurrency", type=int, default=4, metavar="K", help="at once to each provider (4)"
+        "--concurrency",
+        type=int,
+        metavar="K",
+        help="at once to each provider (4; 1 for models of your own, whose times would suffer)",
     )
     batch.add_argument("--max-cost", type=float, metavar="X", help="stop before X US dollars")
-    batch.add_argument("--csv", metavar="FILE", help="write the results as CSV as well")
+    batch.add_argument("--csv", metavar="FILE", help="write the results as CSV, too")
     batch.add_argument("--receipts", metavar="DIR", help="keep a receipt of each reply")
     batch.add_argument("--report", metavar="FILE", help="write one HTML page with plots")
     batch.add_argument("--strict", action="store_true", help="refuse a file with a broken row")
@@ -56,6 +60,10 @@ async def run(arguments: Arguments, console: Console) -> int:
         from troth.cli.compare_check import check
 
         return await check(arguments, console)
+    if arguments.text("chat"):
+        from troth.cli.compare_show import show
+
+        return await show(arguments, console)
     if arguments.text("file") or arguments.text("out"):
         if not arguments.text("file") or not arguments.text("out"):
             raise UsageError("a batch needs both: --file PROMPTS --out RESULTS")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -17,6 +14,7 @@ from typing import cast
 
 from troth.cli.command import Arguments
 from troth.cli.compare_columns import columns_of
+from troth.cli.compare_table import write_rows
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
@@ -44,7 +42,7 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
             repeats=arguments.number("repeat"),
             seed=cast("int | None", arguments.seed),
             system=arguments.text("system"),
-            concurrency=arguments.number("concurrency"),
+            concurrency=cast("int | None", arguments.concurrency),
             max_cost_usd=plan_facts,
             is_strict=arguments.flag("strict"),
             appends=arguments.flag("append"),
@@ -60,7 +58,7 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
         console.clear_status()
     summaries = await asyncio.to_thread(summarize_results, results)
     if target := arguments.text("csv"):
-        await asyncio.to_thread(write_csv, results, Path(target))
+        await asyncio.to_thread(_write_csv, results, Path(target))
     if target := arguments.text("report"):
         await asyncio.to_thread(_write_report, results, Path(target), summaries)
     _say_how_it_ended(console, arguments, progress)
@@ -77,7 +75,8 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
 def _checked(arguments: Arguments) -> float | None:
     """Refuse numbers that make no sense; return the limit of cost."""
     for name in ("repeat", "concurrency"):
-        if not 1 <= arguments.number(name) <= 1000:
+        value = cast("int | None", getattr(arguments, name))
+        if value is not None and not 1 <= value <= 1000:
             raise UsageError(f"--{name} takes a number from 1 to 1000")
     limit = cast("float | None", arguments.max_cost)
     if limit is not None and not (math.isfinite(limit) and limit > 0):
@@ -235,24 +234,8 @@ def _estimate_words(one: ModelSummary, name: str) -> str:
     return f"{found.value:,.0f} ({found.low:,.0f}-{found.high:,.0f})"
 
 
-def write_csv(results: Path, target: Path) -> None:
-    """Write the results as CSV (UTF-8, RFC 4180): nested fields as JSON, null as nothing."""
-    fresh = target.with_name(target.name + ".new")
-    with fresh.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(FIELDS)
-        for _, row in read_rows(results):
-            if row is not None:
-                writer.writerow([_cell(row.get(name)) for name in FIELDS])
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(target)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    return "" if value is None else value
+def _write_csv(results: Path, target: Path) -> None:
+    write_rows(target, FIELDS, (row for _, row in read_rows(results) if row is not None))
 
 
 def _write_report(results: Path, target: Path, summaries: Sequence[ModelSummary]) -> None:

@@ -30,6 +30,8 @@ async def ask_once(arguments: Arguments, console: Console) -> int:
         raise UsageError("there is nothing to ask. Usage: troth compare -m A -m B 'QUESTION'")
     async with opened_engine(console, VaultUse.IF_THERE) as engine:
         specs = columns_of(arguments, engine)
+        if engine.vault.is_memory and not arguments.flag("no_save"):
+            console.note("troth: there is no vault yet, so nothing of this is kept.")
         chat = await engine.new_chat(
             model=specs[0].model, is_incognito=arguments.flag("no_save") or engine.vault.is_memory
         )
@@ -64,7 +66,7 @@ def _show(console: Console, comparison: Comparison, column: Column) -> None:
     elif answers and answers[-1].replies:
         message = answers[-1].replies[-1]
         summary = reply_summary(column.spec.model, message, metrics.verdict, is_plain=True)
-        console.line(f"[{summary}]")
+        console.line(summary)
     console.line()
 
 

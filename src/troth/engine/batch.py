@@ -220,9 +220,9 @@ class Batch:
             by_provider[spec.model.provider].append(spec)
         try:
             async with asyncio.TaskGroup() as group:
-                for specs in by_provider.values():
+                for provider, specs in by_provider.items():
                     tasks = self._tasks(specs)
-                    for _ in range(self._plan.concurrency):
+                    for _ in range(self._plan.workers(self._engine.endpoint(provider))):
                         group.create_task(self._work(tasks, rows, journal, budget))
         except* TrothError as errors:
             # One is enough: the others say the same, that the disk is full for instance.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from troth.domain.error import UsageError
-from troth.domain.model import Json, ModelInfo
+from troth.domain.model import Endpoint, Json, ModelInfo
 from troth.engine.batch_files import sync_folder
 from troth.engine.batch_prompts import BrokenRow, PromptFile
 from troth.engine.comparison_state import ColumnSpec, params_json
@@ -32,8 +32,9 @@ class BatchPlan:
     repeats: int = 1
     seed: int | None = None
     system: str = ""
-    concurrency: int = 4
-    """Requests at once to each provider."""
+    concurrency: int | None = None
+    """Requests at once to each provider; None: 4, and 1 for the user's own machines, where they
+    would share one processor and spoil each other's times."""
     max_cost_usd: float | None = None
     is_strict: bool = False
     """End before the first request when the prompts file has a row that cannot be used."""
@@ -41,6 +42,10 @@ class BatchPlan:
     """Write into a results file of another run."""
     asks_again: bool = False
     """Ask once more what was interrupted, stopped or cut: it may be paid a second time."""
+
+    def workers(self, endpoint: Endpoint) -> int:
+        """Return how many requests may be under way at one provider."""
+        return self.concurrency or (1 if endpoint.is_own else 4)
 
 
 @dataclass(frozen=True, slots=True)
