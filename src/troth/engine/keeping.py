@@ -21,6 +21,8 @@ class Keeper:
         self._inbox: Inbox | None = None
         self._is_open = asyncio.Event()
         self._is_open.set()
+        self.unlocks = 0
+        """How often the vault was opened again."""
         self.is_leaving = False
         """Whether the engine closes: nobody waits for an unlock any more."""
 
@@ -32,6 +34,7 @@ class Keeper:
     def release(self) -> None:
         """Go on with the store: it is open again."""
         self._inbox = None
+        self.unlocks += 1
         self._is_open.set()
 
     def give_up(self) -> None:
@@ -39,8 +42,13 @@ class Keeper:
         self.is_leaving = True
         self._is_open.set()
 
-    async def reopened(self) -> bool:
-        """Wait until the vault is open; False when it will not be."""
+    async def reopened(self, unlocks: int = -1) -> bool:
+        """Wait until the vault is open; False when it will not be.
+
+        With `unlocks`, as it was before, also False where it was open all the time.
+        """
+        if self._is_open.is_set() and unlocks == self.unlocks:
+            return False
         await self._is_open.wait()
         return not self.is_leaving
 
@@ -53,13 +61,14 @@ class Keeper:
             await _append(chat.store, parcel)
             return
         while True:
+            unlocks = self.unlocks
             try:
                 if self._inbox is None:
                     await _append(chat.store, parcel)
                 else:
                     await self._seal(chat, parcel)
             except VaultLocked:
-                if self._inbox is None:
+                if self._inbox is None and self.unlocks == unlocks:
                     raise  # not our lock: somebody closed the store
             else:
                 return

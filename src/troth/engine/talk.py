@@ -239,10 +239,11 @@ class Talk:
     ) -> None:
         """Judge a reply; where the vault locks meanwhile, once it is open again."""
         while True:
+            unlocks = self._keeper.unlocks
             try:
                 await self._judge(chat, reply, endpoint, trace)
             except VaultLocked:
-                if not await self._keeper.reopened():
+                if not await self._keeper.reopened(unlocks):
                     raise
             else:
                 return
