@@ -39,10 +39,19 @@ class Outcome:
 class Follower:
     """Prints one reply. In JSON mode it only waits."""
 
-    def __init__(self, console: Console, reply: Reply, *, shows_thinking: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        reply: Reply,
+        *,
+        shows_thinking: bool = False,
+        is_held: bool = False,
+    ) -> None:
         self._console = console
         self._reply = reply
-        self._shows_thinking = shows_thinking
+        self._shows_thinking = shows_thinking and not is_held
+        self._is_held = is_held
+        """Whether nothing is printed before the verdict: whoever asks prints it then."""
         self._countdown: asyncio.Task[None] | None = None
         self._has_reader = True
         self._is_thinking = False
@@ -95,6 +104,9 @@ class Follower:
                 pass  # counts, sources and raw items are in the sealed message
 
     def _print(self, text: str) -> None:
+        if self._is_held:
+            self._console.status(f"{self._reply.model} answers; held until it is verified ...")
+            return
         if self._console.is_json or not self._has_reader:
             return
         try:

@@ -6,18 +6,20 @@ A file that cannot be read trusts nobody: a misspelt line must not quietly trust
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from troth.domain.error import ConfigError, NotFound
+from troth.domain.error import ConfigError, NotFound, UsageError
 from troth.settings import Paths, write_private
 from troth.verifiers.trust import DistrustedKey, PinnedKey, Trust
 from troth.verifiers.trust_text import (
     TrustInvalid,
     combined,
     parse_trust,
+    shipped_text,
     shipped_trust,
     with_distrust,
     with_pin,
@@ -25,6 +27,8 @@ from troth.verifiers.trust_text import (
 )
 
 Stamp = tuple[int, int]
+_KEY_NAME = re.compile(r"(?:[0-9a-f]{64}|0x[0-9a-f]{64}|0x[0-9a-f]{40})\Z")
+_MOST_PEM_BYTES = 65_536
 
 
 class TrustFile:
@@ -107,3 +111,36 @@ def _stamp(file: Path) -> Stamp:
     except FileNotFoundError:
         return 0, 0
     return status.st_mtime_ns, status.st_size
+
+
+def shipped() -> str:
+    """Return the text of the defaults that come with this version."""
+    return shipped_text()
+
+
+def key_name_in(text: str) -> str:
+    """Return the fingerprint, Ethereum address or teeId that `text` spells; "" for none.
+
+    People write fingerprints in groups: spaces and colons do not count.
+    """
+    name = re.sub(r"[\s:]", "", text).lower()
+    return name if _KEY_NAME.match(name) else ""
+
+
+def read_public_key(content: bytes) -> bytes:
+    """Return the SPKI DER of a PEM file: a public key or a certificate. Raises UsageError."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    if b"PRIVATE KEY" in content:
+        raise UsageError("this file holds a private key; only the public one is wanted here")
+    try:
+        if len(content) > _MOST_PEM_BYTES:
+            raise ValueError("too long")
+        form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        if b"BEGIN CERTIFICATE" in content:
+            return x509.load_pem_x509_certificate(content).public_key().public_bytes(*form)
+        return serialization.load_pem_public_key(content).public_bytes(*form)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError("this file holds no public key in PEM form") from error

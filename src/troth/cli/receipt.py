@@ -1,0 +1,119 @@
+"""`troth receipt`: one reply, or a whole chat, as files with which anyone can check it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from troth.cli.command import Arguments, Parser
+from troth.cli.find import find_chat
+from troth.cli.output import Console, ExitCode
+from troth.cli.unlock import VaultUse, opened_engine
+from troth.domain.error import NotFound, UsageError
+from troth.domain.message import Role
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
+from troth.engine.export_markdown import markdown
+from troth.settings import write_private
+from troth.tui.safe import clean
+
+_SHORTEST_PART = 6
+_LAST = "last"
+
+
+def configure(parser: Parser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "message", nargs="?", metavar="MESSAGE", help="id of a reply, the end of it, or `last`"
+    )
+    what.add_argument("--chat", metavar="CHAT", help="every reply of a chat, with its Markdown")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write to FILE, for you alone; with --chat, a new folder",
+    )
+    parser.set_defaults(run=run)
+
+
+async def run(arguments: Arguments, console: Console) -> int:
+    async with opened_engine(console, VaultUse.REQUIRED) as engine:
+        if wanted := arguments.text("chat"):
+            found = await find_chat(engine, wanted)
+            chat = await engine.open_chat(found.id)
+            return await _bundle(engine, chat, arguments.text("output"), console)
+        chat, message_id = await find_reply(engine, arguments.text("message"))
+        receipt = await engine.proofs.receipt(chat, message_id)
+        if target := arguments.text("output"):
+            await asyncio.to_thread(write_private, Path(target), receipt)
+            console.note(f"The receipt is written to {target}. `troth verify {target}` checks it.")
+        else:
+            console.stdout.write(receipt.decode("utf-8"))
+            console.stdout.flush()
+    return ExitCode.OK
+
+
+async def find_reply(engine: Engine, text: str) -> tuple[Chat, str]:
+    """Return the chat and id of a reply that was checked; the newest chats are looked at first."""
+    chats = sorted(
+        await engine.chats(is_archived=None), key=lambda chat: chat.updated_at, reverse=True
+    )
+    wanted = text.upper()
+    for conversation in chats:
+        if text == _LAST:
+            chat = await engine.open_chat(conversation.id)
+            for message in reversed(chat.path):
+                if message.role is Role.ASSISTANT and message.id in chat.verdicts:
+                    return chat, message.id
+            continue
+        ids = await engine.vault.verdicts(conversation.id)
+        fits = [
+            message_id
+            for message_id in ids
+            if message_id == wanted
+            or (len(wanted) >= _SHORTEST_PART and message_id.endswith(wanted))
+        ]
+        if len(fits) > 1:
+            raise UsageError(f"{len(fits)} replies end in {text!r}: give the whole id")
+        if fits:
+            chat = await engine.open_chat(conversation.id)
+            await chat.load_rest()
+            return chat, fits[0]
+    raise NotFound("reply", text)
+
+
+async def _bundle(engine: Engine, chat: Chat, output: str, console: Console) -> int:
+    """Write a folder: the chat as Markdown and a receipt for each reply that was checked."""
+    await chat.load_rest()
+    folder = await asyncio.to_thread(_make_folder, output or f"troth-{chat.id}")
+    text = markdown(chat, clean)
+    lines = [text.rstrip(), "", "## Receipts", ""]
+    count = 0
+    for message in chat.path:
+        if message.role is not Role.ASSISTANT or message.id not in chat.verdicts:
+            continue
+        try:
+            receipt = await engine.proofs.receipt(chat, message.id)
+        except NotFound:
+            continue  # an imported reply, or one whose bytes were not kept: nothing to prove
+        name = f"{message.id}.receipt.json"
+        await asyncio.to_thread(write_private, folder / name, receipt)
+        when = f"{message.created_at:%Y-%m-%d %H:%M UTC}"
+        lines.append(f"- {when}, {message.model}: [{name}]({name})")
+        count += 1
+    lines += ["", "`troth verify FILE` checks a receipt with no vault and no network.", ""]
+    await asyncio.to_thread(write_private, folder / "chat.md", "\n".join(lines).encode())
+    console.note(f"{count} receipts and the chat are written to {folder}.")
+    return ExitCode.OK
+
+
+def _make_folder(name: str) -> Path:
+    folder = Path(name).expanduser()
+    try:
+        os.makedirs(folder, 0o700)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is there already; nothing was written") from error
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder

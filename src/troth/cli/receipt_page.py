@@ -1,0 +1,176 @@
+"""A receipt as one page for people: no script, nothing loaded from anywhere, every word escaped.
+
+What stands in a receipt is a stranger's: it is cleaned of control characters, escaped, and set
+apart (`<bdi>`, `<pre>`), so that no reply can write the verdict's place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from html import escape
+from typing import cast
+
+from troth.domain.exchange import find_header
+from troth.domain.verdict import Verdict
+from troth.engine.receipts import CheckedReceipt
+from troth.explain import check_title, outcome_words, verdict_words
+from troth.tui.safe import clean, clean_line
+from troth.verifiers.meaning import not_proven, who_saw_what
+from troth.verifiers.opengradient_frames import read_reply
+
+_MOST_TEXT = 200_000
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; padding: .6rem .9rem; border: 2px solid; border-radius: .4rem; }
+h1.good { color: #0a6b4f; } h1.bad { color: #fff; background: #a3123a; } h1.warn { color: #8a5a00; }
+h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }
+tr + tr { border-top: 1px solid #8884; }
+td.glyph { font-weight: bold; white-space: nowrap; }
+.passed { color: #0a6b4f; } .failed { color: #c0133f; font-weight: bold; }
+.cannot-check { color: #8a5a00; } .not-covered { color: #777; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .7rem; border: 1px solid #8886; }
+code { overflow-wrap: anywhere; } small { color: #777; }
+@media (prefers-color-scheme: dark) {
+  h1.good, .passed { color: #4fd1a5; } h1.warn, .cannot-check { color: #e0a82e; }
+  .failed { color: #ff6b8f; }
+}
+"""
+
+
+def receipt_page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> str:
+    """Return the page; `at` is the moment that "now" stands for."""
+    return "\n".join(_page(checked, is_proven=is_proven, at=at)) + "\n"
+
+
+def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator[str]:
+    receipt, verdict = checked.receipt, checked.now
+    yield "<!doctype html>"
+    yield '<html lang="en"><head><meta charset="utf-8">'
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width"><meta name="robots" content="none">'
+    yield f"<title>Receipt of a reply</title><style>{_STYLE}</style></head><body>"
+    yield _headline(checked, is_proven=is_proven)
+    yield f"<p>{_text(verdict_words(_decisive(checked, is_proven=is_proven).state).sentence)}</p>"
+    yield "<p>A reply of " + _bdi(receipt.facts.model) + " by way of "
+    yield _bdi(receipt.facts.provider) + f", received {_time(receipt.exchange.received_at)} "
+    yield "by the clock of the computer that wrote this receipt.</p>"
+    yield "<h2>What was checked</h2>"
+    yield from _checks(checked, at)
+    yield from _meaning(verdict, receipt.facts.route)
+    yield from _words(checked)
+    yield from _facts(checked)
+    yield "</body></html>"
+
+
+def _decisive(checked: CheckedReceipt, *, is_proven: bool) -> Verdict:
+    return checked.then if is_proven and not checked.now.is_verified else checked.now
+
+
+def _headline(checked: CheckedReceipt, *, is_proven: bool) -> str:
+    words = verdict_words(_decisive(checked, is_proven=is_proven).state)
+    simulated = "SIMULATED: " if checked.now.is_simulated else ""
+    tone = "good" if is_proven else "bad" if words.tone == "bad" else "warn"
+    says = "Verified" if is_proven else "Not verified"
+    return f'<h1 class="{tone}">{simulated}{says} <small>({_text(words.short)})</small></h1>'
+
+
+def _checks(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
+    then = {check.name: check for check in checked.then.checks}
+    came = _time(checked.receipt.exchange.received_at)
+    yield f"<table><tr><th>Then</th><th>Now</th><th colspan=2>Then is {came}, "
+    yield f"now is {_time(at)}.</th></tr>"
+    for check in checked.now.checks:
+        now = outcome_words(check.outcome)
+        earlier = then.get(check.name)
+        before = outcome_words(earlier.outcome) if earlier is not None else None
+        yield "<tr>"
+        if before is not None and earlier is not None:
+            shown = f"{before.glyph} {_text(before.short)}"
+            yield f'<td class="glyph {earlier.outcome.value}">{shown}</td>'
+        else:
+            yield "<td></td>"
+        yield f'<td class="glyph {check.outcome.value}">{now.glyph} {_text(now.short)}</td>'
+        yield f"<td>{_text(check_title(check.name))}</td><td>{_bdi(check.detail)}</td></tr>"
+    yield "</table>"
+
+
+def _meaning(verdict: Verdict, route: str) -> Iterator[str]:
+    yield "<h2>What this does not prove</h2><ul>"
+    for sentence in not_proven(verdict):
+        yield f"<li>{_text(sentence)}</li>"
+    yield "</ul>"
+    if verdict.is_verified:
+        yield "<h2>Who saw what on the way</h2>"
+        yield "<table><tr><th></th><th>your words</th><th>your address</th></tr>"
+        for seen in who_saw_what(verdict.scheme, route):
+            yield f"<tr><td>{_text(seen.who)}<br><small>{_text(seen.note)}</small></td>"
+            yield f"<td>{_text(seen.words)}</td><td>{_text(seen.address)}</td></tr>"
+        yield "</table>"
+
+
+def _words(checked: CheckedReceipt) -> Iterator[str]:
+    exchange = checked.receipt.exchange
+    yield "<h2>What was asked</h2>"
+    yield f"<pre>{_block(_question_in(exchange.request_body))}</pre>"
+    kind = find_header(exchange.response_headers, "content-type") or ""
+    reply = read_reply(exchange.response_body, kind)
+    text = reply.text or exchange.response_body[:_MOST_TEXT].decode("utf-8", "replace")
+    yield "<h2>What came back</h2>"
+    yield f"<pre>{_block(text)}</pre>"
+
+
+def _question_in(body: bytes) -> str:
+    """Return the messages of a chat request as text; the request itself where it is another."""
+    try:
+        request = cast("object", json.loads(body))
+    except (ValueError, RecursionError):
+        return body[:_MOST_TEXT].decode("utf-8", "replace")
+    found = (
+        cast("dict[str, object]", request).get("messages") if isinstance(request, dict) else None
+    )
+    lines: list[str] = []
+    for message in cast("list[object]", found) if isinstance(found, list) else []:
+        if isinstance(message, dict):
+            row = cast("dict[str, object]", message)
+            content = row.get("content")
+            words = content if isinstance(content, str) else json.dumps(content)
+            lines.append(f"{row.get('role')}: {words}")
+    return "\n\n".join(lines) or body[:_MOST_TEXT].decode("utf-8", "replace")
+
+
+def _facts(checked: CheckedReceipt) -> Iterator[str]:
+    verdict = checked.now
+    rows = [("Scheme", verdict.scheme), ("Verifier", verdict.verifier)]
+    if verdict.signed_at is not None:
+        rows.append(("Signed", f"{_time(verdict.signed_at)}, by the signer's clock"))
+    if verdict.key_fingerprint:
+        rows.append(("Key", verdict.key_fingerprint))
+    yield "<h2>Details</h2><table>"
+    for name, value in rows:
+        yield f"<tr><td>{_text(name)}</td><td><code>{_text(value)}</code></td></tr>"
+    yield "</table><p><small>This page only shows what was checked. To check for yourself, run "
+    yield "<code>troth verify</code> on the receipt: it needs no network.</small></p>"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _text(text: str) -> str:
+    return escape(clean_line(text), quote=True)
+
+
+def _bdi(text: str) -> str:
+    return f"<bdi>{_text(text)}</bdi>"
+
+
+def _block(text: str) -> str:
+    cut = text[:_MOST_TEXT]
+    more = "\n[cut here]" if len(text) > _MOST_TEXT else ""
+    return f"<bdi>{escape(clean(cut), quote=True)}</bdi>{more}"

@@ -1,0 +1,184 @@
+"""`troth trust`: whose signatures count. The file is yours; this only edits it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import date
+from pathlib import Path
+
+from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
+from troth.cli.output import Console, ExitCode
+from troth.domain.error import NotFound, UsageError
+from troth.domain.model import Json
+from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
+from troth.settings import check_provider_name, find_paths
+from troth.verifiers.trust import DistrustedKey, PinnedKey, fingerprint_of
+
+
+def configure(parser: Parser) -> None:
+    group = parser.add_subparsers(metavar="ACTION")
+    listed = add_subcommand(group, "list", "list the keys that are pinned or distrusted")
+    add_json_flag(listed)
+    listed.set_defaults(run=run_list)
+    shown = add_subcommand(group, "show", "print the defaults and your own file")
+    shown.add_argument("--own", action="store_true", help="only your own file")
+    shown.set_defaults(run=run_show)
+    pin = add_subcommand(group, "pin", "trust a signing key from now on")
+    pin.add_argument("key", metavar="KEY", help="a PEM file, or a fingerprint (64 hex digits)")
+    pin.add_argument("--name", metavar="NAME", help="what to call it")
+    pin.add_argument(
+        "--provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="count it only there, and expect signatures there; repeatable",
+    )
+    pin.add_argument("--scheme", default="opengradient", choices=("opengradient", "near"))
+    pin.set_defaults(run=run_pin)
+    unpin = add_subcommand(group, "unpin", "take a pin back")
+    unpin.add_argument("key", metavar="KEY", help="its fingerprint, its name or its PEM file")
+    unpin.set_defaults(run=run_unpin)
+    distrust = add_subcommand(group, "distrust", "let a key never count again")
+    distrust.add_argument("key", metavar="KEY", help="a PEM file, a fingerprint or a teeId")
+    distrust.add_argument("--reason", default="", metavar="WORDS", help="why, for your own file")
+    distrust.set_defaults(run=run_distrust)
+    again = add_subcommand(group, "undistrust", "take a distrust back")
+    again.add_argument("key", metavar="KEY", help="its fingerprint or its PEM file")
+    again.set_defaults(run=run_undistrust)
+
+
+def _file() -> TrustFile:
+    return TrustFile(find_paths(os.environ))
+
+
+async def run_list(arguments: Arguments, console: Console) -> int:
+    del arguments
+    trust_file = _file()
+    own, whole = trust_file.own(), trust_file.load()
+    own_pins = {key.fingerprint for key in own.keys}
+    if console.is_json:
+        console.json(
+            {
+                "file": str(trust_file.file),
+                "keys": [_key_json(key, is_own=key.fingerprint in own_pins) for key in whole.keys],
+                "distrusted": [_distrusted_json(key) for key in whole.distrusted],
+            }
+        )
+        return ExitCode.OK
+    rows = [
+        (
+            "pinned",
+            key.fingerprint,
+            key.name,
+            ", ".join(key.providers) or "anywhere",
+            "yours" if key.fingerprint in own_pins else "comes with Troth",
+        )
+        for key in whole.keys
+    ]
+    rows += [("distrusted", key.fingerprint, key.reason, "", "") for key in whole.distrusted]
+    console.rows(rows)
+    if not rows:
+        console.note("No key is pinned. `troth trust pin FILE.pem` pins one.")
+    return ExitCode.OK
+
+
+async def run_show(arguments: Arguments, console: Console) -> int:
+    trust_file = _file()
+    trust_file.own()  # a broken file is said, not printed as if it counted
+    if not arguments.flag("own"):
+        console.write(f"# ---- what comes with this version of Troth\n\n{shipped()}\n")
+    exists = await asyncio.to_thread(trust_file.file.exists)
+    if exists:
+        own = await asyncio.to_thread(trust_file.file.read_text, "utf-8")
+        console.write(f"# ---- your own file, {trust_file.file}\n\n{own}")
+    else:
+        console.write(f"# ---- you have no file of your own yet; it would be {trust_file.file}\n")
+    console.end_text()
+    return ExitCode.OK
+
+
+async def run_pin(arguments: Arguments, console: Console) -> int:
+    fingerprint, spki = await _read_key(arguments.text("key"))
+    providers = tuple(arguments.texts("provider"))
+    for provider in providers:
+        check_provider_name(provider)
+    name = arguments.text("name") or (providers[0] if providers else "")
+    if not name:
+        name = Path(arguments.text("key")).stem if spki else fingerprint[:8]
+    trust_file = _file()
+    await trust_file.pin(
+        PinnedKey(
+            name=name,
+            fingerprint=fingerprint,
+            scheme=arguments.text("scheme"),
+            spki=spki,
+            providers=providers,
+            since=date.today(),
+            source="pinned by hand",
+        )
+    )
+    console.line(fingerprint)
+    where = f"for {', '.join(providers)}" if providers else "for every provider"
+    console.note(f"Pinned as {name}, {where}. It stands in {trust_file.file}.")
+    return ExitCode.OK
+
+
+async def run_unpin(arguments: Arguments, console: Console) -> int:
+    trust_file = _file()
+    wanted = arguments.text("key")
+    named = [key for key in trust_file.own().keys if key.name == wanted]
+    if len(named) > 1:
+        raise UsageError(f"{len(named)} keys are called {wanted!r}: give the fingerprint")
+    fingerprint = named[0].fingerprint if named else (await _read_key(wanted))[0]
+    await trust_file.unpin(fingerprint)
+    console.note("The pin is gone; replies that it signed are checked without it from now on.")
+    return ExitCode.OK
+
+
+async def run_distrust(arguments: Arguments, console: Console) -> int:
+    fingerprint, _ = await _read_key(arguments.text("key"))
+    await _file().distrust(fingerprint, arguments.text("reason"))
+    console.note("This key never counts again, whoever vouches for it.")
+    return ExitCode.OK
+
+
+async def run_undistrust(arguments: Arguments, console: Console) -> int:
+    fingerprint, _ = await _read_key(arguments.text("key"))
+    await _file().trust_again(fingerprint)
+    console.note("The key is no longer distrusted; that alone does not make it trusted.")
+    return ExitCode.OK
+
+
+async def _read_key(text: str) -> tuple[str, bytes]:
+    """Return a key's name and, where a file gave it, its SPKI; raise UsageError or NotFound."""
+    if name := key_name_in(text):
+        return name, b""
+    try:
+        content = await asyncio.to_thread(Path(text).read_bytes)
+    except FileNotFoundError as error:
+        raise NotFound("key file, and it is no fingerprint either", text) from error
+    except OSError as error:
+        raise UsageError(f"{text} cannot be read: {error.strerror}") from error
+    spki = read_public_key(content)
+    return fingerprint_of(spki), spki
+
+
+def _key_json(key: PinnedKey, *, is_own: bool) -> Json:
+    return {
+        "name": key.name,
+        "fingerprint": key.fingerprint,
+        "scheme": key.scheme,
+        "providers": list(key.providers),
+        "since": key.since.isoformat() if key.since else None,
+        "source": key.source,
+        "is_own": is_own,
+    }
+
+
+def _distrusted_json(key: DistrustedKey) -> Json:
+    return {
+        "fingerprint": key.fingerprint,
+        "reason": key.reason,
+        "since": key.since.isoformat() if key.since else None,
+    }

@@ -1,0 +1,89 @@
+"""`troth trust`: keys by PEM and by fingerprint, in a file that stays the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from cli_runs import Ran, Troth
+from troth.verifiers.trust import fingerprint_of
+from verifiers.signer import Gateway
+
+Inside = Callable[..., Ran]
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+def pem_file(folder: Path, gateway: Gateway) -> str:
+    file = folder / "home gateway.pem"
+    file.write_text(gateway.pem, "utf-8")
+    return str(file)
+
+
+def test_a_pem_file_is_pinned_listed_and_unpinned(
+    inside: Inside, troth: Troth, gateway: Gateway, tmp_path: Path
+) -> None:
+    fingerprint = fingerprint_of(gateway.spki)
+    ran = inside("trust", "pin", pem_file(tmp_path, gateway), "--provider", "mine")
+    assert (ran.code, ran.out.strip()) == (0, fingerprint)
+    listed = inside("trust", "list", "--json").json["keys"]
+    assert [(key["name"], key["fingerprint"], key["providers"]) for key in listed] == [
+        ("mine", fingerprint, ["mine"])
+    ]
+    assert (troth.home / "config" / "trust.toml").stat().st_mode & 0o777 == 0o600
+    assert inside("trust", "unpin", "mine").code == 0
+    assert inside("trust", "list", "--json").json["keys"] == []
+
+
+def test_a_fingerprint_is_read_as_people_write_it(inside: Inside) -> None:
+    written = " ".join(["9F3C"] * 16)
+    assert inside("trust", "pin", written, "--name", "by phone").out.strip() == "9f3c" * 16
+    assert inside("trust", "unpin", "9f:3c:" * 16).code == 0
+
+
+def test_a_distrusted_key_is_listed_and_taken_back(inside: Inside) -> None:
+    name = "0x" + "ab" * 32
+    assert inside("trust", "distrust", name, "--reason", "leaked").code == 0
+    [row] = inside("trust", "list", "--json").json["distrusted"]
+    assert (row["fingerprint"], row["reason"]) == (name, "leaked")
+    assert inside("trust", "undistrust", name).code == 0
+    assert inside("trust", "list", "--json").json["distrusted"] == []
+
+
+def test_show_prints_the_defaults_and_the_own_file(inside: Inside) -> None:
+    inside("trust", "pin", "ab" * 32, "--name", "mine")
+    shown = inside("trust", "show").out
+    assert "AWS Nitro Enclaves Root-G1" in shown
+    assert 'name = "mine"' in shown
+    assert "AWS Nitro" not in inside("trust", "show", "--own").out
+
+
+@pytest.mark.parametrize("words", ["nowhere.pem", "zz" * 32])
+def test_what_is_no_key_is_refused(inside: Inside, words: str) -> None:
+    assert inside("trust", "pin", words).code == 2
+
+
+def test_a_private_key_is_refused_and_named(
+    inside: Inside, gateway: Gateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret.pem"
+    file.write_bytes(
+        gateway.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    ran = inside("trust", "pin", str(file))
+    assert ran.code == 2
+    assert "private key" in ran.err
+
+
+def test_a_key_that_is_not_pinned_cannot_be_unpinned(inside: Inside) -> None:
+    assert inside("trust", "unpin", "ab" * 32).code == 2

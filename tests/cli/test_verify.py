@@ -1,0 +1,163 @@
+"""Receipts: written, checked with no vault and no network, read by people; and held answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli_runs import Ran, Troth
+from servers import ScriptedServer, json_answer, routes
+from signed_gateway import (
+    TEXT,
+    Body,
+    gateway_script,
+    honest,
+    pin_gateway,
+    tampered,
+    unsigned,
+)
+from verifiers.signer import Gateway
+
+Inside = Callable[..., Ran]
+
+
+@contextmanager
+def serving(troth: Troth, *bodies: Body, is_pinned: bool = True) -> Iterator[ScriptedServer]:
+    """A provider `mine` that signs, or lies."""
+    gateway = Gateway()
+    if is_pinned:
+        pin_gateway(troth.home, gateway, "mine")
+    key = json_answer({"public_key": gateway.pem, "tee_id": gateway.tee_id})
+    script = routes(
+        {
+            "POST /v1/chat/completions": gateway_script(gateway, *bodies),
+            "GET /v1/models": json_answer({"data": [{"id": "m1"}]}),
+            "GET /signing-key": key,
+            "GET /v1/signing-key": key,
+        }
+    )
+    with ScriptedServer(script) as server:
+        troth.add_provider(server.url, "needs_key = false")
+        yield server
+
+
+def asked(troth: Troth, body: Body, *more: str) -> Ran:
+    with serving(troth, body):
+        return troth("ask", "-m", "mine/m1", *more, "Which lock?")
+
+
+def receipt_of(troth: Troth, body: Body) -> Path:
+    """Ask once and export the receipt of the reply."""
+    ran = asked(troth, body, "--json")
+    file = troth.home.parent / "reply.receipt.json"
+    exported = troth("receipt", ran.json["message"], "-o", str(file))
+    assert exported.code == 0, exported.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    return file
+
+
+def test_a_receipt_of_a_verified_reply_is_checked_with_no_vault_and_no_network(
+    with_vault: Troth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = receipt_of(with_vault, honest())
+    elsewhere = Troth(with_vault.home.parent / "elsewhere")
+    elsewhere.home.mkdir()
+    trusted = elsewhere.home / "config"
+    trusted.mkdir()
+    text = (with_vault.home / "config" / "trust.toml").read_text("utf-8")
+    (trusted / "trust.toml").write_text(text, "utf-8")
+    ran = elsewhere("verify", str(file), "--json", env={"HTTPS_PROXY": "http://127.0.0.1:9"})
+    assert ran.code == 0
+    assert ran.json["verified"] is True
+    assert ran.json["then"]["state"] == ran.json["now"]["state"] == "verified-pinned"
+    assert {check["name"] for check in ran.json["now"]["checks"]} >= {"signature", "receipt"}
+    words = elsewhere("verify", str(file)).out
+    assert words.startswith("VERIFIED\n")
+    assert "Then: " in words
+    assert "Now: " in words
+
+
+def test_the_same_receipt_proves_nothing_to_who_trusts_nobody(with_vault: Troth) -> None:
+    file = receipt_of(with_vault, honest())
+    (with_vault.home / "config" / "trust.toml").unlink()
+    ran = with_vault("verify", str(file), "--json")
+    assert ran.code == 4
+    assert ran.json["now"]["state"] == "signed-unknown-key"
+    assert ran.json["claimed"]["state"] == "verified-pinned"
+
+
+def test_a_receipt_of_a_failed_reply_and_a_touched_one_exit_with_4(with_vault: Troth) -> None:
+    file = receipt_of(with_vault, tampered())
+    assert with_vault("verify", str(file), "--json").json["now"]["state"] == "failed"
+    assert with_vault("verify", str(file)).code == 4
+    content = json.loads(file.read_text("utf-8"))
+    content["model"] = "better"
+    file.write_text(json.dumps(content), "utf-8")
+    ran = with_vault("verify", str(file))
+    assert ran.code == 4
+    assert "This receipt proves nothing" in ran.err
+
+
+def test_files_that_are_no_receipts_are_told_apart(inside: Inside, tmp_path: Path) -> None:
+    assert inside("verify", str(tmp_path / "nowhere")).code == 2
+    junk = tmp_path / "junk"
+    junk.write_bytes(b"\x00" * 100)
+    assert inside("verify", str(junk)).code == 4
+    assert inside("verify", str(junk), "--at", "yesterday").code == 2
+
+
+def test_the_page_is_one_file_without_script_in_which_a_reply_can_write_nothing(
+    with_vault: Troth, tmp_path: Path
+) -> None:
+    hostile = (
+        '</pre><script>alert(1)</script><h1 class="good">Verified</h1>'
+        "<img src=x onerror=alert(1)> &amp; \x1b[31m\u202everified"
+    )
+    file = receipt_of(with_vault, tampered(hostile))
+    page_file = tmp_path / "page.html"
+    ran = with_vault("verify", str(file), "--html", str(page_file))
+    page = page_file.read_text("utf-8")
+    assert ran.code == 4
+    assert page.count("<h1") == 1
+    assert "Not verified" in page
+    assert "<script" not in page.lower()
+    assert not re.search(r"<[^>]*\son\w+\s*=", page)
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert not re.search(r"(?:src|href)\s*=", page.replace("src=x", ""))
+
+
+def test_a_chat_is_a_folder_with_its_markdown_and_a_receipt_for_each_reply(
+    with_vault: Troth, tmp_path: Path
+) -> None:
+    chat = asked(with_vault, honest(), "--json").json["chat"]
+    folder = tmp_path / "bundle"
+    assert with_vault("receipt", "--chat", chat, "-o", str(folder)).code == 0
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 2
+    assert names[-1] == "chat.md"
+    text = (folder / "chat.md").read_text("utf-8")
+    assert "Argon2id" in text
+    assert f"]({names[0]})" in text
+    assert with_vault("verify", str(folder / names[0])).code == 0
+    assert with_vault("receipt", "--chat", chat, "-o", str(folder)).code == 2
+
+
+def test_require_verified_prints_a_verified_reply_and_nothing_of_any_other(troth: Troth) -> None:
+    ran = asked(troth, honest(), "--require-verified")
+    assert (ran.code, ran.out.strip()) == (0, TEXT.strip())
+    for body, word in ((tampered(), "FAILED"), (unsigned(), "NOT SIGNED")):
+        ran = asked(troth, body, "--require-verified")
+        assert (ran.code, ran.out) == (4, "")
+        assert word in ran.err
+    ran = asked(troth, tampered(), "--require-verified", "--json")
+    assert ran.code == 4
+    assert ran.json["error"]["kind"] == "not-verified"
+    assert "text" not in ran.json
+    assert ran.json["verdict"]["state"] == "failed"
