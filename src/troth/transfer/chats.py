@@ -48,6 +48,8 @@ class ReadChat:
     )
     claims: Mapping[str, Verdict] = field(default_factory=lambda: MappingProxyType({}))
     """What the file says was verified. A file can say anything: a claim is not a verdict."""
+    comparison: str = ""
+    """Columns of a comparison as JSON, for the engine to read; nothing of it is checked here."""
     broken_messages: int = 0
     missing_files: int = 0
 

@@ -1,7 +1,8 @@
 """Our own JSON: a chat with all branches, bytes and verdicts, written and read without loss.
 
 One document: `format` ("troth-chat"), `version` (1), `conversation`, `messages` (parents first,
-each with `exchange`, `verdict` and `evidence` where there are any) and `blobs` (SHA-256 -> base64).
+each with `exchange`, `verdict` and `evidence` where there are any) and `blobs` (SHA-256 -> base64);
+for a comparison also `comparison`, `votes` and `judgements`.
 A part carries its class as `type`; bytes are base64; times are ISO 8601 in UTC. Unknown keys are
 ignored and absent ones get their default, so that an older and a newer Troth read each other.
 """
@@ -12,6 +13,7 @@ import base64
 import binascii
 import dataclasses
 import hashlib
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -131,6 +133,7 @@ def read_own(record: object, setting: Setting) -> ReadChat | None:
             if row.get("evidence")
         },
         claims=_extras(Verdict, extras, "verdict"),
+        comparison=json.dumps(found["comparison"]) if found.get("comparison") else "",
         broken_messages=broken + ordered.duplicates,
     )
 

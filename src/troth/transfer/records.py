@@ -22,9 +22,11 @@ MAX_DEPTH = 64
 MAX_RECORD_BYTES = 128 << 20
 """One chat. Its longest string is bounded by this too."""
 
-_OUTSIDE = re.compile(rb'[^"{}\[\]]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^"{}\[\]]*)*', re.DOTALL)
-_REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_QUOTE, _BACKSLASH = ord('"'), ord("\\")
+# Possessive: a string that ends in a later chunk must not be gone back over, letter by letter.
+_STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_OUTSIDE = re.compile(rb'[^"{}\[\]]*+(?:"' + _STRING + rb'[^"{}\[\]]*+)*+', re.DOTALL)
+_REST_OF_STRING = re.compile(_STRING, re.DOTALL)
+_QUOTE = ord('"')
 _OPENING = frozenset(b"{[")
 _BOM = b"\xef\xbb\xbf"
 

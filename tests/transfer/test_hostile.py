@@ -1,0 +1,239 @@
+"""Files that mean harm or are just wrong: a clear word, the rest read, nothing touched."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transfer.exports import (
+    NOW,
+    PNG,
+    claude_chat,
+    claude_message,
+    gpt_chat,
+    gpt_message,
+    gpt_simple,
+    read_all,
+    read_one,
+    write_json,
+    write_zip,
+)
+from troth.domain.error import ImportRefused
+from troth.transfer import files
+from troth.transfer.chats import Kind, Reason
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"   \n", "empty"),
+        (b"hello there, this is my diary", "neither JSON"),
+        (bytes(range(256)), "neither JSON"),
+        ("[]".encode("utf-16"), "UTF-16"),
+        (b"<html><body>other</body></html>", "neither JSON"),
+    ],
+)
+def test_what_is_no_export_is_refused_with_a_reason(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "diary.json"
+    path.write_bytes(content)
+    with pytest.raises(ImportRefused, match=reason):
+        read_all(path)
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="cannot be read"):
+        read_all(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"some": "json"},
+        [1, 2, "three"],
+        [{"mapping": {}}],
+        [{"mapping": {"a": None, "b": 3, "c": {"message": "text", "parent": 7, "children": 3}}}],
+        [{"mapping": {"a": {"message": {"author": [], "content": 7, "metadata": "x"}}}}],
+        [{"chat_messages": [None, 3, {"sender": "robot"}, {"sender": "human", "content": {}}]}],
+        [{"conversation_turns": [None, {"user_turn": 3}, {"system_turn": {"text": 3}}]}],
+        {"format": "troth-chat", "version": 1, "conversation": None},
+        {"format": "troth-chat", "version": 99},
+        [[[[]]]],
+    ],
+)
+def test_json_of_the_wrong_shape_gives_no_chat_and_no_fault(tmp_path: Path, value: Any) -> None:
+    chats, _ = read_all(write_json(tmp_path / "x.json", value))
+    assert chats == []
+
+
+def test_one_bad_record_does_not_hide_the_others(tmp_path: Path) -> None:
+    good = json.dumps(gpt_simple())
+    path = tmp_path / "conversations.json"
+    path.write_text(f'[{good}, {{"mapping": broken}}, {json.dumps(gpt_simple("two"))}, {{"cut": ')
+    chats, skipped = read_all(path)
+    assert len(chats) == 2
+    assert [s.reason for s in skipped] == [Reason.NOT_JSON, Reason.CUT]
+
+
+def test_absurd_dates_are_replaced_by_sane_ones(tmp_path: Path) -> None:
+    times: list[object] = [1e300, -5, "tomorrow", float("nan"), 4e10, True, None, "9999-99-99"]
+    edges: list[Any] = [("m0", None, gpt_message("user", "start"))]
+    for number, time in enumerate(times, 1):
+        message = gpt_message("user", f"words {number}", create_time=time)
+        edges.append((f"m{number}", f"m{number - 1}", message))
+    record = gpt_chat(edges, create_time="never", update_time=1e18)
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    assert len(chat.messages) == len(times) + 1
+    assert all(m.created_at.year >= 2000 and m.created_at <= NOW for m in chat.messages)
+    assert chat.conversation.updated_at <= NOW
+
+
+def test_control_characters_stay_out_of_titles_and_model_names(tmp_path: Path) -> None:
+    bad = gpt_message("assistant", "a\x00b", metadata={"model_slug": "gpt\n4\x1b]0;x\x07"})
+    record = gpt_chat(
+        [("q", None, gpt_message("user", "q")), ("a", "q", bad)], title="one\ntwo\x1b[31m" * 200
+    )
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    model = chat.messages[1].model
+    assert model is not None
+    assert model.model.isprintable()
+    assert chat.conversation.title.isprintable()
+    assert len(chat.conversation.title) <= 200
+    assert chat.messages[1].text == "ab"
+
+
+def test_circles_and_orphans_in_a_tree_lose_no_words(tmp_path: Path) -> None:
+    record = gpt_chat(
+        [
+            ("a", "b", gpt_message("user", "A")),
+            ("b", "a", gpt_message("user", "B")),
+            ("c", "nowhere", gpt_message("user", "C")),
+        ],
+        current="not there",
+    )
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    assert {m.text for m in chat.messages} == {"A", "B", "C"}
+    ids = {m.id for m in chat.messages}
+    assert chat.conversation.head_id in ids
+
+
+def test_doubled_ids_in_one_chat_are_counted_as_broken(tmp_path: Path) -> None:
+    record = claude_chat(
+        claude_message("u1", "human", "first"), claude_message("u1", "human", "second")
+    )
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    assert [m.text for m in chat.messages] == ["first"]
+    assert chat.broken_messages == 1
+
+
+def test_names_that_climb_out_of_the_archive_are_only_names(tmp_path: Path) -> None:
+    evil = {
+        "../../conversations.json": json.dumps([gpt_simple()]).encode(),
+        "..\\..\\file-AbCd1234.png": PNG,
+        "/etc/cron.d/x": b"evil",
+    }
+    chats, _ = read_all(write_zip(tmp_path / "export.zip", evil))
+    assert len(chats) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["export.zip"]
+
+
+def test_a_zip_bomb_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FREE_BYTES", 1 << 20)
+    bomb = b'[{"a": "' + b"0" * (30 << 20) + b'"}]'
+    path = write_zip(tmp_path / "export.zip", {"conversations.json": bomb})
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ImportRefused, match="zip bomb"):
+        read_all(path)
+
+
+def test_a_cut_or_garbled_archive_is_told(tmp_path: Path) -> None:
+    titles = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(400)]
+    words = json.dumps([gpt_simple(title, title=title) for title in titles])
+    whole = write_zip(tmp_path / "whole.zip", {"conversations.json": words.encode()})
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ImportRefused, match="damaged or was cut"):
+        read_all(cut)
+    garbled = tmp_path / "garbled.zip"
+    middle = len(content) // 2
+    garbled.write_bytes(content[:middle] + bytes(50) + content[middle + 50 :])
+    with pytest.raises(ImportRefused, match="damaged or was cut"):
+        read_all(garbled)
+
+
+def test_an_archive_with_nothing_for_us_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="no file that Troth knows"):
+        read_all(write_zip(tmp_path / "photos.zip", {"a.jpg": b"x"}))
+
+
+def test_a_database_in_a_zip_is_never_unpacked(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"logs.db": b"SQLite format 3\x00" + bytes(100)})
+    with pytest.raises(ImportRefused, match="not in a zip"):
+        read_all(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    write_json(secret / "conversations.json", [gpt_simple()])
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "conversations.json").symlink_to(secret / "conversations.json")
+    (folder / "more").symlink_to(secret)
+    with pytest.raises(ImportRefused):
+        read_all(folder)
+
+
+def test_a_kind_that_the_user_names_excludes_the_others(tmp_path: Path) -> None:
+    path = write_json(
+        tmp_path / "x.json", [gpt_simple(), claude_chat(claude_message("u", "human", "x"))]
+    )
+    assert [chat.kind for chat in read_all(path)[0]] == [Kind.CHATGPT, Kind.CLAUDE]
+    chats, skipped = read_all(path, Kind.CLAUDE)
+    assert [chat.kind for chat in chats] == [Kind.CLAUDE]
+    assert [s.reason for s in skipped] == [Reason.FOREIGN]
+
+
+def test_an_image_that_is_none_is_kept_as_a_file_only(tmp_path: Path) -> None:
+    pointed = {
+        "content_type": "image_asset_pointer",
+        "asset_pointer": "file-service://file-AbCd1234",
+    }
+    content = {"content_type": "multimodal_text", "parts": [pointed]}
+    record = gpt_chat([("q", None, gpt_message("user", content=content))])
+    write_json(tmp_path / "conversations.json", [record])
+    (tmp_path / "file-AbCd1234.png").write_bytes(b"<svg onload=alert(1)>")
+    [blob] = read_one(tmp_path).messages[0].blobs
+    assert blob.media_type == "application/octet-stream"
+    assert not blob.is_image
+
+
+def test_many_unclosed_artifacts_cost_no_time(tmp_path: Path) -> None:
+    words = "<antArtifact a>" * 50_000
+    chat = read_one(
+        write_json(tmp_path / "c.json", [claude_chat(claude_message("u", "assistant", words))])
+    )
+    assert chat.messages[0].text == words
+
+
+def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("conversations.json", "[]")
+    content = bytearray(buffer.getvalue())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.find(mark) + offset] |= 1  # the flag that says encrypted
+    path = tmp_path / "locked.zip"
+    path.write_bytes(bytes(content))
+    with pytest.raises(ImportRefused, match="locked"):
+        read_all(path)
