@@ -280,6 +280,30 @@ def test_a_saved_comparison_is_found_in_the_vault(
     assert with_vault("compare", "--chat", other).code == 2
 
 
+def test_a_comparison_goes_from_vault_to_vault_in_a_file(
+    with_vault: Troth, servers: tuple[ScriptedServer, ScriptedServer]
+) -> None:
+    asyncio.run(vote(with_vault))
+    (found,) = with_vault("chats", "--json").json
+    chat = str(found["id"])
+    file = with_vault.home.parent / "c.troth.json"
+    shown(with_vault("export", chat, "--format", "json", "-o", str(file)))
+    document = json.loads(file.read_text())
+    assert len(document["votes"]["votes"]) == 3
+    document["comparison"]["columns"] = [{"model": 5}]
+    (broken := file.with_name("broken.troth.json")).write_text(json.dumps(document))
+    for source, is_comparison in ((broken, False), (file, True)):
+        other = Troth(with_vault.home.parent / source.stem)
+        other.unlock_by_file()
+        shown(other("vault", "init"))
+        shown(other("import", str(source)))
+        ran = other("compare", "--chat", chat, "--json")
+        assert (ran.code == 0) is is_comparison
+        if is_comparison:
+            assert len(ran.json["answers"]) == 6
+            assert ran.json["votes"] == []
+
+
 def test_ratings_of_a_vault_as_table_json_and_csv(
     with_vault: Troth, servers: tuple[ScriptedServer, ScriptedServer]
 ) -> None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import cast
 
+from troth.domain.error import UsageError
 from troth.domain.model import Json
+from troth.engine.chat import Chat
 from troth.engine.comparison import Column, Comparison
-from troth.engine.comparison_state import params_json
+from troth.engine.comparison_state import (
+    COMPARISON_KEY,
+    JUDGEMENTS_KEY,
+    VOTES_KEY,
+    dump_state,
+    load_state,
+    params_json,
+)
 
 FIELDS = (
     "chat", "turn", "column", "model", "params", "prompt", "text", "finish", "error_kind",
@@ -88,6 +99,26 @@ def comparison_markdown(comparison: Comparison) -> str:
             if not comparison.voting.is_blind:
                 lines += [f"*{_facts(comparison, column, turn.index)}*", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+async def stored_comparison(chat: Chat) -> dict[str, Json]:
+    """Return what the vault holds of a chat's comparison, by kind; nothing where it holds none."""
+    found: dict[str, Json] = {}
+    for kind in (COMPARISON_KEY, VOTES_KEY, JUDGEMENTS_KEY):
+        if text := await chat.store.state(kind + chat.id):
+            found[kind.removesuffix(":")] = cast("Json", json.loads(text))
+    return found
+
+
+def imported_comparison(text: str) -> str:
+    """Return a comparison's columns as a file told them, as they may be stored; "" for nonsense.
+
+    Votes are never taken from a file: it can say anything.
+    """
+    try:
+        return dump_state(load_state(text)) if text else ""
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError):
+        return ""
 
 
 def _quoted(text: str) -> str:

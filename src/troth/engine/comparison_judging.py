@@ -25,12 +25,10 @@ from troth.domain.error import UsageError
 from troth.domain.model import ModelRef
 from troth.engine.chat import Chat
 from troth.engine.comparison import Comparison
-from troth.engine.comparison_state import Choice
+from troth.engine.comparison_state import JUDGEMENTS_KEY, Choice
 from troth.engine.comparison_voting import LETTERS
 from troth.engine.engine import Engine
 from troth.engine.reply import Reply
-
-JUDGEMENTS_KEY = "judgements:"
 
 RUBRIC = """\
 - Correct: what it says is true, and nothing important is wrong.

@@ -19,6 +19,7 @@ from troth.domain.model import Json, ModelRef, Params
 MIN_COLUMNS, MAX_COLUMNS = 2, 8
 COMPARISON_KEY = "comparison:"
 VOTES_KEY = "votes:"
+JUDGEMENTS_KEY = "judgements:"
 VERSION = 1
 
 

@@ -18,6 +18,7 @@ from troth.domain.message import Message, Role
 from troth.domain.model import Json
 from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
+from troth.engine.comparison_export import stored_comparison
 from troth.explain import left_out_words, verdict_words
 from troth.transfer.own_json import FORMAT, VERSION, to_json
 
@@ -96,13 +97,14 @@ async def chat_document(chat: Chat, *, with_exchanges: bool = True) -> Json:
         for blob in message.blobs:
             if blob.sha256 not in blobs:
                 blobs[blob.sha256] = to_json(await chat.store.blob(blob.sha256))
-    return {
+    document: dict[str, Json] = {
         "format": FORMAT,
         "version": VERSION,
         "conversation": to_json(chat.conversation),
         "messages": rows,
         "blobs": blobs,
     }
+    return document | await stored_comparison(chat)
 
 
 def file_name(conversation: Conversation, suffix: str) -> str:

@@ -13,6 +13,8 @@ from troth.domain.error import VaultDamaged
 from troth.domain.exchange import HttpRequest
 from troth.domain.message import Message, Role
 from troth.domain.verdict import Check, Outcome, Verdict
+from troth.engine.comparison_export import imported_comparison
+from troth.engine.comparison_state import COMPARISON_KEY
 from troth.engine.ids import new_ulid
 from troth.engine.import_values import ImportRecord, ImportReport
 from troth.transfer.chats import Kind, ReadBytes, ReadChat
@@ -73,6 +75,8 @@ class ImportBatch:
         count = await self._engine.vault.intake.append_many(
             conversation, arrivals, batch_id=batch_id, is_new=known is None
         )
+        if known is None and (columns := imported_comparison(chat.comparison)):
+            await self._engine.vault.set_state(COMPARISON_KEY + conversation.id, columns)
         self.report = replace(
             self.report,
             new_chats=report.new_chats + (known is None),
