@@ -70,6 +70,7 @@ def test_blocks_agree_with_the_reference(text: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(INLINE)
 @example("*_*_")
+@example("**a*>a*a")
 @example("**a *b** c*")
 def test_emphasis_agrees_with_the_reference(text: str) -> None:
     text = text.strip()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 
 from troth.tui.widgets.markdown_blocks import Block, Kind, numbered_code, source_of_lines
+from troth.tui.widgets.markdown_code import Coloured, colour_lines, colour_quickly
 from troth.tui.widgets.markdown_reader import LONGEST_LINE, BlockReader
 from troth.tui.widgets.markdown_render import estimate_rows, render_block
 from troth.tui.widgets.markdown_text import Canvas
@@ -312,6 +313,41 @@ def test_colours_go_on_from_part_to_part() -> None:
     rows = drawn(blocks)
     inside = {row.pieces[1].style for row in rows[2:90]}
     assert len(inside) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("def f(x):\n    return {1: 'a'}  # note", "python"),
+        ("int main(void) { return 0; } /* one */", "c"),
+        ("<p class='a'>text</p>", "html"),
+        ("no such language", "nonsense"),
+        ("\tx\n\n", "make"),
+        ("@@ -1 +1 @@\n-old\n+new", "diff"),
+    ],
+)
+def test_colouring_gives_the_code_back_also_while_it_arrives(code: str, language: str) -> None:
+    lines = code.split("\n")
+    for colour in (colour_lines, colour_quickly):
+        for end in range(1, len(lines) + 1):
+            rows = colour(lines[:end], (), language)
+            assert ["".join(text for _, text in row) for row in rows] == lines[:end]
+
+
+def test_code_that_arrives_line_by_line_has_the_colours_of_the_whole() -> None:
+    lines = ["def f(x):", '    """Say', "    more.", '    """', "    return x + 1  # done", ""] * 8
+    for end in range(1, len(lines)):
+        arrived = colour_quickly(lines[:end], (), "python")
+    whole = colour_lines(lines[:-1], (), "python")
+    assert [letters_and_styles(row) for row in arrived] == [
+        letters_and_styles(row) for row in whole
+    ]
+
+
+def letters_and_styles(row: Coloured) -> list[tuple[str, Style]]:
+    return [
+        (letter, PALETTE.syntax(kind)) for kind, text in row for letter in text if letter != " "
+    ]
 
 
 def test_the_reader_needs_no_screen() -> None:

@@ -26,6 +26,7 @@ MOST_LETTERS = 16_384
 QUICK_LINES = 1
 """So many complete lines before the new ones are lexed again while code arrives."""
 MOST_KNOWN = 16
+USUAL_LANGUAGES = ("python", "bash", "json", "javascript")
 
 _LANGUAGE = re.compile(r"[\w+#./-]+")
 _NO_LEXER = frozenset({"", "text", "txt", "plain", "plaintext", "output", "none"})
@@ -39,6 +40,15 @@ class _Lexer(Protocol):
 _Action = Kind | Callable[[_Lexer, re.Match[str]], Iterable[tuple[int, Kind, str]]] | None
 _NewState = str | int | tuple[str, ...] | None
 _Rule = tuple[Callable[[str, int], re.Match[str] | None], _Action, _NewState]
+
+
+def warm_up() -> None:
+    """Load what the first code block will need: 60 ms that no frame should wait for.
+
+    For a thread, some time after the first paint.
+    """
+    for language in USUAL_LANGUAGES:
+        colour_lines(["x"], (), language)
 
 
 def language_of(info: str) -> str:

@@ -55,6 +55,9 @@ class _Node:
     opens: bool = False
     closes: bool = False
     length: int = 0
+    """Marks that are still to be paired."""
+    run: int = 0
+    """Marks there were: the rule of three goes by these."""
 
 
 @lru_cache(maxsize=512)
@@ -169,7 +172,7 @@ class _InlineParser:
         if mark == "~" and end - start > 2:
             opens = closes = False
         node = _Node(text[start:end], start, mark=mark, opens=opens, closes=closes)
-        node.length = end - start
+        node.length = node.run = end - start
         self._nodes.append(node)
         return end
 
@@ -233,7 +236,7 @@ class _InlineParser:
             if not (node.mark and node.closes and node.length):
                 closer += 1
                 continue
-            key = (node.mark, node.opens, node.length % 3)
+            key = (node.mark, node.opens, node.run % 3)
             opener = self._opener_of(node, closer, max(bottom, floors.get(key, bottom)))
             if opener is None:
                 floors[key] = closer
@@ -261,8 +264,8 @@ class _InlineParser:
                 if node.length == closer.length:
                     return candidate
                 continue
-            is_odd = (node.closes or closer.opens) and (node.length + closer.length) % 3 == 0
-            if not is_odd or (node.length % 3 == 0 and closer.length % 3 == 0):
+            is_odd = (node.closes or closer.opens) and (node.run + closer.run) % 3 == 0
+            if not is_odd or (node.run % 3 == 0 and closer.run % 3 == 0):
                 return candidate
         return None
 
