@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,12 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Finish, Role
 from troth.domain.model import Endpoint, ModelRef, Params
 from troth.engine.comparison import Comparison
-from troth.engine.comparison_state import ColumnSpec
+from troth.engine.comparison_state import (
+    COMPARISON_KEY,
+    ColumnSpec,
+    ComparisonState,
+    dump_state,
+)
 from troth.engine.engine import Engine
 from troth.settings import find_paths
 from troth.vault.vault import Vault
@@ -297,6 +303,27 @@ async def test_a_locked_vault_keeps_the_columns_that_are_being_answered(
     assert (await engine.comparisons.open(chat)) is comparison
     assert [comparison.answers(c)[0].text for c in comparison.columns] == ["late", "late"]
     assert len(await engine.vault.messages(comparison.id)) == 3
+
+
+async def test_a_reply_that_a_crash_took_can_be_asked_for_again(opener: Opener) -> None:
+    engine, servers = await opener(*(random_words(n) for n in range(2)))
+    comparison = await begin(engine, 2)
+    await comparison.wait()
+    chat, (first, second) = comparison.chat, comparison.columns
+    states = (
+        replace(first.state(), head_id="01NEVERSEALED", asked_id=comparison.base_id),
+        second.state(),
+    )
+    state = ComparisonState(comparison.base_id, states)
+    await chat.store.set_state(COMPARISON_KEY + chat.id, dump_state(state))
+    chat.comparison = None
+    chat.columns.clear()
+    again = await engine.comparisons.open(chat)
+    assert [len(a.replies) for c in again.columns for a in again.answers(c)] == [0, 1]
+    await again.retry(again.columns[0])
+    await again.wait()
+    assert again.answers(again.columns[0])[0].text
+    assert [len(server.requests) for server in servers] == [2, 1]
 
 
 async def test_columns_of_one_provider_share_its_rate_limit(opener: Opener) -> None:

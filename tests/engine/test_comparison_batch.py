@@ -385,6 +385,24 @@ async def test_check_tells_a_good_file_from_an_altered_one(tmp_path: Path, opene
     assert check_results(results).problems
 
 
+async def test_check_finds_rows_that_the_run_never_asked(tmp_path: Path, opener: Opener) -> None:
+    """Even where somebody has written the digest of the results anew."""
+    engine, _ = await opener(echo)
+    prompts_file(tmp_path, 3)
+    await run(engine, tmp_path, BatchPlan((spec(0),)))
+    results, manifest = tmp_path / "r.jsonl", tmp_path / "r.jsonl.manifest.json"
+    whole, facts = results.read_bytes(), json.loads(manifest.read_bytes())
+    first = whole.splitlines(keepends=True)[0]
+    for altered, word in (
+        (whole.replace(first, b""), "missing"),
+        (whole.replace(json.loads(first)["key"].encode(), b"0" * 32), "never asked"),
+    ):
+        results.write_bytes(altered)
+        facts["results_sha256"] = sha256(altered).hexdigest()
+        manifest.write_text(json.dumps(facts))
+        assert any(word in problem for problem in check_results(results).problems)
+
+
 async def test_nothing_of_a_batch_stays_in_the_vault(tmp_path: Path, opener: Opener) -> None:
     engine, _ = await opener(echo)
     prompts_file(tmp_path, 3)

@@ -37,7 +37,7 @@ def test_known_strengths_lie_within_their_intervals() -> None:
     """Of 20 studies with 4 competitors each, at least nine in ten intervals hold the truth."""
     truth, held = true_ratings(), 0
     for seed in range(20):
-        table = rate(simulated(seed, ties=0), rounds=200, seed=seed)
+        table = rate(simulated(seed, 300, ties=0), rounds=100, seed=seed)
         held += sum(r.low <= truth[r.name] <= r.high for r in table.ratings)
     assert held >= 72
 

@@ -17,7 +17,9 @@ from troth.domain.error import NotFound, TrothError, UsageError
 from troth.domain.model import Json
 from troth.engine.batch_files import read_rows
 from troth.engine.batch_manifest import file_digest, load_manifest, manifest_path
-from troth.engine.batch_row import FIELDS, UNSURE, text_digest
+from troth.engine.batch_prompts import Prompt, open_prompts
+from troth.engine.batch_row import FIELDS, UNSURE, tasks_of, text_digest
+from troth.engine.comparison_state import spec_from
 
 _NAMED = 20
 
@@ -101,12 +103,21 @@ def _check_manifest(report: CheckReport, results: Path, prompts: Path | None) ->
         )
     elif digest != file_digest(results):
         report.problem("the results are not as the run left them: the digest differs")
+    asked: dict[str, str] = {
+        str(row["key"]): str(row["run"])
+        for _, row in read_rows(results)
+        if row is not None and "run" in row
+    }
     for run in runs:
-        _check_run(report, run, results, prompts)
+        _check_run(report, run, results, prompts, asked)
 
 
 def _check_run(
-    report: CheckReport, run: dict[str, Json], results: Path, prompts: Path | None
+    report: CheckReport,
+    run: dict[str, Json],
+    results: Path,
+    prompts: Path | None,
+    asked: dict[str, str],
 ) -> None:
     told = cast("dict[str, Json]", run.get("prompts") or {})
     path = prompts or results.parent / str(told.get("file"))
@@ -114,12 +125,42 @@ def _check_run(
         report.notes.append(f"{path.name} is not here, so the prompts were not compared")
     elif file_digest(path) != told.get("sha256"):
         report.problem(f"{path.name} is not the file that was asked: its digest differs")
+    else:
+        _check_keys(report, run, path, asked)
     counts = cast("dict[str, Json]", run.get("counts") or {})
     left, interrupted = counts.get("left"), counts.get("interrupted")
     if left:
         report.notes.append(f"{left} replies have not been asked for")
     if interrupted:
         report.notes.append(f"{interrupted} were under way when a run was killed")
+
+
+def _check_keys(
+    report: CheckReport, run: dict[str, Json], prompts: Path, asked: dict[str, str]
+) -> None:
+    """Work out again what the run was to ask, and compare: a key covers all that decides it."""
+    models = cast("list[dict[str, object]]", run.get("models") or [])
+    try:
+        specs = [spec_from(model) for model in models]
+        repeats, seed = int(cast("int", run["repeats"])), cast("int | None", run["seed"])
+        keys = {
+            task.key
+            for prompt in open_prompts(prompts).rows()
+            if isinstance(prompt, Prompt)
+            for task in tasks_of(
+                prompt, specs, repeats=repeats, seed=seed, system=str(run["system"])
+            )
+        }
+    except (KeyError, TypeError, ValueError, TrothError):
+        report.problem(f"the manifest does not say what run {run.get('run')} asked")
+        return
+    strangers = sum(key not in keys for key, owner in asked.items() if owner == run.get("run"))
+    if strangers:
+        report.problem(f"{strangers} rows hold what the run never asked")
+    missing = len(keys - asked.keys())
+    counts = cast("dict[str, Json]", run.get("counts") or {})
+    if missing > int(cast("int", counts.get("left") or 0)) and run.get("finished_at"):
+        report.problem(f"{missing} replies that the run got are missing")
 
 
 def _check_receipt(report: CheckReport, number: int, row: dict[str, Json], receipts: Path) -> None:
