@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.comparing import Opener, engines, spec
 from servers import Answer, RecordedRequest, openai_chat_stream
-from troth.domain.error import PolicyRefused, UsageError
+from troth.domain.error import BoundaryUnasked, PolicyRefused, UsageError
+from troth.domain.verdict import State
 from troth.engine.comparison import Comparison
 from troth.engine.comparison_judging import (
     MERGES,
@@ -104,6 +106,36 @@ async def test_the_policy_of_the_chat_holds_for_the_judge(opener: Opener) -> Non
     comparison = await compared(engine)
     await engine.update_chat(comparison.chat, policy="device")
     with pytest.raises(PolicyRefused):
+        await judge_turn(engine, comparison, 0, spec(2).model)
+    assert servers[2].requests == []
+
+
+async def test_what_never_left_this_computer_is_not_shown_to_a_judge_unasked(
+    tmp_path: Path, opener: Opener
+) -> None:
+    engine, servers = await opener(GOOD, POOR, judging(lambda *_: "TIE"))
+    own = engine.endpoint("server0")
+    await engine.remove_endpoint("server0")
+    await engine.add_endpoint(replace(own, is_own=True))
+    comparison = await compared(engine)
+    with pytest.raises(BoundaryUnasked):
+        await judge_turn(engine, comparison, 0, spec(2).model)
+    with pytest.raises(BoundaryUnasked):
+        await merge_turn(engine, comparison, 0, spec(2).model, MERGES["fuse"])
+    assert servers[2].requests == []
+    comparison.chat.released.update(
+        message.id for c in comparison.columns for message in c.chat.path
+    )
+    assert len(await judge_turn(engine, comparison, 0, spec(2).model)) == 1
+
+
+async def test_an_answer_that_failed_verification_is_not_judged(opener: Opener) -> None:
+    engine, servers = await opener(GOOD, POOR, judging(lambda *_: "TIE"))
+    comparison = await compared(engine)
+    (reply,) = comparison.answers(comparison.columns[0])[0].replies
+    verdict = comparison.chat.verdicts[reply.id]
+    comparison.chat.verdicts[reply.id] = replace(verdict, state=State.FAILED)
+    with pytest.raises(UsageError):
         await judge_turn(engine, comparison, 0, spec(2).model)
     assert servers[2].requests == []
 

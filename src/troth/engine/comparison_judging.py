@@ -21,8 +21,9 @@ from hashlib import sha256
 from itertools import combinations
 from typing import cast
 
-from troth.domain.error import UsageError
+from troth.domain.error import BoundaryUnasked, UsageError
 from troth.domain.model import ModelRef
+from troth.domain.verdict import State
 from troth.engine.chat import Chat
 from troth.engine.comparison import Comparison
 from troth.engine.comparison_state import JUDGEMENTS_KEY, Choice
@@ -164,11 +165,12 @@ async def judge_turn(
 ) -> tuple[PairJudgement, ...]:
     """Let `judge` compare all pairs of a turn, each in both orders, and keep what it says.
 
-    The chat's policy holds for the judge, too: it reads the conversation. Raises UsageError where
-    fewer than two columns have answered, and what sending raises.
+    The judge reads the conversation, so what holds for any model holds for it: the chat's policy,
+    and BoundaryUnasked before a plain provider is given what never left an enclave or this
+    computer. Raises UsageError where fewer than two columns have answers that it may read.
     """
     prompt = prompt or JudgePrompt()
-    texts = _texts(comparison, turn)
+    texts = await _texts(engine, comparison, turn, judge)
     if len(texts) < 2:
         raise UsageError("there are no two answers to compare in this turn")
     judged = await asyncio.gather(
@@ -199,9 +201,9 @@ async def merge_turn(
 ) -> tuple[Chat, Reply]:
     """Let a model make one text of a turn's answers, in a chat of its own that can go on.
 
-    `template` is one of MERGES, or the user's own, with {material} in it.
+    `template` is one of MERGES, or the user's own, with {material} in it. Raises as `judge_turn`.
     """
-    texts = _texts(comparison, turn)
+    texts = await _texts(engine, comparison, turn, model)
     if len(texts) < 2:
         raise UsageError("there are no two answers to merge in this turn")
     answers = [
@@ -280,14 +282,33 @@ async def _ask(
         await engine.close_chat(chat)
 
 
-def _texts(comparison: Comparison, turn: int) -> dict[str, str]:
-    """Return what each column said in a turn, by column id, in a blind comparison's order."""
+async def _texts(
+    engine: Engine, comparison: Comparison, turn: int, reader: ModelRef
+) -> dict[str, str]:
+    """Return what `reader` may read of a turn, by column id, in a blind comparison's order.
+
+    An answer that failed verification, or that the user keeps from this provider, is left out.
+    """
     texts: dict[str, str] = {}
     for column in comparison.voting.order(turn):
         answers = comparison.answers(column)
-        if 0 <= turn < len(answers) and answers[turn].text.strip():
+        if not 0 <= turn < len(answers) or not answers[turn].text.strip():
+            continue
+        plan = await engine.plan(column.chat, model=reader)
+        if plan.crossing is not None:
+            found = plan.crossing
+            raise BoundaryUnasked(found.provider, attested=found.attested, local=found.local)
+        chat, ids = comparison.chat, {reply.id for reply in answers[turn].replies}
+        failed = {id for id in ids - chat.allowed if _has_failed(chat, id)}
+        keeps_back = any(item.reason == "boundary" for item in plan.left_out)
+        if not failed and not (keeps_back and ids & chat.withheld):
             texts[column.id] = answers[turn].text
     return texts
+
+
+def _has_failed(chat: Chat, message_id: str) -> bool:
+    verdict = chat.verdicts.get(message_id)
+    return verdict is not None and verdict.state is State.FAILED
 
 
 def _question(comparison: Comparison, column_id: str, turn: int) -> str:
