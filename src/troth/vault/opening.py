@@ -19,12 +19,12 @@ from troth.vault import migrate
 from troth.vault.errors import typed_errors
 from troth.vault.kdf import Keys
 from troth.vault.lane import Lane
+from troth.vault.places import Places, is_on_network, sync_folder_above
 from troth.vault.store import Store, checkpoint, commit_state, connect, writing
 from troth.vault.tally import Tally
 
 if TYPE_CHECKING:
     from troth.vault.freshness import Seen
-    from troth.vault.places import Places
 
 CHECKED_AT_OPEN_BYTES = 64 << 20
 """A vault up to this size that another program touched is walked before it opens (about 2 s);
@@ -84,7 +84,6 @@ def unlock_directory(
 ) -> Access:
     """Read the header and derive the keys. Takes about a second: call it in a thread."""
     from troth.vault.header_file import read_header
-    from troth.vault.places import Places, is_on_network, sync_folder_above
     from troth.vault.unlock import unlock
 
     places = Places(directory)
@@ -192,7 +191,6 @@ def _watch_log(store: Store) -> None:
 def _meet(store: Store, access: Access, found: os.stat_result | None) -> None:
     """Compare the vault with where it was last seen here, and look closer where they differ."""
     from troth.vault.freshness import SeenFile
-    from troth.vault.places import Places
 
     if store.path is None or found is None:
         return
@@ -264,7 +262,6 @@ def open_reader(access: Access) -> Store:
 def _open_read_only(access: Access) -> Store:
     """Open a vault on media that cannot be written: no log, no lock, no sidecar."""
     from troth.vault.freshness import SeenFile
-    from troth.vault.places import Places
 
     path = access.path
     with typed_errors(path):
