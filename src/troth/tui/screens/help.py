@@ -48,6 +48,9 @@ class HelpScreen(ModalScreen[None]):
                 yield Static("", markup=False)
 
     def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)  # before that the first layout would be the last
+
+    def _fill(self) -> None:
         """Wrap to the width that there is, each help beside its keys."""
         room = self.query_one(VerticalScroll).scrollable_content_region.width or 60
         self.query_one(Static).update(self._words(room))

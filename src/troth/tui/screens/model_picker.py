@@ -118,7 +118,7 @@ class ModelScreen(ModalScreen[Picked | None]):
     def _show(self, words: str) -> None:
         rows = _rows(self._choices, words, self._current)
         rows += self._unlisted_rows(words)
-        self.picker.show(rows, count=f"{len(rows)} of {len(self._choices)}")
+        self.picker.show(rows, count=f"{len(rows)} models")
 
     def _unlisted_rows(self, words: str) -> list[Row]:
         """Offer what no list holds: the model in use, one typed out, providers not asked yet."""
