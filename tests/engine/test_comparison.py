@@ -29,6 +29,7 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Finish, Role
 from troth.domain.model import Endpoint, ModelRef, Params
 from troth.engine.comparison import Comparison
+from troth.engine.comparison_lineups import lineup, lineups, remove_lineup, save_lineup
 from troth.engine.comparison_state import (
     COMPARISON_KEY,
     ColumnSpec,
@@ -365,6 +366,20 @@ async def test_metrics_and_summary_of_a_column(opener: Opener) -> None:
     assert (summary.turns, summary.failed, summary.output_tokens) == (2, 0, 40)
     assert len(summary.tokens_per_s_by_turn) == 2
     assert comparison.summary(bad).failed == 2
+
+
+async def test_a_line_up_is_kept_under_its_name(opener: Opener) -> None:
+    engine, _ = await opener(openai_chat_stream(["x"]), openai_chat_stream(["y"]))
+    ours = (spec(0, temperature=0.25, seed=7), spec(1, effort="low", max_output_tokens=9))
+    await save_lineup(engine, "my two", ours)
+    assert lineups(engine) == ("my two",)
+    assert lineup(engine, "my two") == ours
+    await remove_lineup(engine, "my two")
+    with pytest.raises(NotFound):
+        lineup(engine, "my two")
+    with pytest.raises(UsageError):
+        await save_lineup(engine, "alone", ours[:1])
+    assert engine.problems == ()
 
 
 async def test_parameters_of_a_column_never_leak_into_the_chat(opener: Opener) -> None:
