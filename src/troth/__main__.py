@@ -26,6 +26,9 @@ def main() -> int:
     # Nothing of an import is garbage, and collecting while importing costs a tenth of it.
     gc.disable()
     from troth.cli.main import run
+    from troth.private import close_to_others
+
+    close_to_others()
 
     return run(words)
 

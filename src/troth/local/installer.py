@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from troth.domain.error import DownloadFailed, HashMismatch
+from troth.private import environment_for_child
 
 # shutil, tempfile and zipfile (10 ms) are imported late: a start that only lists models does
 # not need them.
@@ -206,14 +207,9 @@ _UNREACHABLE = re.compile(
 
 def _installer_environment(scratch: Path) -> dict[str, str]:
     """Give the installer the user's environment, but not their keys; its scratch is ours."""
-    kept = {name: value for name, value in os.environ.items() if not _is_secret(name)}
+    own = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
+    kept = environment_for_child(os.environ) | own
     return kept | {"TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
-
-
-def _is_secret(name: str) -> bool:
-    if name.startswith(("PIP_", "UV_")):
-        return False
-    return name.startswith("TROTH_") or name.endswith(("_API_KEY", "_TOKEN", "_PRIVATE_KEY"))
 
 
 _Report = Callable[[InstallProgress], None]

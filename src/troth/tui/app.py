@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 
+from troth.private import close_to_others
 from troth.tui.first_frame import show_first_frame
 
 TYPE_CHECKING = False  # typing itself takes 5 ms, which the first frame need not wait for
@@ -75,6 +76,7 @@ def run(
     kind, uses_keyring = first_kind(environ, in_memory=in_memory)
     frame = show_first_frame(kind, _read_look(environ))
     try:
+        close_to_others()
         from troth.tui.application import TrothApp, run_app
 
         app = TrothApp(kind, environ=environ, chat_id=chat_id, uses_keyring=uses_keyring)

@@ -296,6 +296,18 @@ class TrothApp(App[int]):
         if engine is not None:
             await engine.close()
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave after a fault of ours, in place of Textual's report with its local variables."""
+        from troth.tui.crash import told
+
+        self._return_code = 1
+        if self._exception is None:  # what a test's pilot waits for
+            self._exception = error
+            if isinstance(told_of := getattr(self, "_exception_event", None), asyncio.Event):
+                told_of.set()
+        self._exit_renderables.append(told(error, self._environ))
+        self._close_messages_no_wait()
+
     def wear(self, theme: str) -> None:
         """Put on a theme that is known."""
         self.theme = theme

@@ -75,7 +75,9 @@ class LookBook:
             if self._look_file.exists() and self._look_file.read_text("utf-8") == text:
                 return
             self._look_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._look_file.touch(0o600)  # nobody else may choose what the terminal is sent
             self._look_file.write_text(text, "utf-8")
+            self._look_file.chmod(0o600)
         except OSError:
             return  # a cache that cannot be written costs the next start 60 ms, nothing else
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import subprocess
 import sys
 from typing import cast
 
 from troth.domain.error import KeyringFailed
+from troth.private import environment_for_child
 
 TIMEOUT_S = 3.0
 
@@ -47,7 +49,13 @@ def _ask(action: str, account: str, secret: str | None = None) -> str | None:
     command = [sys.executable, "-m", "troth.vault.keyring_child"]
     try:
         done = subprocess.run(  # noqa: S603  # our own module, no shell
-            command, input=request, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            command,
+            input=request,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            env=environment_for_child(os.environ),
         )
         answer = cast("dict[str, str | None]", json.loads(done.stdout))
     except subprocess.TimeoutExpired as error:

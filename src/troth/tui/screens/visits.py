@@ -14,6 +14,7 @@ from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
 from troth.explain import explain
+from troth.private import environment_for_child
 from troth.settings import set_value
 from troth.tui.safe import clean
 from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
@@ -194,29 +195,29 @@ class Visits:
     def edit_outside(self) -> None:
         """Open the prompt in the person's own editor.
 
-        An editor needs a file in plain text: it lies in memory where the system has such a place,
-        readable by this user only, and is removed afterwards.
+        An editor needs a file in plain text: it lies in a folder of its own, in memory where the
+        system has such a place, closed to others and removed with all that the editor left there.
         """
         command = _editor(self._talking.engine.settings.editor)
         if not command:
             self._screen.announce("Set $EDITOR, or editor in config.toml, to write there.")
             return
-        with tempfile.NamedTemporaryFile(
-            "w+", suffix=".md", prefix="troth-", dir=_memory_folder(), encoding="utf-8"
-        ) as file:
-            file.write(self._screen.prompt.text)
-            file.flush()
+        with tempfile.TemporaryDirectory(prefix="troth-", dir=_memory_folder()) as folder:  # 0700
+            file = Path(folder, "message.md")
+            file.touch(0o600)
+            file.write_text(self._screen.prompt.text, "utf-8")
             try:
                 with self._app.suspend():
-                    done = subprocess.run([*command, file.name], check=False)  # noqa: S603
+                    done = subprocess.run(  # noqa: S603
+                        [*command, str(file)], check=False, env=environment_for_child(os.environ)
+                    )
             except (OSError, TrothError) as error:
                 self._screen.announce(f"The editor did not start: {error}")
                 return
             if done.returncode == 0:
                 # Editors write a new file in the old one's place: read by name.
-                text = Path(file.name).read_text("utf-8", errors="replace")
+                text = file.read_text("utf-8", errors="replace")
                 self._screen.prompt.set_text(clean(text).rstrip("\n"))
-            _remove_backups(file.name)
 
 
 def _editor(configured: str) -> list[str]:
@@ -230,9 +231,3 @@ def _memory_folder() -> str | None:
         if folder and os.access(folder, os.W_OK):
             return folder
     return None
-
-
-def _remove_backups(name: str) -> None:
-    """Editors leave copies beside the file; they hold the same words."""
-    for leftover in (f"{name}~", f"{name}.bak"):
-        Path(leftover).unlink(missing_ok=True)
