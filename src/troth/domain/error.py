@@ -23,6 +23,7 @@ TrothError
 │   └── TimedOut
 ├── KeyMissing            no key for this provider
 ├── PolicyRefused         the chat's policy forbids this send
+│   └── BoundaryUnasked   what never left an enclave or this computer would go to a plain provider
 ├── EnclaveRefused        who would read the prompt is not who may; nothing was sent
 ├── RegistryFailed        no registry endpoint said which enclaves there are
 ├── PaymentRefused        the asked payment is not one that may be made
@@ -271,6 +272,18 @@ class ExtraMissing(TrothError):
     def __init__(self, extra: str) -> None:
         super().__init__(f"troth[{extra}] is not installed")
         self.extra = extra
+
+
+class BoundaryUnasked(PolicyRefused):
+    """The user has to say first what becomes of messages that were protected so far."""
+
+    kind = "boundary"
+
+    def __init__(self, provider: str, *, attested: int, local: int) -> None:
+        super().__init__("boundary", "unasked")
+        self.provider = provider
+        self.attested = attested
+        self.local = local
 
 
 class VaultError(TrothError):

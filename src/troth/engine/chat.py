@@ -52,6 +52,12 @@ class Chat:
         self.verdicts: dict[str, Verdict] = {}
         self.allowed: set[str] = set()
         """Replies that failed verification and that the user lets later models see."""
+        self.released: set[str] = set()
+        """Messages of an enclave or this computer that the user lets plain providers have."""
+        self.withheld: set[str] = set()
+        """Such messages that no plain provider is given."""
+        self.is_held = False
+        """Whether a reply is shown only once its verdict is in."""
         self.columns: list[Chat] = []
         """Columns of its comparison: each goes on from a head of its own in the same tree."""
         self.board: Chat | None = None
@@ -83,6 +89,7 @@ class Chat:
         column = Chat(conversation, self.store, is_stored=True)
         column.tree, column.is_whole = self.tree, True
         column.verdicts, column.allowed = self.verdicts, self.allowed
+        column.released, column.withheld = self.released, self.withheld
         column.board = self
         self.columns.append(column)
         return column

@@ -11,6 +11,7 @@ from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Message
 from troth.domain.model import ModelRef, Params
+from troth.engine.boundary import load_care
 from troth.engine.chat import Chat
 from troth.engine.feed import ChatChanged, ChatRemoved, Feed
 from troth.engine.ids import new_ulid
@@ -93,6 +94,7 @@ class Chats:
         chat.is_whole = len(messages) == conversation.message_count
         chat.draft = await vault.draft(conversation_id)
         chat.verdicts = await vault.verdicts(conversation_id)
+        await load_care(chat)
         return self._open.setdefault(conversation_id, chat)
 
     def opened(self, conversation_id: str) -> Chat | None:

@@ -45,19 +45,24 @@ def build_context(
     replays: Replays,
     raw_items: Mapping[str, tuple[RawItem, ...]],
     held_back: Collection[str] = (),
+    withheld: Collection[str] = (),
 ) -> Context:
     """Cut `path` (oldest first) down to what `model` can take.
 
     `raw_items` maps message ids to their stored items; `held_back` names replies that failed
-    verification and stay out until the user says otherwise.
+    verification and stay out until the user says otherwise; `withheld` what the user keeps from
+    this provider.
     """
     counted: Counter[tuple[str, str]] = Counter()
-    paired = _paired_calls(path)
+    paired = _paired_calls([message for message in path if not message.is_imported])
     kept: list[Message] = []
     carried: list[BlobPart] = []
     for message in path:
         if message.id in held_back:
             counted["failed_reply", "not_verified"] += 1
+            continue
+        if message.id in withheld:
+            counted["kept_back", "boundary"] += 1
             continue
         items = raw_items.get(message.id, message.raw_items)
         items = items if items and all(map(replays, items)) else ()
@@ -89,7 +94,10 @@ def _keep(kept: list[Message], message: Message) -> None:
 
 
 def _paired_calls(path: Sequence[Message]) -> set[str]:
-    """Ids of tool calls that have their result: every other call or result must go."""
+    """Ids of tool calls that have their result: every other call or result must go.
+
+    The tools of another program are not ours to offer, and vendors refuse calls of unknown tools.
+    """
     parts = [part for message in path for part in message.parts]
     calls = {part.call_id for part in parts if isinstance(part, ToolCallPart)}
     results = {part.call_id for part in parts if isinstance(part, ToolResultPart)}
@@ -120,7 +128,7 @@ def _fit_parts(
                     parts.append(part)
                 else:
                     kind = "tool_call" if isinstance(part, ToolCallPart) else "tool_result"
-                    counted[kind, "unpaired"] += 1
+                    counted[kind, "imported" if message.is_imported else "unpaired"] += 1
             case SourcePart():
                 pass  # sources stand in the text where it refers to them
     return parts

@@ -256,7 +256,7 @@ class Engine:
         self, chat: Chat, parts: Sequence[Part] = (), *, model: ModelRef | None = None
     ) -> SendPlan:
         """Say what sending `parts` would carry and leave out. Nothing leaves."""
-        return self._preparation.plan(chat, parts, model)
+        return await self._preparation.plan(chat, parts, model)
 
     async def send(
         self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None

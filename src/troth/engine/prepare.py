@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from troth.domain.error import Failure, KeyMissing, NotFound, TrothError, UsageError
+from troth.domain.error import (
+    BoundaryUnasked,
+    Failure,
+    KeyMissing,
+    LoginMissing,
+    NotFound,
+    TrothError,
+    UsageError,
+)
 from troth.domain.message import BlobPart, Finish, LeftOut, Message, Part, RawItem, Role
 from troth.domain.model import Endpoint, ModelInfo, ModelRef, Params
 from troth.domain.turn import Turn
+from troth.engine.boundary import Crossing, crossing_of
 from troth.engine.chat import Chat
 from troth.engine.context import Context, build_context
 from troth.engine.directory import Directory
@@ -39,6 +48,8 @@ class SendPlan:
     """An estimate of everything that will be sent."""
     context_limit: int | None
     is_key_missing: bool
+    crossing: Crossing | None = None
+    """What would go to a plain provider for the first time: sending raises until it is decided."""
 
 
 class Preparation:
@@ -68,14 +79,34 @@ class Preparation:
         """Refuse what cannot work, or may not be, before anything is stored or sent."""
         info, endpoint = self.target(chat, model)
         if endpoint.needs_key and self._directory.key_status(endpoint.name) is None:
+            if endpoint.options.get("route") == "relay":
+                raise LoginMissing(endpoint.name)
             raise KeyMissing(endpoint.name, endpoint.key_variables)
         await self._verification.enforce(chat, info, endpoint)
+        if crossing := await self.crossing(chat, info, endpoint):
+            raise BoundaryUnasked(
+                crossing.provider, attested=crossing.attested, local=crossing.local
+            )
 
-    def plan(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None) -> SendPlan:
+    async def crossing(self, chat: Chat, info: ModelInfo, endpoint: Endpoint) -> Crossing | None:
+        """Return what would cross to a plain provider and was never asked about."""
+        decided = chat.released | chat.withheld
+        crossing = crossing_of(chat.path, chat.verdicts, endpoint.name, decided)
+        if crossing is None or not await self._verification.is_plain(info, endpoint):
+            return None
+        return crossing
+
+    async def _withheld(self, chat: Chat, info: ModelInfo, endpoint: Endpoint) -> Collection[str]:
+        if chat.withheld and await self._verification.is_plain(info, endpoint):
+            return chat.withheld
+        return ()
+
+    async def plan(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None) -> SendPlan:
         """Say what sending `parts` now would carry and leave out."""
         info, endpoint = self.target(chat, model)
         draft = [user_message(chat, parts, chat.conversation.head_id)] if parts else []
-        context = self._context(chat, [*chat.path, *draft], info, endpoint, {})
+        withheld = await self._withheld(chat, info, endpoint)
+        context = self._context(chat, [*chat.path, *draft], info, endpoint, {}, withheld)
         status = self._directory.key_status(endpoint.name)
         return SendPlan(
             model=info,
@@ -85,6 +116,7 @@ class Preparation:
             context_tokens=estimate_prompt(chat.conversation.system_prompt, context.messages),
             context_limit=info.context_tokens,
             is_key_missing=endpoint.needs_key and status is None,
+            crossing=await self.crossing(chat, info, endpoint),
         )
 
     async def job(self, chat: Chat, reply: Reply, parent_id: str, *, continues: bool) -> Job:
@@ -93,7 +125,8 @@ class Preparation:
         path = chat.tree.path(parent_id)
         replied = [message.id for message in path if message.role is Role.ASSISTANT]
         raw_items = await chat.store.raw_items(replied)
-        context = self._context(chat, path, info, endpoint, raw_items)
+        withheld = await self._withheld(chat, info, endpoint)
+        context = self._context(chat, path, info, endpoint, raw_items, withheld)
         params, dropped = await self._refused.without(info.ref, chat.conversation.params)
         left_out = context.left_out + tuple(
             LeftOut("parameter", 1, "refused_before", name) for name in dropped
@@ -125,6 +158,7 @@ class Preparation:
         info: ModelInfo,
         endpoint: Endpoint,
         raw_items: Mapping[str, tuple[RawItem, ...]],
+        withheld: Collection[str],
     ) -> Context:
         provider = provider_for(endpoint.wire)
         return build_context(
@@ -133,6 +167,7 @@ class Preparation:
             replays=lambda item: provider.replays(item, endpoint, info.ref),
             raw_items=raw_items,
             held_back=self._verification.held_back(chat),
+            withheld=withheld,
         )
 
 

@@ -11,6 +11,7 @@ from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.message import Message
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Verdict
+from troth.engine.boundary import Crossing, save_care
 from troth.engine.chat import Chat
 from troth.engine.verification import Verification
 
@@ -97,12 +98,24 @@ class Proofs:
         route = facts_of(message, self._endpoint(message)).route
         return Meaning(who_saw_what(verdict.scheme, route), not_proven(verdict))
 
-    def allow(self, chat: Chat, message_id: str, *, is_allowed: bool) -> None:
+    async def allow(self, chat: Chat, message_id: str, *, is_allowed: bool) -> None:
         """Let later models see a reply that failed verification, or no longer."""
         if is_allowed:
             chat.allowed.add(message_id)
         else:
             chat.allowed.discard(message_id)
+        await save_care(chat)
+
+    async def cross(self, chat: Chat, crossing: Crossing, *, sends: bool) -> None:
+        """Let protected messages go to plain providers, or keep them from all of them."""
+        (chat.released if sends else chat.withheld).update(crossing.message_ids)
+        await save_care(chat)
+
+    async def hold(self, chat: Chat, *, is_held: bool) -> None:
+        """Show replies only once their verdict is in, or while they arrive, marked as pending."""
+        if chat.is_held is not is_held:
+            chat.is_held = is_held
+            await save_care(chat)
 
     def _endpoint(self, message: Message) -> Endpoint:
         """Return where a reply came from; a provider that is gone since is a plain one."""

@@ -56,7 +56,7 @@ class Verification:
         return {
             message_id
             for message_id, verdict in chat.verdicts.items()
-            if verdict.state is State.FAILED and message_id not in chat.allowed
+            if verdict.is_loud and message_id not in chat.allowed
         }
 
     async def enforce(self, chat: Chat, model: ModelInfo, endpoint: Endpoint) -> None:
@@ -81,6 +81,13 @@ class Verification:
         except ConfigError as error:
             # A trust file that cannot be read trusts nobody, and says so at each reply.
             detail = f"The trust file cannot be read, line {error.line}: {error.detail}"
+    async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
+        """Whether nothing proves who reads what is sent there, and it is not the user's own."""
+        if endpoint.is_own:
+            return False
+        trust = await self.judge().trust(endpoint)
+        return trust.expectation(endpoint.name, model.ref.model) is None
+
             check = Check("trust-file", Outcome.CANNOT_CHECK, detail)
             return Verdict(State.CANNOT_CHECK, "unknown", (check,), datetime.now(UTC))
         if self._routes is not None and not verdict.is_verified:

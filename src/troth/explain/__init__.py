@@ -6,7 +6,8 @@ inside them: a face draws every field through its sanitiser, as it does with all
 
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
-from troth.explain.sending import left_out_lines, left_out_words, notice_words, policy_words
+from troth.explain.policies import crossing_words, policy_detail, policy_words
+from troth.explain.sending import left_out_lines, left_out_words, notice_words
 from troth.explain.verdicts import (
     OutcomeWords,
     Tone,
@@ -23,12 +24,14 @@ __all__ = [
     "Tone",
     "VerdictWords",
     "check_title",
+    "crossing_words",
     "explain",
     "explain_failure",
     "left_out_lines",
     "left_out_words",
     "notice_words",
     "outcome_words",
+    "policy_detail",
     "policy_words",
     "skipped_words",
     "verdict_words",

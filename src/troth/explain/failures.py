@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from troth.domain.error import Failure, TrothError
+from troth.explain.policies import crossing_words, policy_words
 from troth.explain.words import ALL, OF_PROVIDERS
 
 Face = Literal["app", "shell", "plain"]
@@ -24,6 +25,8 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "make_room": "Begin a new chat with /new",
         "params": "/settings",
         "unlock": "Type the passphrase",
+        "policy_change": "Change the policy with /settings",
+        "cross": "Send again, and you are asked what to do with them",
         "help": "F1 shows every command.",
     },
     "shell": {
@@ -36,6 +39,8 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "params": "`troth config edit`, in [params],",
         "unlock": "Run it at a terminal to be asked for the passphrase, or set "
         "TROTH_PASSPHRASE_FILE or TROTH_PASSPHRASE_COMMAND",
+        "policy_change": "Change the policy in the app, with /settings",
+        "cross": "--boundary send lets them go, --boundary without leaves them out",
         "help": "`troth --help` shows every command.",
     },
     "plain": {
@@ -47,8 +52,16 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "make_room": "Begin a new chat with /new",
         "params": "`troth config edit`, in [params],",
         "unlock": "Leave with /quit and come back",
+        "policy_change": "Change it with /policy",
+        "cross": "/boundary send lets them go, /boundary without keeps them here",
         "help": "/help lists the commands.",
     },
+}
+
+_POLICY_REASONS = {
+    "leaves_device": ", and this model does not run on your own machines",
+    "simulated": ", and this one is a demonstration",
+    "not_known_to_sign": ", and nothing says that this provider signs what it sends",
 }
 
 _LISTINGS: Mapping[str, Mapping[Face, str]] = {
@@ -103,6 +116,9 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
         "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
         "reason_sentence": _as_sentence(facts.get("detail") or "it makes no sense here"),
         "reason_words": facts.get("reason") or facts.get("detail") or "",
+        "policy_words": policy_words(facts.get("policy", "")),
+        "policy_reason": _POLICY_REASONS.get(facts.get("reason", ""), ""),
+        "crossing_words": crossing_words(facts.get("attested", ""), facts.get("local", "")),
         "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
     }
     actions = _ACTIONS[face]
@@ -116,7 +132,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
 
 _SAID_ALREADY = (
     "config", "usage", "not-found", "import-refused", "receipt-refused",
-    "enclave-refused", "payment-refused", "login-failed",
+    "enclave-refused", "payment-refused", "login-failed", "policy-refused", "boundary",
 )  # fmt: skip
 """Kinds whose own words hold the reason."""
 

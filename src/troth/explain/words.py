@@ -246,8 +246,13 @@ OTHERS = {
     ),
     "policy-refused": Words(
         "This chat does not allow that model",
-        "Its policy is “{policy}”, and nothing was sent.",
-        "Pick a model that meets the policy, or change the policy of this chat.",
+        "Its policy is “{policy_words}”{policy_reason}. Nothing was sent.",
+        "{policy_change}, or choose a model that meets it.",
+    ),
+    "boundary": Words(
+        "Messages of this chat would leave a protected place",
+        "{crossing_words}, and {who} proves nothing about itself. Nothing was sent.",
+        "{cross}.",
     ),
     "enclave-refused": Words(
         "Nothing was sent to {who}",

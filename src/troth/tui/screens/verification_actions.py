@@ -160,7 +160,7 @@ class VerificationActions:
             self._screen.announce("This reply did not fail; nothing of it is kept back.")
             return
         is_allowed = message.id not in chat.allowed
-        self._talking.engine.proofs.allow(chat, message.id, is_allowed=is_allowed)
+        await self._talking.engine.proofs.allow(chat, message.id, is_allowed=is_allowed)
         self._verifying.follow()
         await self._talking.measure()
         self._screen.announce(
