@@ -1,0 +1,64 @@
+"""Make the pictures of the README from the real app in real states.
+
+    python tests/tui/make_screenshots.py [FOLDER]
+
+Writes `screenshots/*.svg`. The words are those of the snapshot tests; nothing is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "tests")]
+
+from tui import scenes  # noqa: E402
+
+Scene = Callable[[Pilot[int]], Awaitable[None]]
+
+PICTURES: dict[str, tuple[str, tuple[int, int], Scene, str]] = {
+    "welcome": ("welcome", (90, 26), scenes.still, ""),
+    "chat": ("chat", (100, 32), scenes.in_chat(), ""),
+    "chat-light": ("chat", (100, 32), scenes.in_chat(), "troth-light"),
+    "reading": ("chat", (100, 32), scenes.in_chat(scenes.read), ""),
+    "chats": ("chat", (120, 32), scenes.in_chat(scenes.list_chats), ""),
+    "models": ("chat", (100, 28), scenes.in_chat(scenes.show_models), ""),
+    "palette": ("chat", (100, 28), scenes.in_chat(scenes.show_palette), ""),
+    "find": ("chat", (100, 28), scenes.in_chat(scenes.find), ""),
+    "unlock": ("unlock", (80, 20), scenes.still, ""),
+    "narrow": ("chat", (46, 20), scenes.in_chat(), ""),
+}
+
+
+async def picture(name: str, folder: Path) -> None:
+    """Bring a fresh app into one state and write what it shows."""
+    kind, size, scene, theme = PICTURES[name]
+    with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        app = scenes.make_app(Path(home), patch, kind)  # type: ignore[arg-type]
+        async with app.run_test(size=size) as pilot:
+            await scene(pilot)
+            if theme:
+                app.wear(theme)
+                await scenes.still(pilot)
+            svg = app.export_screenshot(title="troth")
+        await app.seal()
+    (folder / f"{name}.svg").write_text(svg, "utf-8")
+    print(f"{name}.svg  {size[0]}x{size[1]}")
+
+
+async def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "screenshots"
+    folder.mkdir(exist_ok=True)
+    for name in PICTURES:
+        await picture(name, folder)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
