@@ -23,8 +23,9 @@ from transfer.exports import (
 from troth.domain.conversation import Conversation
 from troth.domain.error import DiskFull, ImportRefused, NotFound
 from troth.domain.message import BlobPart, Message, Role, TextPart
-from troth.domain.model import ModelRef
+from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.verdict import Outcome, State, Verdict
+from troth.engine.context import build_context
 from troth.engine.engine import Engine
 from troth.engine.export_html import html_page
 from troth.engine.export_markdown import markdown
@@ -211,6 +212,26 @@ async def test_a_full_disk_leaves_whole_chats_that_a_second_run_completes(
     assert (report.new_chats, report.known_chats) == (3, 2)
     await undo_import(engine, record.batch_id)
     assert len(await engine.chats()) == 3
+
+
+async def test_tools_of_another_program_are_left_out_of_what_a_model_is_given(
+    engine: Engine, tmp_path: Path
+) -> None:
+    use = {"type": "tool_use", "id": "t", "name": "search", "input": {"q": "x"}}
+    result = {"type": "tool_result", "tool_use_id": "t", "name": "search", "content": "found"}
+    record = claude_chat(
+        claude_message("u", "human", "?"), claude_message("a", "assistant", use, result, "So.")
+    )
+    await take(engine, write_json(tmp_path / "conversations.json", [record]))
+    [conversation] = await engine.chats()
+    chat = await engine.open_chat(conversation.id)
+    model = ModelInfo(ModelRef("p", "m"))
+    context = build_context(chat.path, model, replays=lambda _: False, raw_items={})
+    assert [part for m in context.messages for part in m.parts] == [TextPart("?"), TextPart("So.")]
+    assert {(item.kind, item.reason) for item in context.left_out} == {
+        ("tool_call", "imported"),
+        ("tool_result", "imported"),
+    }
 
 
 async def test_progress_reaches_the_end(engine: Engine, tmp_path: Path) -> None:
