@@ -45,11 +45,13 @@ def build_context(
     replays: Replays,
     raw_items: Mapping[str, tuple[RawItem, ...]],
     held_back: Collection[str] = (),
+    withheld: Collection[str] = (),
 ) -> Context:
     """Cut `path` (oldest first) down to what `model` can take.
 
     `raw_items` maps message ids to their stored items; `held_back` names replies that failed
-    verification and stay out until the user says otherwise.
+    verification and stay out until the user says otherwise; `withheld` what the user keeps from
+    this provider.
     """
     counted: Counter[tuple[str, str]] = Counter()
     paired = _paired_calls([message for message in path if not message.is_imported])
@@ -58,6 +60,9 @@ def build_context(
     for message in path:
         if message.id in held_back:
             counted["failed_reply", "not_verified"] += 1
+            continue
+        if message.id in withheld:
+            counted["kept_back", "boundary"] += 1
             continue
         items = raw_items.get(message.id, message.raw_items)
         items = items if items and all(map(replays, items)) else ()

@@ -16,6 +16,7 @@ _THINGS = {
     "tool_call": ("tool call", "tool calls"),
     "tool_result": ("tool result", "tool results"),
     "failed_reply": ("failed reply", "failed replies"),
+    "kept_back": ("message that you keep from it", "messages that you keep from it"),
     "parameter": ("parameter", "parameters"),
 }
 
@@ -26,6 +27,7 @@ _REASONS = {
     "other_model": "it belongs to another model",
     "unpaired": "its other half is missing",
     "not_verified": "it failed verification",
+    "boundary": "you keep it from providers that prove nothing",
     "not_supported": "the model does not take it",
     "refused": "the model does not take it",
     "refused_by_provider": "the provider did not take it back",
@@ -50,13 +52,6 @@ _NOTICES = {
     "not_saved": "The reply is not kept, but it is all here: {}.",
     "not_judged": "The reply is kept, but could not be checked: {}.",
     "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
-}
-
-_POLICIES = {
-    "any": "any model",
-    "signed": "signed replies only",
-    "attested": "attested models only",
-    "device": "this device only",
 }
 
 
@@ -86,11 +81,6 @@ def notice_words(kind: str, detail: str = "") -> str:
     if words is not None:
         return words.format(detail or "A parameter")
     return ": ".join(filter(None, (kind.replace("_", " "), detail)))
-
-
-def policy_words(policy: str) -> str:
-    """Return what a chat's policy allows."""
-    return _POLICIES.get(policy, policy)
 
 
 def _amount(kind: str, name: str, count: int) -> str:
