@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.error import ConfigError, NotFound, TrothError, UsageError
@@ -22,10 +23,9 @@ from troth.domain.verdict import Verdict
 from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
-from troth.engine.comparisons import Comparisons
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
 from troth.engine.enclaves import Enclaves
-from troth.engine.endpoints import config_row
+from troth.engine.endpoints import erase_endpoint, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
@@ -34,19 +34,15 @@ from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
 from troth.engine.talk import Talk
 from troth.engine.verification import Verification
-from troth.local.weights import InstalledModel, InstallProgress
 from troth.providers.registry import provider_for
-from troth.settings import (
-    Paths,
-    Settings,
-    check_provider_name,
-    find_paths,
-    load_settings,
-    remove_value,
-    set_value,
-)
+from troth.settings import Paths, Settings, find_paths, load_settings
 from troth.transport import Ledger, Transport
 from troth.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from troth.engine.comparisons import Comparisons
+    from troth.local.installer import InstallProgress
+    from troth.local.shelf import InstalledModel
 
 _LAST_MODEL = "last_model"
 
@@ -87,8 +83,14 @@ class Engine:
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
-        self.comparisons = Comparisons(self._talk, self._chats, self._preparation, self._feed)
         self._last_model: ModelRef | None = None
+
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        """Several models beside each other; imported when first asked for."""
+        from troth.engine.comparisons import Comparisons
+
+        return Comparisons(self._talk, self._chats, self._preparation, self._feed)
 
     @classmethod
     async def open(
@@ -256,7 +258,7 @@ class Engine:
         self, chat: Chat, parts: Sequence[Part] = (), *, model: ModelRef | None = None
     ) -> SendPlan:
         """Say what sending `parts` would carry and leave out. Nothing leaves."""
-        return await self._preparation.plan(chat, parts, model)
+        return self._preparation.plan(chat, parts, model)
 
     async def send(
         self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None
@@ -341,18 +343,16 @@ class Engine:
 
     async def add_endpoint(self, endpoint: Endpoint) -> None:
         """Write a provider of the user's into config.toml; the file keeps its comments."""
-        check_provider_name(endpoint.name)
         if endpoint.name == LOCAL_PROVIDER:
             raise UsageError("local is the embedded model's own name")
-        row = config_row(endpoint)
-        await asyncio.to_thread(set_value, self.paths, ("providers", endpoint.name), row)
+        await write_endpoint(self.paths, endpoint)
         self.reload_settings()
 
     async def remove_endpoint(self, name: str) -> None:
         """Take a provider of the user's out of config.toml, and its key out of the vault."""
         if name not in self.settings.providers:
             raise NotFound("provider in config.toml", name)
-        await asyncio.to_thread(remove_value, self.paths, ("providers", name))
+        await erase_endpoint(self.paths, name)
         if name in self.stored_keys():
             await self.remove_key(name)
         self.reload_settings()

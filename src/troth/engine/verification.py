@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, PolicyRefused
@@ -15,7 +16,6 @@ from troth.domain.model import Endpoint, ModelInfo
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.channel import Channel, PlainChannel, Trace
 from troth.engine.chat import Chat
-from troth.engine.payment import Payments
 from troth.settings import Paths
 from troth.transport import Transport
 from troth.vault.vault import Vault
@@ -23,6 +23,7 @@ from troth.vault.vault import Vault
 if TYPE_CHECKING:
     from troth.engine.judging import Judge
     from troth.engine.opengradient.routes import Routes
+    from troth.engine.payment import Payments
     from troth.engine.trusting import TrustFile
     from troth.verifiers.trust import Trust
 
@@ -49,14 +50,20 @@ class Verification:
         self._trust_file: TrustFile | None = None
         self._routes: Routes | None = None
         self._wallet_key = wallet_key
-        self.payments = Payments(vault)
+
+    @cached_property
+    def payments(self) -> Payments:
+        """What may be paid, and what was; loaded when a provider takes money."""
+        from troth.engine.payment import Payments
+
+        return Payments(self._vault)
 
     def held_back(self, chat: Chat) -> Collection[str]:
         """Replies that failed verification: they stay out of what later models are given."""
         return {
             message_id
             for message_id, verdict in chat.verdicts.items()
-            if verdict.is_loud and message_id not in chat.allowed
+            if verdict.state is State.FAILED and message_id not in chat.allowed
         }
 
     async def enforce(self, chat: Chat, model: ModelInfo, endpoint: Endpoint) -> None:
@@ -81,13 +88,6 @@ class Verification:
         except ConfigError as error:
             # A trust file that cannot be read trusts nobody, and says so at each reply.
             detail = f"The trust file cannot be read, line {error.line}: {error.detail}"
-    async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
-        """Whether nothing proves who reads what is sent there, and it is not the user's own."""
-        if endpoint.is_own:
-            return False
-        trust = await self.judge().trust(endpoint)
-        return trust.expectation(endpoint.name, model.ref.model) is None
-
             check = Check("trust-file", Outcome.CANNOT_CHECK, detail)
             return Verdict(State.CANNOT_CHECK, "unknown", (check,), datetime.now(UTC))
         if self._routes is not None and not verdict.is_verified:
