@@ -177,6 +177,8 @@ def test_every_known_provider_can_be_used_as_it_stands() -> None:
         assert endpoint.title
         url = urlsplit(endpoint.base_url)
         is_loopback = url.hostname == "127.0.0.1"
+        if endpoint.wire == "opengradient" and not endpoint.base_url:
+            continue  # a registry or a login names the host
         assert endpoint.name == "azure" or url.scheme == ("http" if is_loopback else "https")
         assert not endpoint.base_url.endswith("/")
         assert endpoint.is_own <= is_loopback

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from troth.cli.command import Arguments, Parser, add_json_flag
+from troth.cli.enclave_arguments import allow_payments
 from troth.cli.find import find_chat
 from troth.cli.follow import Follower, Outcome
 from troth.cli.output import Console, ExitCode, error_json, exit_code_for
@@ -42,6 +43,14 @@ def configure(parser: Parser) -> None:
     place.add_argument("--chat", metavar="ID", help="go on with this chat")
     place.add_argument("--no-save", action="store_true", help="keep nothing of it")
     parser.add_argument("--thinking", action="store_true", help="show thinking on stderr")
+    parser.add_argument(
+        "--require-verified",
+        action="store_true",
+        help="print nothing until the reply is verified; else print none of it and exit with 4",
+    )
+    parser.add_argument(
+        "--max-opg", metavar="N", help="pay up to N OPG for the reply without asking (OpenGradient)"
+    )
     look = parser.add_mutually_exclusive_group()
     add_json_flag(look)
     look.add_argument("--plain", action="store_true", help="words only: no colour, no moving line")
@@ -56,6 +65,7 @@ async def run(arguments: Arguments, console: Console) -> int:
         raise UsageError("there is nothing to ask. Usage: troth ask 'QUESTION', or pipe it in")
     goes_on = bool(arguments.flag("goes_on") or arguments.text("chat"))
     async with _engine_for(arguments, console, goes_on=goes_on) as engine:
+        allow_payments(arguments, engine)
         chat = await _chat_for(arguments, engine)
         if engine.vault.is_memory and not arguments.flag("no_save"):
             console.note(
@@ -70,7 +80,16 @@ async def run(arguments: Arguments, console: Console) -> int:
         if model != chat.conversation.model and not arguments.flag("no_save"):
             await engine.update_chat(chat, model=model)
         reply = await engine.send(chat, parts, model=model)
-        outcome = await Follower(console, reply, shows_thinking=arguments.flag("thinking")).run()
+        is_held = arguments.flag("require_verified")
+        follower = Follower(
+            console, reply, shows_thinking=arguments.flag("thinking"), is_held=is_held
+        )
+        outcome = await follower.run()
+        if is_held and outcome.message.failure is None:
+            from troth.cli.held import finish_held
+
+            if not finish_held(console, chat, reply.model, outcome):
+                return ExitCode.INTERRUPTED if outcome.signal_number else ExitCode.NOT_VERIFIED
         return finish(console, chat, reply.model, outcome)
 
 

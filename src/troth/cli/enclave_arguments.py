@@ -1,4 +1,4 @@
-"""What `troth providers add` takes for OpenGradient: whose key counts, and which way to go."""
+"""What `troth providers add` and `troth ask` take for OpenGradient: keys, routes and money."""
 
 from __future__ import annotations
 
@@ -10,35 +10,86 @@ from troth.cli.command import Arguments, Parser
 from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
+from troth.engine.payment import PaymentRequest, to_base_units, to_opg
 
+WIRE = "opengradient"
 ROUTES = ("direct", "relay", "veil")
+WALLET_VARIABLE = "TROTH_OG_PRIVATE_KEY"
+_OPTIONS = {
+    "route": "route",
+    "settlement": "settlement",
+    "max_opg": "max_opg_reply",
+}
 
 
 def add_enclave_arguments(parser: Parser) -> None:
     group = parser.add_argument_group("OpenGradient (--wire opengradient)")
     group.add_argument("--pin", metavar="KEY.pem", help="the key that must sign its replies")
+    group.add_argument(
+        "--registry",
+        action="append",
+        default=[],
+        metavar="RPC:ADDRESS",
+        help="find its gateways there; give two to let them check each other",
+    )
     group.add_argument("--route", choices=ROUTES, help="how to get there; direct if absent")
+    group.add_argument(
+        "--pay-to",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="who may be paid, where no registry says so",
+    )
+    group.add_argument("--max-opg", metavar="N", help="the most that one authorisation may be")
+    group.add_argument("--settlement", choices=("private", "batch", "individual"))
 
 
 def with_route(arguments: Arguments, endpoint: Endpoint) -> Endpoint:
     """Return the endpoint with what the arguments say of its route; raise UsageError."""
-    given = [name for name in ("pin", "route") if arguments.text(name)]
-    if given and endpoint.wire != "opengradient":
-        raise UsageError(f"--{given[0]} goes with --wire opengradient")
+    given = [name for name in ("pin", *_OPTIONS) if arguments.text(name)]
+    given += [name for name in ("registry", "pay_to") if arguments.texts(name)]
+    if endpoint.wire != WIRE:
+        if given:
+            raise UsageError(f"--{given[0].replace('_', '-')} goes with --wire {WIRE}")
+        if not endpoint.base_url:
+            raise UsageError("--base-url is missing")
+        return endpoint
     options: dict[str, Json] = dict(endpoint.options)
-    if route := arguments.text("route"):
-        options["route"] = route
-    return replace(endpoint, options=options)
+    options |= {
+        name: arguments.text(argument)
+        for argument, name in _OPTIONS.items()
+        if arguments.text(argument)
+    }
+    for argument in ("registry", "pay_to"):
+        if places := arguments.texts(argument):
+            options[argument] = list[Json](places)
+    if (amount := options.get("max_opg_reply")) is not None:
+        to_base_units(amount)
+    _check_place(endpoint, options)
+    variables = endpoint.key_variables or (WALLET_VARIABLE,)
+    return replace(endpoint, options=options, key_variables=variables, needs_key=False)
+
+
+def _check_place(endpoint: Endpoint, options: dict[str, Json]) -> None:
+    if places := options.get("registry"):
+        from troth.engine.opengradient.registries import parse_registry
+
+        parse_registry([str(place) for place in places] if isinstance(places, list) else [], "")
+        if endpoint.base_url and options.get("route") != "relay":
+            raise UsageError("a gateway comes from --base-url or from --registry, not from both")
+    elif not endpoint.base_url and options.get("route") != "relay":
+        raise UsageError("--base-url or --registry says where the gateway is")
 
 
 async def pin_key(arguments: Arguments, engine: Engine, provider: str) -> None:
     """Pin the key of `--pin` for `provider`; raise NotFound or UsageError."""
     if not (given := arguments.text("pin")):
         return
-    pem = await asyncio.to_thread(_read, given)
+    content = await asyncio.to_thread(_read, given)
     from troth.engine.opengradient.pinning import pinned_key
 
-    await engine.proofs.trust_file.pin(pinned_key(pem, provider, source=Path(given).name))
+    key = pinned_key(content, provider, source=Path(given).name)
+    await engine.proofs.trust_file.pin(key)
 
 
 def _read(given: str) -> bytes:
@@ -46,3 +97,15 @@ def _read(given: str) -> bytes:
         return Path(given).expanduser().read_bytes()
     except OSError as error:
         raise NotFound("file", given) from error
+
+
+def allow_payments(arguments: Arguments, engine: Engine) -> None:
+    """Let `--max-opg` answer where nobody can be asked; without it nothing is paid."""
+    if not (given := arguments.text("max_opg")):
+        return
+    most = to_opg(to_base_units(given))
+
+    async def is_within(request: PaymentRequest) -> bool:
+        return request.amount <= most
+
+    engine.enclaves.payments.ask = is_within

@@ -27,7 +27,7 @@ def configure(parser: Parser) -> None:
     adding = add_subcommand(group, "add", "add a server of yours, or point a known one elsewhere")
     adding.add_argument("name", metavar="NAME")
     adding.add_argument("--wire", required=True, choices=WIRES, help="what it speaks")
-    adding.add_argument("--base-url", required=True, metavar="URL", help="such as http://host/v1")
+    adding.add_argument("--base-url", default="", metavar="URL", help="such as http://host/v1")
     adding.add_argument("--title", default="", metavar="TEXT", help="its name for people")
     adding.add_argument("--own", action="store_true", help="your own machine: replies are local")
     key = adding.add_mutually_exclusive_group()
@@ -71,7 +71,8 @@ async def run_list(arguments: Arguments, console: Console) -> int:
 async def run_add(arguments: Arguments, console: Console) -> int:
     name, url = arguments.text("name"), arguments.text("base_url")
     check_provider_name(name)
-    check_url(url)
+    if url:
+        check_url(url)
     takes_key = arguments.flag("key_stdin")
     variable = arguments.text("key_env")
     # Without a place for the key nothing is written: half a provider helps nobody.

@@ -53,6 +53,7 @@ def verdict_json(verdict: Verdict | None) -> Json:
     return {
         "state": verdict.state.value,
         "scheme": verdict.scheme,
+        "is_simulated": verdict.is_simulated,
         "checks": [
             {"name": check.name, "outcome": check.outcome.value, "detail": check.detail}
             for check in verdict.checks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from troth.domain.message import Finish, Message
 from troth.domain.model import ModelRef
-from troth.domain.verdict import Verdict
+from troth.domain.verdict import State, Verdict
 from troth.explain import left_out_words, verdict_words
 
 _ENDINGS = {
@@ -21,14 +21,17 @@ def reply_summary(
 ) -> str:
     """Return the line; in plain mode the verdict is a sentence and has no glyph."""
     words = verdict_words(verdict.state if verdict else None)
+    simulated = ""
+    if verdict is not None and verdict.is_simulated and verdict.state is not State.SIMULATED:
+        simulated = "SIMULATED, "
     facts = [str(model), *_numbers(message)]
     if message.finish is not None and message.finish in _ENDINGS:
         facts.append(_ENDINGS[message.finish])
     if left_out := left_out_words(message.left_out):
         facts.append(left_out)
     if is_plain:
-        return f"[{words.short}. {words.sentence} {', '.join(facts)}]"
-    return ", ".join([f"{words.glyph} {words.short}", *facts])
+        return f"[{simulated}{words.short}. {words.sentence} {', '.join(facts)}]"
+    return ", ".join([f"{words.glyph} {simulated}{words.short}", *facts])
 
 
 def _numbers(message: Message) -> list[str]:

@@ -32,6 +32,19 @@ _LOCAL_ENDPOINT = Endpoint(
     LOCAL_PROVIDER, "openai-chat", "", title="this computer", needs_key=False, is_own=True
 )
 """Stands in the list; its address is known once the model runs."""
+DEMO_PROVIDER = "demo"
+_DEMO_ENDPOINT = Endpoint(
+    DEMO_PROVIDER,
+    "opengradient",
+    "",
+    title="simulated enclave",
+    needs_key=False,
+    is_own=True,
+    options={"simulated": True},
+)
+"""What `troth demo` shows; its models are listed once it was asked for."""
+RESERVED = (LOCAL_PROVIDER, DEMO_PROVIDER)
+"""Names that no provider of the user's can have."""
 _KEY_PREFIX = "key:"
 _MODELS_PREFIX = "models:"
 _ASKED = "models"
@@ -89,13 +102,14 @@ class Directory:
         self._endpoints: dict[str, Endpoint] = {}
         self._faults: dict[str, ConfigError] = {}
         self._local: tuple[ModelInfo, ...] = ()
+        self._demo: tuple[ModelInfo, ...] = ()
         self._config_models: dict[str, tuple[ModelInfo, ...]] = {}
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
         """Take over changed settings."""
         known = {endpoint.name: endpoint for endpoint in known_endpoints()}
-        merged = {LOCAL_PROVIDER: _LOCAL_ENDPOINT}
+        merged = {LOCAL_PROVIDER: _LOCAL_ENDPOINT, DEMO_PROVIDER: _DEMO_ENDPOINT}
         merged |= {name: self._with_environment(endpoint) for name, endpoint in known.items()}
         self._faults = {}
         for name, custom in settings.providers.items():
@@ -122,6 +136,10 @@ class Directory:
     def set_local(self, models: tuple[ModelInfo, ...]) -> None:
         """Take over which models are installed on this computer."""
         self._local = models
+
+    def set_demo(self, models: tuple[ModelInfo, ...]) -> None:
+        """Take the simulated enclave's ways to behave into the list."""
+        self._demo = models
 
     def use_vault(self, vault: Vault) -> None:
         """Go on with another vault; call `load` next."""
@@ -222,6 +240,8 @@ class Directory:
         """Return a provider's models: its live list if it was ever asked, else the snapshot."""
         if provider == LOCAL_PROVIDER:
             return self._local
+        if provider == DEMO_PROVIDER:
+            return self._demo
         config = self._config_models.get(provider, ())
         return catalogue.merge(provider, live=self._live.get(provider, ()), config=config)
 

@@ -23,10 +23,10 @@ from troth.domain.verdict import Verdict
 from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
-from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
-from troth.engine.enclaves import Enclaves
+from troth.engine.directory import RESERVED, Directory, FoundServer, KeyStatus, ModelChoice
 from troth.engine.endpoints import erase_endpoint, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
+from troth.engine.housekeeping import Housekeeping
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
 from troth.engine.proofs import Proofs
@@ -41,6 +41,7 @@ from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
     from troth.engine.comparisons import Comparisons
+    from troth.engine.enclaves import Enclaves
     from troth.local.installer import InstallProgress
     from troth.local.shelf import InstalledModel
 
@@ -71,12 +72,11 @@ class Engine:
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
+        self.housekeeping = Housekeeping(lambda: self.vault, self._feed)
         key_for = self._directory.key_for
         self._verification = Verification(paths, self._transport, lambda: self.vault, key_for)
         self.proofs = Proofs(self._verification, self._directory.endpoint)
         """Verdicts, kept bytes, receipts and the trust file."""
-        self.enclaves = Enclaves(self._verification, self._directory.endpoint)
-        """OpenGradient: logins, payments and the registry."""
         self._prompts = PromptHistory()
         refused = RefusedParameters(lambda: self.vault)
         self._preparation = Preparation(self._directory, self._reach, self._verification, refused)
@@ -91,6 +91,13 @@ class Engine:
         from troth.engine.comparisons import Comparisons
 
         return Comparisons(self._talk, self._chats, self._preparation, self._feed)
+
+    @cached_property
+    def enclaves(self) -> Enclaves:
+        """Logins, payments, the registry, the simulated enclave; imported when first asked for."""
+        from troth.engine.enclaves import Enclaves
+
+        return Enclaves(self._verification, self._directory, self._local, self._transport)
 
     @classmethod
     async def open(
@@ -166,6 +173,7 @@ class Engine:
         """Seal what arrives, stop the embedded model, close the vault."""
         await self._talk.stop_all()
         await self._chats.close_all()
+        await self.enclaves.close()
         await self._local.close()
         await self._transport.close()
         await self.vault.close()
@@ -258,7 +266,7 @@ class Engine:
         self, chat: Chat, parts: Sequence[Part] = (), *, model: ModelRef | None = None
     ) -> SendPlan:
         """Say what sending `parts` would carry and leave out. Nothing leaves."""
-        return self._preparation.plan(chat, parts, model)
+        return await self._preparation.plan(chat, parts, model)
 
     async def send(
         self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None
@@ -343,8 +351,8 @@ class Engine:
 
     async def add_endpoint(self, endpoint: Endpoint) -> None:
         """Write a provider of the user's into config.toml; the file keeps its comments."""
-        if endpoint.name == LOCAL_PROVIDER:
-            raise UsageError("local is the embedded model's own name")
+        if endpoint.name in RESERVED:
+            raise UsageError(f"{endpoint.name} is Troth's own name for what runs in it")
         await write_endpoint(self.paths, endpoint)
         self.reload_settings()
 
@@ -396,4 +404,4 @@ class Engine:
     async def _reach(self, ref: ModelRef) -> tuple[Endpoint, str | None]:
         if ref.provider == LOCAL_PROVIDER:
             return await self._local.reach(ref.model)
-        return self._directory.endpoint(ref.provider), self._directory.key_for(ref.provider)
+        return await self.enclaves.reach(ref), self._directory.key_for(ref.provider)

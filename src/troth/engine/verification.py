@@ -63,7 +63,7 @@ class Verification:
         return {
             message_id
             for message_id, verdict in chat.verdicts.items()
-            if verdict.state is State.FAILED and message_id not in chat.allowed
+            if verdict.is_loud and message_id not in chat.allowed
         }
 
     async def enforce(self, chat: Chat, model: ModelInfo, endpoint: Endpoint) -> None:
@@ -75,9 +75,18 @@ class Verification:
             if not endpoint.is_own:
                 raise PolicyRefused(policy, "leaves_device")
             return
+        if endpoint.options.get("simulated"):
+            raise PolicyRefused(policy, "simulated")
         trust = await self.judge().trust(endpoint)
         if trust.expectation(endpoint.name, model.ref.model) is None:
             raise PolicyRefused(policy, "not_known_to_sign")
+
+    async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
+        """Whether nothing proves who reads what is sent there, and it is not the user's own."""
+        if endpoint.is_own:
+            return False
+        trust = await self.judge().trust(endpoint)
+        return trust.expectation(endpoint.name, model.ref.model) is None
 
     async def check(
         self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace

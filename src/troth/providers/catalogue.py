@@ -48,6 +48,8 @@ def snapshot_models(provider: str) -> tuple[ModelInfo, ...]:
 def overlay_models(provider: str) -> tuple[ModelInfo, ...]:
     """Return the models that our own overlay adds to a provider, or corrects."""
     rows = as_object(_overlay().get(provider))
+    if other := as_text(rows.get("same_as")):
+        rows = as_object(_overlay().get(other))
     models: list[ModelInfo] = []
     for name, row in rows.items():
         ref = ModelRef(provider, name)

@@ -80,7 +80,10 @@ def _judge(
         reason = "The hardware document was not made for our question: it holds another nonce."
         return Hardware((failed("hardware", reason),))
     binding = parse_binding(document.user_data)
-    if not spki or binding.signing_key_sha256 != sha256(spki).digest():
+    if not spki:
+        reason = "Nothing was signed with a key that is known here, which the enclave could hold."
+        return Hardware((cannot_check("hardware", reason),))
+    if binding.signing_key_sha256 != sha256(spki).digest():
         reason = "The hardware document speaks for another signing key than this reply's."
         return Hardware((failed("hardware", reason),))
     channel = _judge_channel(binding.tls_certificate_sha256, facts)

@@ -113,7 +113,7 @@ def source_of(endpoint: Endpoint, trust: Trust) -> RegistrySource | None:
     places = given if isinstance(given, list) else [given] if given else []
     if places:
         return parse_registry([str(place) for place in places], f"{endpoint.name}'s registry")
-    if endpoint.base_url:
+    if endpoint.base_url or trust.is_simulated:
         return None
     if not trust.registries:
         raise UsageError("the trust file names no registry")
