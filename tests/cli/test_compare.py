@@ -96,6 +96,9 @@ def test_a_batch_writes_rows_csv_report_receipts_and_a_summary(
     assert len(table) == 16
     assert {row["text"] for row in table} == {f"echo question {n}" for n in range(4)}
     assert len(list((folder / "receipts").iterdir())) == 16
+    again = troth(*batch(troth, "--repeat", "2", "--report"))
+    assert again.code == 0
+    assert (folder / "r.jsonl.html").read_bytes().startswith(b"<!doctype html>")
     checked = troth(
         "compare", "--check", str(folder / "r.jsonl"), "--receipts", str(folder / "receipts")
     )

@@ -6,6 +6,9 @@ from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.output import Console
 from troth.domain.error import UsageError
 
+BESIDE = "-"
+"""An option without its value: the file or folder is named after the results and lies beside."""
+
 
 def configure(parser: Parser) -> None:
     parser.add_argument("prompt", nargs="*", metavar="PROMPT", help="the question; stdin joins it")
@@ -42,8 +45,12 @@ def _add_batch(parser: Parser) -> None:
     )
     batch.add_argument("--max-cost", type=float, metavar="X", help="stop before X US dollars")
     batch.add_argument("--csv", metavar="FILE", help="write the results as CSV, too")
-    batch.add_argument("--receipts", metavar="DIR", help="keep a receipt of each reply")
-    batch.add_argument("--report", metavar="FILE", help="write one HTML page with plots")
+    batch.add_argument(
+        "--receipts", nargs="?", const=BESIDE, metavar="DIR", help="keep a receipt of each reply"
+    )
+    batch.add_argument(
+        "--report", nargs="?", const=BESIDE, metavar="FILE", help="write one HTML page with plots"
+    )
     batch.add_argument("--strict", action="store_true", help="refuse a file with a broken row")
     batch.add_argument("--append", action="store_true", help="add to the results of another run")
     batch.add_argument(

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import cast
 
 from troth.cli.command import Arguments
+from troth.cli.compare import BESIDE
 from troth.cli.compare_columns import columns_of
 from troth.cli.compare_table import write_rows
 from troth.cli.output import Console, ExitCode
@@ -48,7 +49,7 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
             appends=arguments.flag("append"),
             asks_again=arguments.flag("ask_again"),
         )
-        receipts = Path(text) if (text := arguments.text("receipts")) else None
+        receipts = place_of(arguments, "receipts", results, ".receipts")
         teller = _Teller(console)
         batch = Batch(engine, plan, prompts, results, receipts=receipts, on_progress=teller)
         count = await asyncio.to_thread(batch.count)
@@ -59,8 +60,9 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
     summaries = await asyncio.to_thread(summarize_results, results)
     if target := arguments.text("csv"):
         await asyncio.to_thread(_write_csv, results, Path(target))
-    if target := arguments.text("report"):
-        await asyncio.to_thread(_write_report, results, Path(target), summaries)
+    if (page := place_of(arguments, "report", results, ".html")) is not None:
+        await asyncio.to_thread(_write_report, results, page, summaries)
+        console.note(f"troth: the report is {page}.")
     _say_how_it_ended(console, arguments, progress)
     if console.is_json:
         console.json({"run": batch.run_id, **progress.counts(), "models": summary_json(summaries)})
@@ -87,9 +89,12 @@ def _checked(arguments: Arguments) -> float | None:
 def _check_places(arguments: Arguments, results: Path) -> None:
     """Refuse to write over what is read, or twice into one file, before anything is asked."""
     named = {"--file": Path(arguments.text("file")), "--out": results}
-    named |= {
-        f"--{name}": Path(text) for name in ("csv", "report") if (text := arguments.text(name))
+    places = {
+        "--csv": Path(text) if (text := arguments.text("csv")) else None,
+        "--report": place_of(arguments, "report", results, ".html"),
+        "--receipts": place_of(arguments, "receipts", results, ".receipts"),
     }
+    named |= {option: path for option, path in places.items() if path is not None}
     seen: dict[Path, str] = {}
     for option, path in named.items():
         place = path.resolve()
@@ -98,6 +103,14 @@ def _check_places(arguments: Arguments, results: Path) -> None:
         if not place.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent} for {option}")
         seen[place] = option
+
+
+def place_of(arguments: Arguments, name: str, results: Path, suffix: str) -> Path | None:
+    """Return where an option's file or folder is; without a value it lies beside the results."""
+    text = arguments.text(name)
+    if text == BESIDE:
+        return results.with_name(results.name + suffix)
+    return Path(text) if text else None
 
 
 def _say_what_was_read(console: Console, prompts: PromptFile, count: PromptCount) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from troth.cli.command import Arguments
+from troth.cli.compare_batch import place_of
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import UsageError
 from troth.engine.batch_check import CheckReport, check_results
@@ -16,8 +17,8 @@ async def check(arguments: Arguments, console: Console) -> int:
     if arguments.texts("prompt") or arguments.text("out"):
         raise UsageError("--check takes the results file and nothing to ask")
     prompts = Path(text) if (text := arguments.text("file")) else None
-    receipts = Path(text) if (text := arguments.text("receipts")) else None
     results = Path(arguments.text("check"))
+    receipts = place_of(arguments, "receipts", results, ".receipts")
     report = await asyncio.to_thread(check_results, results, prompts=prompts, receipts=receipts)
     if console.is_json:
         console.json(
