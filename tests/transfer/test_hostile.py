@@ -194,6 +194,19 @@ def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
         read_all(folder)
 
 
+def test_a_lone_file_in_a_full_folder_looks_at_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_MEMBERS", 3)
+    path = write_json(tmp_path / "conversations.json", [gpt_simple()])
+    for number in range(20):
+        (tmp_path / f"holiday-{number}.jpg").write_bytes(b"x")
+        (tmp_path / f"folder-{number}").mkdir()
+    with files.opened_export(path) as export:
+        assert export.others == ()
+    assert len(read_all(path)[0]) == 1
+
+
 def test_a_kind_that_the_user_names_excludes_the_others(tmp_path: Path) -> None:
     path = write_json(
         tmp_path / "x.json", [gpt_simple(), claude_chat(claude_message("u", "human", "x"))]

@@ -95,7 +95,7 @@ def opened_export(path: Path) -> Generator[Export]:
             chats = tuple(member for member in found if _may_hold_chats(member.name))
             yield Export(path, chats, found, made_at)
     elif path.is_file():
-        beside = _walk(path.parent) if path.name.startswith("conversations") else ()
+        beside = _beside(path) if path.name.startswith("conversations") else ()
         yield Export(path, (_member_of(path, str(path)),), beside, made_at)
     else:
         raise ImportRefused(str(path), "it is neither a file nor a folder")
@@ -131,6 +131,22 @@ def _walk(folder: Path) -> tuple[Member, ...]:
                 found.append(_member_of(path, str(path)))
             if len(found) > MAX_MEMBERS:
                 raise ImportRefused(str(folder), f"it holds more than {MAX_MEMBERS:,} files")
+    return tuple(found)
+
+
+def _beside(path: Path) -> tuple[Member, ...]:
+    """Return what chats in a lone file may refer to, where its export was unpacked round it.
+
+    The folder may as well be a person's downloads: nothing else in it is looked at.
+    """
+    folders = [path.parent, *(path.parent.glob("user-*")), path.parent / "dalle-generations"]
+    found: list[Member] = []
+    for folder in folders:
+        if not folder.is_dir() or folder.is_symlink():
+            continue
+        for file in sorted((*folder.glob("file[-_]*"), *folder.glob("conversation_asset_*.json"))):
+            if file.is_file() and not file.is_symlink() and len(found) < MAX_MEMBERS:
+                found.append(_member_of(file, str(file)))
     return tuple(found)
 
 
