@@ -208,7 +208,7 @@ class TrothApp(App[int]):
         settings = self.engine.settings
         self.keymap = build_keymap(settings.keys, settings.send_key)
         self.set_keymap(self.keymap.changed)
-        self.looks.load(self, settings.theme, self.engine.paths.themes_dir)
+        self.looks.load(self, settings.theme, self.engine.paths.themes_dir, mouse=settings.mouse)
         if not self._lock_timer_runs:
             self._lock_timer_runs = True
             self.set_interval(_LOCK_CHECK_S, self._lock_when_idle)
@@ -252,7 +252,7 @@ class TrothApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
-            self._active_at = event.time
+            self._active_at = monotonic()
         if self._early is not None and isinstance(event, (events.Key, events.Paste)):
             self._early.append(event)
             return
@@ -336,7 +336,7 @@ def run_app(app: TrothApp) -> int:
 async def _run(app: TrothApp) -> int:
     hung_up = _watch_signals(app)
     try:
-        result = await app.run_async()
+        result = await app.run_async(mouse=app.looks.wants_mouse)
     finally:
         await app.seal()
     if hung_up():

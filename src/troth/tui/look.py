@@ -1,4 +1,4 @@
-"""Which theme is worn: the last one at once, from the cache; the files are read after that.
+"""Which theme is worn: that of the last run at once, from the cache; the files come after that.
 
 Reading theme files costs 60 ms of imports, so the colours of the last run are kept in the cache
 folder. Nothing in it is private, and a file that is damaged is as good as none.
@@ -26,6 +26,8 @@ class LookBook:
     def __init__(self, look_file: Path) -> None:
         self._look_file = look_file
         self._loaded: LoadedThemes | None = None
+        self.wants_mouse = True
+        """Whether the mouse is wanted: like the theme, what held in the last run."""
 
     def dress(self, app: App[int]) -> None:
         """Put on the theme of the last run, or the default one."""
@@ -38,10 +40,11 @@ class LookBook:
         app.register_theme(theme)
         app.theme = theme.name
 
-    def load(self, app: App[int], name: str, folder: Path) -> None:
+    def load(self, app: App[int], name: str, folder: Path, *, mouse: bool = True) -> None:
         """Register all themes, the user's from `folder` too, and put on `name`."""
         from troth.tui.theme import load_themes
 
+        self.wants_mouse = mouse
         self._loaded = load_themes(folder)
         for theme in self._loaded.themes.values():
             app.register_theme(theme)
@@ -70,7 +73,8 @@ class LookBook:
     def _remember(self, theme: Theme) -> None:
         """Write ink and paper as the first line, for the frame before Textual, then all of it."""
         kept = {field.name: getattr(theme, field.name) for field in fields(theme)}
-        text = f"{theme.foreground} {theme.background}\n{json.dumps(kept)}\n"
+        whole = json.dumps({"mouse": self.wants_mouse, "theme": kept})
+        text = f"{theme.foreground} {theme.background}\n{whole}\n"
         try:
             if self._look_file.exists() and self._look_file.read_text("utf-8") == text:
                 return
@@ -85,6 +89,7 @@ class LookBook:
         try:
             _, _, text = self._look_file.read_text("utf-8").partition("\n")
             kept = cast("dict[str, Any]", json.loads(text))
-            return Theme(**kept)
-        except (OSError, ValueError, TypeError):
+            self.wants_mouse = kept["mouse"] is not False
+            return Theme(**kept["theme"])
+        except (OSError, ValueError, TypeError, KeyError):
             return None

@@ -44,6 +44,7 @@ class Desk:
         self._attached = Static("", markup=False, id="attached")
         self._menu = SlashMenu()
         self.page = Page()
+        self.page.opens_thinking = engine.settings.show_thinking
         self.talking = Talking(screen, engine)
         self.reading = Reading(app, screen, self.talking)
         self.listing = Listing(screen, self.talking)

@@ -33,6 +33,17 @@ class Page(Transcript):
         super().__init__()
         self._entries: dict[str, Entry] = {}
         """What is shown, in its order."""
+        self.opens_thinking = False
+        """Whether the thinking of a reply that arrives is unfolded."""
+
+    def append(self, entry: Entry) -> None:
+        """Add a message at the end."""
+        super().append(entry)
+        self._unfold(entry)
+
+    def _unfold(self, last: Entry) -> None:
+        if self.opens_thinking and last.is_streaming:
+            self.layout_rows.messages[-1].is_thinking_open = True
 
     # -- the path
 
@@ -41,6 +52,7 @@ class Page(Transcript):
         self._entries = {entry.id: entry for entry in entries}
         if entries:
             self.show(entries, at_end=True)
+            self._unfold(entries[-1])
         else:
             self.clear()
 

@@ -247,6 +247,8 @@ class VaultScreen(Screen[None]):
         head = "One moment: the model is on its way" if is_waiting else "Ready"
         self.query_one(".question", Static).update(head)
         model = str(self._found.ref) if self._found.ref is not None else "none yet: ^o picks one"
+        if is_waiting:
+            model = "SmolLM2 135M, on this computer"
         engine = self._host.engine
         is_memory = engine is None or engine.vault.is_memory
         where = "memory only, gone when you quit" if is_memory else str(self._host.vault_dir)
