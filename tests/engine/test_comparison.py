@@ -282,6 +282,7 @@ async def test_it_is_there_again_after_reopening_the_vault(tmp_path: Path, opene
         assert [[a.text for a in opened.answers(c)] for c in opened.columns] == said
         await opened.send("and again")
         await opened.wait()
+        assert chat.path[-1].id == opened.columns[0].head_id
         assert len(asked_of(servers[1], 2)) == 5
 
 

@@ -165,6 +165,17 @@ async def test_ratings_count_blind_votes_that_were_not_given_away(opener: Opener
     assert (await collect_votes(engine.vault, VoteFilter())).ballots == ()
 
 
+async def test_a_vote_is_about_the_model_that_answered_then(opener: Opener) -> None:
+    engine, _ = await opener(*(random_words(n) for n in range(3)))
+    comparison = await blind(engine, 2)
+    left, right = comparison.columns
+    await comparison.swap(right, spec(2).model, asks_again=False)
+    await comparison.send("and now?")
+    await comparison.wait()
+    votes = [await comparison.voting.vote(turn, left, right, Choice.TIE) for turn in (0, 1)]
+    assert [vote.right_name for vote in votes] == ["server1/model-1", "server2/model-2"]
+
+
 async def test_open_votes_are_kept_apart(opener: Opener) -> None:
     engine, _ = await opener(random_words(0), random_words(1))
     chat = await engine.new_chat()

@@ -79,10 +79,11 @@ class Comparison:
         self._talk = talk
         self._chats = chats
         self._feed = feed
-        self._led: str | None = state.base_id
         self._saving = asyncio.Lock()
         self._is_unsaved = False
         self._columns = [self._open_column(column) for column in state.columns]
+        first = self._columns[0].head_id
+        self._led = first if chat.conversation.head_id == first else state.base_id
         for column in self._columns:
             column.waiting.extend(self._prompts()[max(len(self.answers(column)) - 1, 0) :])
         self.voting = Voting(self, state.blind, votes)
@@ -132,6 +133,15 @@ class Comparison:
             prompt = next(answer.asked for answer in row if answer is not None)
             turns.append(Turn(index, prompt, row))
         return turns
+
+    def spec_of(self, column: Column, turn: int) -> ColumnSpec:
+        """Return what answered in a turn: the column's model, or the one before it was swapped."""
+        answers = self.answers(column)
+        replies = answers[turn].replies if turn < len(answers) else ()
+        model = replies[-1].model if replies else None
+        if model is None or model == column.spec.model:
+            return column.spec
+        return ColumnSpec(model, replies[-1].params)
 
     def metrics(self, column: Column, turn: int = -1) -> Metrics:
         """Return what a column's answer took; of the newest turn unless told."""

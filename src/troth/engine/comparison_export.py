@@ -40,6 +40,7 @@ def comparison_rows(comparison: Comparison) -> Iterator[dict[str, Json]]:
 def _row(comparison: Comparison, column: Column, turn: int) -> dict[str, Json]:
     answer = comparison.answers(column)[turn]
     metrics = comparison.metrics(column, turn)
+    spec = comparison.spec_of(column, turn)
     row: dict[str, Json] = dict.fromkeys(FIELDS)
     row |= {
         "chat": comparison.id,
@@ -53,8 +54,8 @@ def _row(comparison: Comparison, column: Column, turn: int) -> dict[str, Json]:
     }
     if not comparison.voting.is_blind:
         row |= {
-            "model": str(answer.replies[-1].model or column.spec.model),
-            "params": params_json(column.spec.params),
+            "model": str(spec.model),
+            "params": params_json(spec.params),
             "input_tokens": metrics.input_tokens,
             "output_tokens": metrics.output_tokens,
             "thinking_tokens": metrics.thinking_tokens,
@@ -127,7 +128,7 @@ def _quoted(text: str) -> str:
 
 def _facts(comparison: Comparison, column: Column, turn: int) -> str:
     metrics = comparison.metrics(column, turn)
-    facts = [str(column.spec.model)]
+    facts = [str(comparison.spec_of(column, turn).model)]
     if metrics.total_ms is not None:
         facts.append(f"{metrics.total_ms / 1000:.1f} s")
     if metrics.output_tokens is not None:

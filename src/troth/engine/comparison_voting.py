@@ -116,7 +116,9 @@ class Voting:
     def flags(self, column: Column, turn: int) -> tuple[str, ...]:
         """Return the names by which a reply gives its own model or vendor away."""
         answers = self._comparison.answers(column)
-        return names_in(answers[turn].text, column.spec) if turn < len(answers) else ()
+        if turn >= len(answers):
+            return ()
+        return names_in(answers[turn].text, self._comparison.spec_of(column, turn))
 
     async def vote(self, turn: int, left: Column, right: Column, choice: Choice) -> Vote:
         """Cast a vote, or change it while names are hidden.
@@ -131,8 +133,8 @@ class Voting:
             turn=turn,
             left=left.id,
             right=right.id,
-            left_name=left.spec.name,
-            right_name=right.spec.name,
+            left_name=self._comparison.spec_of(left, turn).name,
+            right_name=self._comparison.spec_of(right, turn).name,
             choice=choice,
             at=datetime.now(UTC),
             is_blind=self.is_blind,
