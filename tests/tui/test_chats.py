@@ -205,3 +205,19 @@ async def test_escape_never_leaves_a_dialog_open_behind(tmp_path: Path) -> None:
             await stage.until(lambda: stage.app.screen is not stage.screen, f"{key} opens")
             await stage.pilot.press("escape")
             await stage.until(lambda: stage.app.screen is stage.screen, f"esc closes {key}")
+
+
+async def test_a_chat_is_tagged_filed_and_found_in_the_list_by_both(tmp_path: Path) -> None:
+    async with run_app(tmp_path, size=(100, 24)) as stage:
+        await two_chats(stage)
+        await stage.type("/tag fruit")
+        await stage.pilot.press("enter")
+        await stage.type("/folder home")
+        await stage.pilot.press("enter")
+        sidebar = await open_sidebar(stage)
+        await stage.until(lambda: len(titles(sidebar)) == 2)
+        for words in ("tag:fruit", "folder:home", "pears tag:fru"):
+            sidebar.field.value = words
+            await stage.until(lambda: titles(sidebar) == ["about pears"])
+        sidebar.field.value = "tag:nothing"
+        await stage.until(lambda: titles(sidebar) == [])

@@ -28,6 +28,11 @@ class ReplyBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class ListChanged:
+    """Some chats changed: another process wrote, or folders, tags or the trash did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Locked:
     """The vault is closed; what is shown must go."""
 
@@ -37,7 +42,7 @@ class Unlocked:
     pass
 
 
-Change = ChatChanged | ChatRemoved | ReplyBegan | Locked | Unlocked
+Change = ChatChanged | ChatRemoved | ListChanged | ReplyBegan | Locked | Unlocked
 
 
 class Feed:

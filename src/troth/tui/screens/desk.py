@@ -166,6 +166,8 @@ class Desk:
             "chat.settings": lambda _: visits.settings(),
             "chat.pin": lambda _: listing.pin(),
             "chat.archive": lambda _: listing.archive(),
+            "chat.tag": listing.tag,
+            "chat.folder": listing.put,
             "chat.delete": lambda _: listing.delete(),
             "chat.undelete": lambda _: listing.undelete(),
             "chat.save": self.reading.save_chat,

@@ -56,7 +56,7 @@ class FindScreen(Screen[SearchHit | None]):
             words=self._words,
             lines_per_row=2,
             columns=(Column(22, 70), Column(9, 0, is_right_aligned=True)),
-            empty_text="type to search; nothing leaves this computer",
+            empty_text="narrow it: is:verified from:me model: in: before:2026-11 has:code",
         )
         yield Static("", markup=False, id="preview")
         yield FooterBar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,8 @@ class Listing:
         self._is_stale = False
         is_archive = self._sidebar.is_archive
         chats = await self._talking.engine.chats(is_archived=is_archive)
+        labels = await self._talking.engine.housekeeping.labels()
+        self._sidebar.labels = {chat_id: label.words for chat_id, label in labels.items()}
         self._show(chats, is_archive=is_archive)
 
     def _show(self, chats: list[Conversation], *, is_archive: bool) -> None:
@@ -157,6 +160,46 @@ class Listing:
         await self._talking.engine.update_chat(found.id, is_archived=not found.is_archived)
         if not found.is_archived and not from_list:
             await self._talking.new()
+
+    async def tag(self, name: str = "") -> None:
+        """Give the open chat a tag, or take it away; ask for it where none was typed."""
+        await self._label("Tag", name, self._tag)
+
+    async def put(self, name: str = "") -> None:
+        """Put the open chat into a folder; `-` takes it out."""
+        await self._label("Folder (- for none)", name, self._put)
+
+    async def _label(
+        self, question: str, name: str, act: Callable[[str, str], Coroutine[None, None, None]]
+    ) -> None:
+        found = await self._find(self._target(from_list=False))
+        if found is None:
+            return
+        if name:
+            await act(found.id, name)
+            return
+        self._screen.ask(
+            TextDialog(question),
+            lambda typed: self._screen.run_worker(act(found.id, typed)),
+        )
+
+    async def _tag(self, conversation_id: str, name: str) -> None:
+        try:
+            has_it = await self._talking.engine.housekeeping.toggle_tag([conversation_id], name)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        verb = "Tagged" if has_it else "No longer tagged"
+        self._screen.announce(f"{verb} {name}. tag:{name} in the list or in: in find shows it.")
+
+    async def _put(self, conversation_id: str, name: str) -> None:
+        folder = "" if name == "-" else name
+        try:
+            await self._talking.engine.housekeeping.put([conversation_id], folder)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        self._screen.announce(f"In the folder {name}." if folder else "In no folder.")
 
     async def delete(self, *, from_list: bool = False) -> None:
         """Delete a chat; undo brings it back."""

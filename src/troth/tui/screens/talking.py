@@ -6,7 +6,9 @@ Events go one way: engine -> here -> transcript.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from troth.domain.model import ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
-from troth.engine.feed import Change, ChatChanged, ChatRemoved, ReplyBegan
+from troth.engine.feed import Change, ChatChanged, ChatRemoved, ListChanged, ReplyBegan
 from troth.tui.screens.entries import arriving_entry, attachment_words, entry_of
 from troth.tui.screens.following import Following
 from troth.tui.screens.measuring import Meter
@@ -31,6 +33,8 @@ NEWEST = 200
 """Messages that a chat opens with; the older ones come right after."""
 
 _DRAFT_DELAY_S = 0.4
+_LOOK_ELSEWHERE_S = 3.0
+_TIDY_S = 3600.0
 LAST_CHAT = "tui:last_chat"
 
 
@@ -63,6 +67,26 @@ class Talking:
         await self.show(chat)
         self._screen.set_interval(1.0, self._following.tick)
         self._screen.run_worker(self._listen(), group="feed", exclusive=True)
+        self._screen.set_interval(_LOOK_ELSEWHERE_S, self._look_elsewhere)
+        self._screen.set_interval(_TIDY_S, self._tidy)
+        self._tidy()
+
+    def _look_elsewhere(self) -> None:
+        """Notice what `troth ask` in another window has written, while this screen is seen."""
+        if self._screen.is_current and not self.engine.is_locked:
+            self._keep_house(self.engine.housekeeping.look_elsewhere)
+
+    def _tidy(self) -> None:
+        """Delete for good what is past its time."""
+        if not self.engine.is_locked:
+            self._keep_house(lambda: self.engine.housekeeping.tidy(datetime.now(UTC)))
+
+    def _keep_house(self, work: Callable[[], Awaitable[object]]) -> None:
+        async def carry_out() -> None:
+            with suppress(TrothError):  # a busy disk, a lock that came between: the next time
+                await work()
+
+        self._screen.run_worker(carry_out(), group="housekeeping")
 
     async def new(self, *, is_incognito: bool = False, persona: str = "") -> None:
         """Leave this chat for an empty one, with the same model."""
@@ -239,6 +263,8 @@ class Talking:
             case ChatChanged(conversation_id):
                 if self.chat is not None and self.chat.id == conversation_id:
                     self._screen.draw_frame()
+                self._screen.chats_changed()
+            case ListChanged():
                 self._screen.chats_changed()
             case ChatRemoved(conversation_id):
                 self._screen.chats_changed()

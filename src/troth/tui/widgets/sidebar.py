@@ -5,7 +5,7 @@ It holds what the screen gave it and nothing else; renaming, pinning and deletin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, overload
 
@@ -110,6 +110,8 @@ class Sidebar(Vertical):
         self._now: datetime | None = None
         self._arriving: frozenset[str] = frozenset()
         self._current = ""
+        self.labels: Mapping[str, str] = {}
+        """Folder and tags by chat, as the filter finds them: `folder:home tag:rope`."""
         self.is_archive = False
 
     def compose(self) -> ComposeResult:
@@ -133,6 +135,9 @@ class Sidebar(Vertical):
         keep = row.id if row is not None and self._chats else current_id
         self._chats, self._now, self._arriving = chats, now, arriving
         self._titles = [chat.title.casefold() for chat in chats]
+        for at, chat in enumerate(chats) if self.labels else ():
+            if words := self.labels.get(chat.id):
+                self._titles[at] += f"\n{words.casefold()}"
         self._narrowed = None
         self._current = current_id
         self.is_archive = is_archive
