@@ -283,6 +283,9 @@ class Directory:
         return await self._ask_models(endpoint, key)
 
     async def _ask_models(self, endpoint: Endpoint, key: str | None) -> tuple[ModelInfo, ...]:
+        if not endpoint.base_url:
+            # Found by a registry or a login: there is no one server whose list would be theirs.
+            raise UsageError(f"{endpoint.name} has no model list to ask for; its models are known")
         provider = provider_for(endpoint.wire)
         answer = await self._transport.send(
             provider.list_models(endpoint, key), purpose="model list", timeout_s=20

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from troth.domain.error import NetworkError, NotFound
-from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
+from troth.domain.exchange import Exchange, HttpRequest, HttpResponse, find_header
 from troth.domain.message import BlobPart, Finish, Message, SourcePart, ThinkingPart
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Check, Outcome, State, Verdict
@@ -28,7 +28,7 @@ from troth.verifiers.base import Evidence, Facts, Wanted
 from troth.verifiers.opengradient import signature_of
 from troth.verifiers.opengradient_hardware import ATTESTATION
 from troth.verifiers.opengradient_keys import SCHEME
-from troth.verifiers.trust import Expectation, Trust
+from troth.verifiers.trust import Expectation, Trust, short
 
 _EVIDENCE_TIMEOUT_S = 20
 _EVIDENCE_LIMIT_BYTES = 1 << 20
@@ -191,7 +191,24 @@ async def _check(
     verdict = await asyncio.to_thread(
         registry.verdict_for, exchange, evidence, trust, datetime.now(UTC), facts=facts
     )
+    if facts.route == "veil":
+        verdict = _with_veils_word(verdict, exchange)
     return _not_whole(verdict) if message.finish in _NOT_WHOLE else verdict
+
+
+def _with_veils_word(verdict: Verdict, exchange: Exchange) -> Verdict:
+    """Say what og-veil says of the reply: the word of a program on this computer, no more.
+
+    Header names as in og-veil's `server.py` (read November 2026).
+    """
+    claim = find_header(exchange.response_headers, "x-opengradient-verified")
+    enclave = find_header(exchange.response_headers, "x-opengradient-tee-id") or ""
+    if claim == "true":
+        said = f"og-veil says that it verified this reply, of enclave {short(enclave[:80])}."
+    else:
+        said = "og-veil does not say that it verified this reply."
+    check = Check("channel", Outcome.NOT_COVERED, f"{said} That is its word, not checked here.")
+    return replace(verdict, checks=(*verdict.checks, check))
 
 
 def _not_whole(verdict: Verdict) -> Verdict:

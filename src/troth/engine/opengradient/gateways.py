@@ -62,7 +62,7 @@ class Gateways:
         certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
         fetched = await self._evidence(base_url, certificate)
         if record is not None:
-            fetched = {**fetched, **_record_evidence(record)}
+            fetched = {**fetched, **records_evidence((record,))}
         evidence = answers_of(fetched)
         facts = Facts(provider=provider, tls_certificate=certificate)
         spki = record.public_key if record is not None else _claimed_key(evidence, trust, provider)
@@ -76,7 +76,7 @@ class Gateways:
         self, record: RegistryRecord, trust: Trust, *, provider: str, policy: str
     ) -> Checked:
         """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
-        fetched = _record_evidence(record)
+        fetched = records_evidence((record,))
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
             check_before_send,
@@ -142,9 +142,10 @@ def answers_of(fetched: Fetched) -> dict[str, HttpResponse]:
     return {name: answer for name, (_, answer) in fetched.items()}
 
 
-def _record_evidence(record: RegistryRecord) -> Fetched:
-    asked = HttpRequest("POST", record.rpc_urls[0] if record.rpc_urls else "")
-    return {RECORDS: (asked, write_records((record,)))}
+def records_evidence(records: tuple[RegistryRecord, ...]) -> Fetched:
+    """Return registry records as evidence that stands beside a reply."""
+    urls = [url for record in records for url in record.rpc_urls]
+    return {RECORDS: (HttpRequest("POST", urls[0] if urls else ""), write_records(records))}
 
 
 def _is_tls(url: str) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from troth.domain.error import UsageError
 from troth.domain.model import Endpoint
-from troth.engine.channel import Channel, PlainChannel
+from troth.engine.channel import Channel
 from troth.engine.opengradient.browser import APP_URL, LoginListener, listening
 from troth.engine.opengradient.direct import DirectChannel, Ways
 from troth.engine.opengradient.gateways import Gateways
@@ -28,6 +28,7 @@ from troth.engine.opengradient.paying import Payer
 from troth.engine.opengradient.picking import Picker
 from troth.engine.opengradient.registries import Listing, Registries, source_of
 from troth.engine.opengradient.relay import RelayChannel
+from troth.engine.opengradient.veil import VeilChannel
 from troth.engine.payment import Payments
 from troth.transport import Transport
 from troth.vault.vault import Vault
@@ -70,7 +71,8 @@ class Routes:
                 source = self._named_registry(endpoint, trust)
                 return RelayChannel(endpoint, policy, trust, self._ways, self._logins, source)
             case "veil":
-                return PlainChannel(self._ways.transport, "veil")
+                source = self._named_registry(endpoint, trust)
+                return VeilChannel(self._ways.transport, self._registries, source)
             case _:
                 raise UsageError("route is one of direct, relay and veil")
 

@@ -1,0 +1,116 @@
+"""OpenGradient from the shell: add a gateway, ask it, pay within a limit, list the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli_runs import Ran, Troth
+from enclaves import Enclave, PaidEnclave, Registry, registry_record
+from engine.opengradient_home import ADDRESS
+from servers import ScriptedServer
+from verifiers.signer import Gateway, make_key
+
+Inside = Callable[..., Ran]
+PAYEE = "0x9deEBB5D1b22e4a6e027977CeAd13893A7E4cC1a"
+
+
+@pytest.fixture
+def enclave(tmp_path: Path) -> Enclave:
+    enclave = Enclave()
+    (tmp_path / "key.pem").write_text(enclave.gateway.pem)
+    return enclave
+
+
+def test_a_pinned_gateway_is_added_and_its_reply_verified(
+    inside: Inside, tmp_path: Path, enclave: Enclave
+) -> None:
+    with ScriptedServer(enclave) as server:
+        added = inside(
+            "providers", "add", "og", "--wire", "opengradient", "--base-url", server.url,
+            "--pin", str(tmp_path / "key.pem"),
+        )  # fmt: skip
+        assert added.code == 0, added.err
+        ran = inside("ask", "-m", "og/gpt-4.1", "--json", "hello")
+        assert ran.code == 0, ran.err
+        assert ran.json["verdict"]["state"] == "verified-pinned"
+        enclave.served = Gateway(make_key("other"))
+        ran = inside("ask", "-m", "og/gpt-4.1", "hello")
+        assert ran.code == 4
+        assert "Nothing was sent to og" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--wire", "opengradient"),
+        ("--wire", "opengradient", "--registry", "not-a-registry"),
+        ("--wire", "opengradient", "--base-url", "http://h", "--registry", f"http://r:{ADDRESS}"),
+        ("--wire", "openai-chat", "--base-url", "http://h/v1", "--route", "relay"),
+        ("--wire", "openai-chat"),
+        ("--wire", "opengradient", "--base-url", "http://h", "--max-opg", "much"),
+    ],
+)
+def test_half_a_provider_is_refused(inside: Inside, words: tuple[str, ...]) -> None:
+    ran = inside("providers", "add", "og", *words)
+    assert ran.code == 2, ran.err
+
+
+def test_the_registry_is_listed_with_what_its_word_is_worth(
+    inside: Inside, enclave: Enclave
+) -> None:
+    chain = Registry([registry_record(enclave.gateway, sealing=b"\x31" * 32)])
+    with ScriptedServer(chain) as rpc:
+        place = f"{rpc.url}:{ADDRESS}"
+        assert inside(
+            "providers", "add", "og", "--wire", "opengradient", "--registry", place
+        ).code == 0  # fmt: skip
+        ran = inside("registry", "list", "--provider", "og", "--json")
+        assert ran.code == 0, ran.err
+        (listed,) = ran.json["enclaves"]
+        assert listed["tee_id"] == enclave.gateway.tee_id
+        assert listed["takes_sealed"]
+        ran = inside("registry", "list", "--provider", "og")
+        assert "no hardware proof" in ran.err
+        chain.is_down = True
+        ran = inside("registry", "list", "--provider", "og")
+        assert ran.code == 1
+        assert "HTTP 503" in ran.err
+
+
+def test_nothing_is_paid_from_a_script_without_a_limit(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("eth_account", reason="needs troth[pay]")
+    from engine.test_opengradient_payment import TERMS, WALLET
+
+    monkeypatch.setenv("TROTH_OG_PRIVATE_KEY", WALLET)
+    paid = PaidEnclave(terms=TERMS)
+    with ScriptedServer(paid) as server:
+        inside(
+            "providers", "add", "og", "--wire", "opengradient", "--base-url", server.url,
+            "--pay-to", PAYEE,
+        )  # fmt: skip
+        ran = inside("ask", "-m", "og/gpt-4.1", "hello")
+        assert ran.code == 1
+        assert "No money was authorised" in ran.err
+        ran = inside("ask", "-m", "og/gpt-4.1", "--max-opg", "0.05", "hello")
+        assert ran.code == 1
+        assert paid.payments == []
+        ran = inside("ask", "-m", "og/gpt-4.1", "--max-opg", "0.1", "hello")
+        assert ran.code == 0, ran.err
+        assert len(paid.payments) == 1
+
+
+def test_a_login_wants_a_vault_to_keep_it_in(troth: Troth) -> None:
+    ran = troth("login", "opengradient", "--no-browser")
+    assert ran.code == 3
+    assert "vault" in ran.err
+
+
+def test_a_demo_without_a_model_says_what_is_missing(troth: Troth) -> None:
+    ran = troth("demo")
+    assert ran.code == 1
+    assert "troth local install" in ran.err
