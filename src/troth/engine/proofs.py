@@ -10,7 +10,7 @@ from troth.domain.error import NotFound
 from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.message import Message
 from troth.domain.model import Endpoint
-from troth.domain.verdict import Verdict
+from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.boundary import Crossing, save_care
 from troth.engine.chat import Chat
 from troth.engine.verification import Verification
@@ -21,12 +21,25 @@ if TYPE_CHECKING:
     from troth.verifiers.meaning import Seen
 
 
+_CONDITION = "If the other end is the enclave that it says it is: its hardware was not proven here."
+_SIGNER_KNOWN = frozenset(State) - {
+    State.FAILED,
+    State.UNSIGNED_EXPECTED,
+    State.SIGNED_UNKNOWN_KEY,
+    State.INCOMPLETE,
+    State.CANNOT_CHECK,
+}
+"""States in which somebody that is trusted stands for who was at the other end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a verdict means for a person, in sentences."""
 
     who_saw_what: tuple[Seen, ...]
     not_proven: tuple[str, ...]
+    condition: str = ""
+    """What `who_saw_what` hangs on, where the hardware was not proven."""
 
 
 class Proofs:
@@ -96,7 +109,14 @@ class Proofs:
         from troth.verifiers.meaning import not_proven, who_saw_what
 
         route = facts_of(message, self._endpoint(message)).route
-        return Meaning(who_saw_what(verdict.scheme, route), not_proven(verdict))
+        is_known = verdict.state in _SIGNER_KNOWN
+        hardware = next((c for c in verdict.checks if c.name == "hardware"), None)
+        is_proven = hardware is None or hardware.outcome is Outcome.PASSED
+        return Meaning(
+            who_saw_what(verdict.scheme if is_known else "none", route),
+            not_proven(verdict),
+            _CONDITION if is_known and not is_proven else "",
+        )
 
     async def allow(self, chat: Chat, message_id: str, *, is_allowed: bool) -> None:
         """Let later models see a reply that failed verification, or no longer."""

@@ -99,7 +99,8 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.STALE: VerdictWords(
         "?",
         "stale",
-        "It was valid at its time; the evidence has expired since.",
+        "The signature is valid but not fresh: it is older than your question, or its evidence has "
+        "expired since.",
         "warn",
     ),
     State.PLATFORM_OUTDATED: VerdictWords(

@@ -204,6 +204,11 @@ class ChatScreen(Screen[None]):
         assert self.desk is not None
         self.desk.app.push_screen(dialog, answered)
 
+    async def ask_and_wait(self, dialog: Screen[ResultT]) -> ResultT:
+        """Put a question over the chat and return its answer; only from a worker."""
+        assert self.desk is not None
+        return await self.desk.app.push_screen_wait(dialog)
+
     def chats_changed(self) -> None:
         if self.desk is not None:
             self.desk.listing.mark_stale()

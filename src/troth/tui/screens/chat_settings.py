@@ -14,10 +14,16 @@ from textual.widgets import Input, Static, TextArea
 
 from troth.domain.conversation import Conversation
 from troth.domain.model import ModelInfo, Params
+from troth.explain import policy_detail, policy_words
 from troth.settings import Persona
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.chooser import Chooser
 from troth.tui.widgets.field import Field
+from troth.tui.widgets.toggle import Toggle
+
+POLICIES = ("any", "signed", "attested", "device")
+"""As the engine enforces them; an unknown one is shown as the first and must be chosen anew."""
 
 
 class ChatSettings(NamedTuple):
@@ -26,6 +32,8 @@ class ChatSettings(NamedTuple):
     system_prompt: str
     persona: str
     params: Params
+    policy: str
+    is_held: bool
 
 
 class _Field(NamedTuple):
@@ -55,12 +63,18 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
     ]  # fmt: skip
 
     def __init__(
-        self, conversation: Conversation, personas: Mapping[str, Persona], model: ModelInfo | None
+        self,
+        conversation: Conversation,
+        personas: Mapping[str, Persona],
+        model: ModelInfo | None,
+        *,
+        is_held: bool = False,
     ) -> None:
         super().__init__()
         self._conversation = conversation
         self._personas = personas
         self._model = model
+        self._is_held = is_held
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide -high") as box:
@@ -87,7 +101,26 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
                             id=field.name,
                             compact=True,
                         )
+                yield from self._trust_rows()
             yield Static("", classes="wrong", markup=False)
+
+    def _trust_rows(self) -> ComposeResult:
+        """Who may be asked in this chat, and when a reply is shown."""
+        policy = self._conversation.policy
+        with Horizontal(classes="field"):
+            yield Static("Who may answer", classes="name", markup=False)
+            choices = [(one, policy_words(one)) for one in POLICIES]
+            yield Chooser(choices, policy, id="policy")
+        yield Static(policy_detail(policy), classes="label", id="policy-detail", markup=False)
+        toggle = Toggle("Show a reply only once it was checked", id="held")
+        toggle.is_on = self._is_held
+        with Horizontal(classes="field"):
+            yield Static("Unchecked replies", classes="name", markup=False)
+            yield toggle
+
+    def on_chooser_changed(self, message: Chooser.Changed) -> None:
+        message.stop()
+        self.query_one("#policy-detail", Static).update(policy_detail(message.choice))
 
     def _hint(self, field: _Field) -> str:
         if self._model is None:
@@ -127,7 +160,9 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
             self._say(f"There is no persona {persona} in config.toml.")
             return
         system_prompt = self.query_one("#system", TextArea).text.strip()
-        self.dismiss(ChatSettings(system_prompt, persona, params))
+        policy = self.query_one("#policy", Chooser).choice
+        is_held = self.query_one("#held", Toggle).is_on
+        self.dismiss(ChatSettings(system_prompt, persona, params, policy, is_held))
 
     def _say(self, text: str) -> None:
         self.query_one(".wrong", Static).update(clean_line(text))

@@ -10,7 +10,7 @@ from troth.domain.conversation import Conversation
 from troth.domain.message import Blob, Finish, Message, Role, SourcePart
 from troth.domain.model import ModelInfo
 from troth.domain.usage import Usage
-from troth.domain.verdict import Verdict
+from troth.domain.verdict import State, Verdict
 from troth.explain import explain_failure, left_out_words, verdict_words
 from troth.tui.glyph import Badge, badge
 from troth.tui.widgets.transcript_entry import Entry, Problem, Source
@@ -25,6 +25,8 @@ _ENDINGS = {
 }
 
 ARRIVING = badge("live")
+CHECKING = badge("live", "checking")
+HELD = "This chat shows a reply only once it was checked."
 
 
 def entry_of(
@@ -92,6 +94,8 @@ def verdict_badge(verdict: Verdict | None) -> Badge | None:
     if verdict is None:
         return None
     words = verdict_words(verdict.state)
+    if verdict.is_simulated and verdict.state is not State.SIMULATED:
+        return Badge(words.tone, words.glyph, f"SIMULATED, {words.short}")
     return Badge(words.tone, words.glyph, words.short)
 
 

@@ -66,6 +66,8 @@ class Following:
                 return
             self._take_batch(chat, reply, batch)
         self._end_countdown()
+        if reply.message is not None and reply.verdict is None:
+            self._screen.page.settle(self._entry_of(chat, reply.message))  # it got no verdict
         self._screen.draw_frame()
 
     def _take_batch(self, chat: Chat, reply: Reply, batch: Sequence[ReplyEvent]) -> None:
@@ -82,6 +84,8 @@ class Following:
             run.clear()
 
         for event in batch:
+            if chat.is_held and isinstance(event, (TextDelta, ThinkingDelta)):
+                continue  # shown once its verdict is in
             if isinstance(event, (TextDelta, ThinkingDelta)):
                 if type(event) is not kind:
                     flush()
@@ -96,7 +100,8 @@ class Following:
         match event:
             case ReplyEnded(message):
                 self._end_countdown()
-                self._screen.page.settle(self._entry_of(chat, message))
+                if not (chat.is_held and reply.is_judging):
+                    self._screen.page.settle(self._entry_of(chat, message))
                 self._screen.draw_frame()
                 self._ended()
             case VerdictReady(message_id, verdict):

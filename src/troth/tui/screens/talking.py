@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.feed import Change, ChatChanged, ChatRemoved, ListChanged, ReplyBegan
-from troth.tui.screens.entries import arriving_entry, attachment_words, entry_of
+from troth.tui.screens.crossing import CrossingScreen
+from troth.tui.screens.entries import CHECKING, HELD, arriving_entry, attachment_words, entry_of
 from troth.tui.screens.following import Following
 from troth.tui.screens.measuring import Meter
 from troth.tui.widgets.transcript_entry import Entry
@@ -160,12 +162,18 @@ class Talking:
     def _path_entries(self, chat: Chat) -> list[Entry]:
         entries = [self._entry(chat, message) for message in chat.path]
         if chat.is_replying and chat.reply is not None:
-            entries.append(arriving_entry(chat.reply.id, chat.reply.model.model))
+            notes = (HELD,) if chat.is_held else ()
+            entries.append(arriving_entry(chat.reply.id, chat.reply.model.model, notes))
         return entries
 
     def _entry(self, chat: Chat, message: Message) -> Entry:
         """Return the entry of a message, made once for each verdict and number of variants."""
         at, ids = chat.variants(message.id)
+        if chat.reply is not None and chat.reply.id == message.id and chat.reply.is_judging:
+            entry = entry_of(message, variant=(at + 1, len(ids)) if len(ids) > 1 else None)
+            if chat.is_held:
+                return replace(entry, badge=CHECKING, text="", thinking="", lead_notes=(HELD,))
+            return replace(entry, badge=CHECKING)
         key = (chat.verdicts.get(message.id), at, len(ids))
         known = self._entries.get(message.id)
         if known is None or known[0] != key:
@@ -197,11 +205,35 @@ class Talking:
     async def attempt(self, sending: object) -> bool:
         """Wait for something that starts a reply; say what is wrong where it cannot start."""
         assert asyncio.iscoroutine(sending)
+        if not await self._may_cross():
+            sending.close()
+            return False
         try:
             await sending
         except TrothError as error:
             self._screen.say_error(error)
             return False
+        return True
+
+    async def _may_cross(self) -> bool:
+        """Ask what becomes of protected messages before a plain provider gets any of them."""
+        chat = self.chat
+        if chat is None or chat.conversation.model is None:
+            return True
+        try:
+            plan = await self.engine.plan(chat)
+        except TrothError:
+            return True  # sending says what is wrong
+        if plan.crossing is None:
+            return True
+        name = plan.endpoint.title or plan.endpoint.name
+        choice = await self._screen.ask_and_wait(
+            CrossingScreen(plan.crossing, name, plan.model.ref.model)
+        )
+        if choice is None:
+            self._screen.announce("Nothing was sent.")
+            return False
+        await self.engine.proofs.cross(chat, plan.crossing, sends=choice == "send")
         return True
 
     def _sent(self) -> None:

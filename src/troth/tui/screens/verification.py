@@ -5,7 +5,7 @@ It follows the message under the reader's eye, else the newest reply; a failed r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -142,11 +142,7 @@ class Verifying:
         chat = self.chat
         if chat is None:
             return None
-        if self._screen.is_reading:
-            self._walked_to = ""
-            wanted = self._screen.page.current_id
-        else:
-            wanted = self._walked_to
+        wanted = self._screen.page.current_id if self._screen.is_reading else self._walked_to
         replies = self.replies()
         chosen = next((reply for reply in replies if reply.id == wanted), None)
         if chosen is not None:
@@ -209,7 +205,8 @@ class Verifying:
         if chat is not None and chat.reply is not self._last_reply:
             self._last_reply, self._walked_to = chat.reply, ""  # a new reply: follow the chat again
         if self.is_open:
-            self._screen.run_worker(self._draw, group="verification", exclusive=True)
+            drawing: Callable[[], Awaitable[None]] = self._draw
+            self._screen.run_worker(drawing, group="verification", exclusive=True)
 
     def _count_failed(self) -> None:
         chat = self.chat

@@ -70,6 +70,7 @@ def pane_words(
             PaneSight(seen.who, seen.words, seen.address, seen.note)
             for seen in (meaning.who_saw_what if meaning else ())
         ),
+        condition=meaning.condition if meaning else "",
         not_proven=meaning.not_proven if meaning else (),
         facts=tuple(_facts(verdict, exchange, now, zone)),
         asides=tuple(_asides(verdict, is_allowed=is_allowed)),

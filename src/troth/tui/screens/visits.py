@@ -105,7 +105,7 @@ class Visits:
         model = chat.conversation.model
         info = engine.describe_model(model) if model is not None else None
         self._screen.ask(
-            SettingsScreen(chat.conversation, engine.settings.personas, info),
+            SettingsScreen(chat.conversation, engine.settings.personas, info, is_held=chat.is_held),
             lambda wanted: self._screen.run_worker(self._keep_settings(wanted)),
         )
 
@@ -120,7 +120,9 @@ class Visits:
             system_prompt=wanted.system_prompt,
             persona=wanted.persona,
             params=wanted.params,
+            policy=wanted.policy,
         )
+        await engine.proofs.hold(chat, is_held=wanted.is_held)
         if persona is not None and is_new and (ref := ModelRef.parse(persona.model)):
             await self._talking.use_model(ref)
         await self._talking.measure()

@@ -67,6 +67,8 @@ class PaneWords:
     sentence: str
     checks: tuple[PaneCheck, ...] = ()
     sights: tuple[PaneSight, ...] = ()
+    condition: str = ""
+    """What the sights hang on."""
     not_proven: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     """Times, scheme, key: (name, value)."""
@@ -94,6 +96,8 @@ def _lines(words: PaneWords, width: int) -> Iterator[Line]:
     if words.sights:
         yield BLANK
         yield (Run("Who saw what on the way", "heading"),)
+        if words.condition:
+            yield from _paragraph(words.condition, width, look="warn")
         yield from _sights(words.sights, width)
     if words.not_proven:
         yield BLANK
