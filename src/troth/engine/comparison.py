@@ -137,11 +137,12 @@ class Comparison:
     def spec_of(self, column: Column, turn: int) -> ColumnSpec:
         """Return what answered in a turn: the column's model, or the one before it was swapped."""
         answers = self.answers(column)
-        replies = answers[turn].replies if turn < len(answers) else ()
-        model = replies[-1].model if replies else None
-        if model is None or model == column.spec.model:
+        if turn >= len(answers) or not answers[turn].replies:
             return column.spec
-        return ColumnSpec(model, replies[-1].params)
+        last = answers[turn].replies[-1]
+        if last.model is None or last.model == column.spec.model:
+            return column.spec
+        return ColumnSpec(last.model, last.params)
 
     def metrics(self, column: Column, turn: int = -1) -> Metrics:
         """Return what a column's answer took; of the newest turn unless told."""
