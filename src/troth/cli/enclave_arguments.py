@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from troth.cli.command import Arguments, Parser
 from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
-from troth.engine.payment import PaymentRequest, to_base_units, to_opg
+
+if TYPE_CHECKING:
+    from troth.engine.payment import PaymentRequest
+
+# Payments (6 ms) are imported late: `troth ask` takes these arguments and hardly ever pays.
 
 WIRE = "opengradient"
 ROUTES = ("direct", "relay", "veil")
@@ -64,6 +69,8 @@ def with_route(arguments: Arguments, endpoint: Endpoint) -> Endpoint:
         if places := arguments.texts(argument):
             options[argument] = list[Json](places)
     if (amount := options.get("max_opg_reply")) is not None:
+        from troth.engine.payment import to_base_units
+
         to_base_units(amount)
     _check_place(endpoint, options)
     variables = endpoint.key_variables or (WALLET_VARIABLE,)
@@ -103,6 +110,8 @@ def allow_payments(arguments: Arguments, engine: Engine) -> None:
     """Let `--max-opg` answer where nobody can be asked; without it nothing is paid."""
     if not (given := arguments.text("max_opg")):
         return
+    from troth.engine.payment import to_base_units, to_opg
+
     most = to_opg(to_base_units(given))
 
     async def is_within(request: PaymentRequest) -> bool:

@@ -12,7 +12,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
@@ -181,12 +180,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def changes(self) -> AsyncIterator[Change]:
@@ -325,8 +319,7 @@ class Engine:
             return configured
         if self._last_model is not None:
             return self._last_model
-        installed = self._local.infos()
-        return installed[0].ref if installed else None
+        return next((info.ref for info in self._local.infos()), None)
 
     def models(self) -> list[ModelChoice]:
         """Return every model that is known offline, ready ones first."""

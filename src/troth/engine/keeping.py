@@ -7,11 +7,14 @@ even this process once it has let go of it; whoever unlocks next finds it in its
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from troth.domain.error import VaultError, VaultLocked
 from troth.engine.chat import Chat
-from troth.vault.inbox import Inbox, Parcel
 from troth.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from troth.vault.inbox import Inbox, Parcel
 
 
 class Keeper:

@@ -33,7 +33,6 @@ from troth.domain.message import Finish, Message, Role
 from troth.domain.model import Endpoint, ModelInfo
 from troth.domain.turn import Turn
 from troth.domain.usage import Timing
-from troth.engine.amend import amend
 from troth.engine.assembly import Assembly
 from troth.engine.channel import Answer, Channel
 from troth.engine.pace import Pace
@@ -231,6 +230,8 @@ class ReplyRun:
 
     async def _amend(self, error: ProviderError) -> bool:
         """Change what the provider refused, each thing once; False when there is nothing to."""
+        from troth.engine.amend import amend  # rarely needed, and never before the first byte
+
         amendment = amend(error, self._turn, self._model)
         if amendment is None:
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from troth.domain.error import NotFound, TrothError, UsageError, VaultError, VaultLocked
 from troth.domain.event import Notice, ReplyEnded, VerdictReady
@@ -27,7 +28,9 @@ from troth.engine.reply import Reply
 from troth.engine.run import ReplyRun, Seal
 from troth.engine.verification import Verification
 from troth.transport import Transport
-from troth.vault.inbox import Inbox, Parcel
+
+if TYPE_CHECKING:
+    from troth.vault.inbox import Inbox
 
 _GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
 """After these the queue goes on; after a stop, a cut or a failure it waits for the user."""
@@ -222,6 +225,8 @@ class Talk:
 
     def _sealer(self, chat: Chat, reply: Reply) -> Seal:
         async def seal(message: Message, exchange: Exchange | None, assembly: Assembly) -> None:
+            from troth.vault.inbox import Parcel  # now there is time: the reply has come
+
             try:
                 await self._keeper.keep(
                     chat,
