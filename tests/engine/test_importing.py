@@ -208,6 +208,7 @@ async def test_a_full_disk_leaves_whole_chats_that_a_second_run_completes(
     assert len(await engine.chats()) == 2
     [record] = await imports(engine)
     assert not record.is_finished
+    assert (record.chats, record.messages) == (2, 4)
     report = await take(engine, path)
     assert (report.new_chats, report.known_chats) == (3, 2)
     await undo_import(engine, record.batch_id)

@@ -10,7 +10,7 @@ import pytest
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Message
 from troth.domain.verdict import State, Verdict
-from troth.vault.intake import _MANY_MESSAGES, Arrival
+from troth.vault.intake import _MANY_MESSAGES, Arrival, Kept
 from troth.vault.vault import Vault
 from vault.samples import NOW, PICTURE, PICTURE_SHA, MadeVault, chat, exchange, rich_reply, said
 
@@ -113,7 +113,7 @@ async def test_undo_removes_chat_words_and_bytes_for_good(vault: Vault) -> None:
     assert (undone.messages, undone.removed_chats, undone.kept_messages) == (1, ("chat",), 0)
     assert await vault.intake.known("chat") is None
     assert await vault.blob(PICTURE_SHA) is None
-    assert await vault.intake.records() == {}
+    assert await vault.intake.records() == []
     assert not (await vault.upkeep.check()).problems
 
 
@@ -142,7 +142,7 @@ async def test_undo_of_a_later_import_takes_only_what_it_added(vault: Vault) -> 
     conversation = await vault.conversation("chat")
     assert conversation is not None
     assert conversation.head_id == "b"
-    assert list(await vault.intake.records()) == ["one"]
+    assert await vault.intake.records() == [Kept("one", "{}", 1, 2)]
 
 
 async def test_undo_of_many_messages_leaves_no_word_in_the_index(vault: Vault) -> None:

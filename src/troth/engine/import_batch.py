@@ -18,7 +18,7 @@ from troth.engine.comparison_state import COMPARISON_KEY
 from troth.engine.ids import new_ulid
 from troth.engine.import_values import ImportRecord, ImportReport
 from troth.transfer.chats import Kind, ReadBytes, ReadChat
-from troth.vault.intake import Arrival
+from troth.vault.intake import Arrival, Kept
 
 if TYPE_CHECKING:
     from troth.engine.engine import Engine
@@ -98,8 +98,6 @@ class ImportBatch:
         record = {
             "at": self._now.isoformat(),
             "files": self._files,
-            "chats": self.report.new_chats + self.report.grown_chats,
-            "messages": self.report.messages,
             "is_finished": is_finished,
         }
         await self._engine.vault.intake.set_record(batch_id, json.dumps(record))
@@ -130,16 +128,16 @@ class ImportBatch:
         return replace(self._verdict, checks=(*self._verdict.checks, check))
 
 
-def parse_record(batch_id: str, text: str) -> ImportRecord:
+def parse_record(kept: Kept) -> ImportRecord:
     """Read what a batch remembered of itself. Raises VaultDamaged."""
     try:
-        found = cast("dict[str, object]", json.loads(text))
+        found = cast("dict[str, object]", json.loads(kept.record))
         return ImportRecord(
-            batch_id,
+            kept.batch_id,
             datetime.fromisoformat(str(found["at"])),
             tuple(str(name) for name in cast("list[object]", found["files"])),
-            int(str(found["chats"])),
-            int(str(found["messages"])),
+            kept.chats,
+            kept.messages,
             found["is_finished"] is True,
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -108,8 +108,7 @@ async def undo_import(engine: Engine, batch_id: str) -> Withdrawn:
 async def imports(engine: Engine) -> tuple[ImportRecord, ...]:
     """Return the imports that can be undone, newest first."""
     found = await engine.vault.intake.records()
-    records = [parse_record(batch_id, text) for batch_id, text in found.items()]
-    return tuple(reversed(records))
+    return tuple(parse_record(kept) for kept in reversed(found))
 
 
 async def _next(reading: Reading) -> ReadChat | Skipped | None:

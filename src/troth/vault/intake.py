@@ -71,6 +71,16 @@ class Withdrawn:
     kept_messages: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An import that can be undone: what its writer noted of it, and what it wrote in all."""
+
+    batch_id: str
+    record: str
+    chats: int
+    messages: int
+
+
 class Intake:
     """Takes whole chats in and gives whole imports back."""
 
@@ -104,8 +114,8 @@ class Intake:
         """Remember what an import is, as the caller writes it."""
         await self._writer.run(written(set_record), batch_id, record)
 
-    async def records(self) -> dict[str, str]:
-        """Return what was remembered of each import, oldest first."""
+    async def records(self) -> list[Kept]:
+        """Return each import, oldest first; one that was cut counts with what it wrote."""
         return await self._reader.run(records)
 
     async def withdraw(self, batch_id: str) -> Withdrawn:
@@ -176,19 +186,26 @@ def set_record(store: Store, batch_id: str, record: str) -> None:
     )
 
 
-def records(store: Store) -> dict[str, str]:
+def records(store: Store) -> list[Kept]:
     rows = store.all(
         tuple[str, str],
         "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name",
         (_RECORD, f"{_RECORD[:-1]};"),
     )
-    return {name.removeprefix(_RECORD): value for name, value in rows}
+    written_by = _items(store)
+    kept: list[Kept] = []
+    for name, record in rows:
+        batch_id = name.removeprefix(_RECORD)
+        items = written_by.get(batch_id, [])
+        messages = sum(item.last - item.first + 1 for item in items)
+        kept.append(Kept(batch_id, record, len(items), messages))
+    return kept
 
 
 def withdraw(store: Store, batch_id: str) -> Withdrawn:
     if not store.run("DELETE FROM state WHERE name = ?", (_RECORD + batch_id,)):
         raise NotFound("import", batch_id)
-    items = _items_of(store, batch_id)
+    items = _items(store).get(batch_id, [])
     removed, kept = 0, 0
     gone: list[str] = []
     changed: list[str] = []
@@ -224,18 +241,18 @@ class _Item(NamedTuple):
     last: int
 
 
-def _items_of(store: Store, batch_id: str) -> list[_Item]:
+def _items(store: Store) -> dict[str, list[_Item]]:
+    """Return what each import wrote, by batch."""
     rows = store.all(
         tuple[str, str],
         "SELECT name, value FROM state WHERE name >= ? AND name < ?",
         (_ITEM, f"{_ITEM[:-1]};"),
     )
-    items: list[_Item] = []
+    items: dict[str, list[_Item]] = {}
     for name, value in rows:
         conversation, _, batch = name.removeprefix(_ITEM).rpartition(":")
-        if batch == batch_id:
-            first, last = (int(number) for number in value.split())
-            items.append(_Item(name, conversation, first, last))
+        first, last = (int(number) for number in value.split())
+        items.setdefault(batch, []).append(_Item(name, conversation, first, last))
     return items
 
 
