@@ -338,6 +338,14 @@ async def test_columns_of_one_provider_share_its_rate_limit(opener: Opener) -> N
     assert [comparison.answers(c)[0].text for c in comparison.columns] == ["ok"] * 6
 
 
+async def test_a_stop_before_the_request_has_left_counts(opener: Opener) -> None:
+    engine, _ = await opener(*[gated_after(openai_chat_stream(["never"]), 0, Gate())] * 2)
+    comparison = await begin(engine, 2)
+    comparison.stop()
+    await comparison.wait()
+    assert {comparison.metrics(c).finish for c in comparison.columns} == {Finish.STOPPED}
+
+
 async def test_deleting_the_chat_stops_its_columns(opener: Opener) -> None:
     from servers import Answer
 

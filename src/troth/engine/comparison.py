@@ -184,8 +184,7 @@ class Comparison:
     def stop(self, column: Column | None = None) -> None:
         """Stop one column, or all; what has come is kept and marked."""
         for one in self._columns if column is None else [column]:
-            if one.reply is not None:
-                one.reply.stop()
+            one.stop()
 
     async def retry(self, column: Column) -> None:
         """Ask a column's last turn again, alone; the old reply stays as a variant."""

@@ -43,6 +43,7 @@ class Column:
         self._save = save
         self._told = told
         self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
 
     @property
     def reply(self) -> Reply | None:
@@ -74,12 +75,19 @@ class Column:
         """Do `first`, then take the turns that wait. Raises UsageError while it is running."""
         self.refuse_running()
         self.failure = None
+        self._is_stopping = False
         assert self.chat.board is not None
         board = self.chat.board.conversation
         self.chat.conversation = replace(
             self.chat.conversation, system_prompt=board.system_prompt, policy=board.policy
         )
         self._task = asyncio.create_task(self._drive(first), name=f"column {self.id}")
+
+    def stop(self) -> None:
+        """Stop the running reply, or the one that is just about to be asked for."""
+        self._is_stopping = True
+        if self.reply is not None:
+            self.reply.stop()
 
     def refuse_running(self) -> None:
         """Raise UsageError while it is being answered."""
@@ -105,6 +113,8 @@ class Column:
 
     async def _until_end(self, reply: Reply) -> bool:
         """Wait until a reply is judged; return whether the column may take its next turn."""
+        if self._is_stopping:
+            reply.stop()
         self._asked_id = self.head_id
         await self._save()
         await reply.closed()
