@@ -161,3 +161,38 @@ def test_require_verified_prints_a_verified_reply_and_nothing_of_any_other(troth
     assert ran.json["error"]["kind"] == "not-verified"
     assert "text" not in ran.json
     assert ran.json["verdict"]["state"] == "failed"
+
+
+PLAIN = '\n[providers.plain]\nwire = "openai-chat"\nbase_url = "{url}/v1"\nneeds_key = false\n'
+
+
+def test_going_on_elsewhere_sends_protected_words_only_when_told_to(with_vault: Troth) -> None:
+    with serving(with_vault, honest()) as server:
+        config = with_vault.home / "config" / "config.toml"
+        config.write_text(config.read_text("utf-8") + PLAIN.format(url=server.url), "utf-8")
+        chat = with_vault("ask", "-m", "mine/m1", "--json", "a secret").json["chat"]
+        go_on = ("ask", "-m", "plain/m1", "--chat", chat)
+        refused = with_vault(*go_on, "go on")
+        assert refused.code == 4
+        assert "2 messages of this chat" in refused.err
+        assert "--boundary" in refused.err
+        assert len(posts(server)) == 1
+        assert with_vault(*go_on, "--boundary", "without", "go on").code == 0
+        assert "a secret" not in posts(server)[1]
+        assert with_vault(*go_on, "more").code == 0
+        assert "a secret" not in posts(server)[2]
+
+
+def posts(server: ScriptedServer) -> list[str]:
+    return [r.body.decode() for r in server.requests if r.method == "POST"]
+
+
+def test_a_linear_chat_says_the_verdict_and_the_boundary_in_words(troth: Troth) -> None:
+    with serving(troth, tampered(), honest()):
+        said = "hi\n/verify\n/verify allow\n/policy device\nagain\n"
+        ran = troth("chat", "--plain", "-m", "mine/m1", stdin=said)
+    assert "FAILED. It was altered" in ran.out
+    assert "Reply text: FAILED." in ran.out
+    assert "Later models do not see this reply. /verify allow lets it in." in ran.out
+    assert "Later models see this reply: you allowed it." in ran.out
+    assert "This chat does not allow that model" in ran.err

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from troth.cli.command import Arguments, Parser, add_json_flag
-from troth.cli.enclave_arguments import allow_payments
 from troth.cli.find import find_chat
 from troth.cli.follow import Follower, Outcome
 from troth.cli.output import Console, ExitCode, error_json, exit_code_for
@@ -44,6 +43,12 @@ def configure(parser: Parser) -> None:
     place.add_argument("--no-save", action="store_true", help="keep nothing of it")
     parser.add_argument("--thinking", action="store_true", help="show thinking on stderr")
     parser.add_argument(
+        "--boundary",
+        choices=("send", "without"),
+        help="going on with another provider: send what only an enclave or this computer has "
+        "read so far, or leave it out",
+    )
+    parser.add_argument(
         "--require-verified",
         action="store_true",
         help="print nothing until the reply is verified; else print none of it and exit with 4",
@@ -65,7 +70,10 @@ async def run(arguments: Arguments, console: Console) -> int:
         raise UsageError("there is nothing to ask. Usage: troth ask 'QUESTION', or pipe it in")
     goes_on = bool(arguments.flag("goes_on") or arguments.text("chat"))
     async with _engine_for(arguments, console, goes_on=goes_on) as engine:
-        allow_payments(arguments, engine)
+        if arguments.text("max_opg"):
+            from troth.cli.enclave_arguments import allow_payments
+
+            allow_payments(arguments, engine)
         chat = await _chat_for(arguments, engine)
         if engine.vault.is_memory and not arguments.flag("no_save"):
             console.note(
@@ -76,6 +84,7 @@ async def run(arguments: Arguments, console: Console) -> int:
         parts: list[Part] = [await engine.attach(file) for file in files]
         if prompt:
             parts.append(TextPart(prompt))
+        await _settle_boundary(engine, chat, model, arguments.text("boundary"))
         await _say_what_stays_behind(console, engine, chat, parts, model)
         if model != chat.conversation.model and not arguments.flag("no_save"):
             await engine.update_chat(chat, model=model)
@@ -154,6 +163,15 @@ def _model_for(arguments: Arguments, engine: Engine, chat: Chat) -> ModelRef:
     if chat.conversation.model is None:
         raise UsageError(NO_MODEL)
     return chat.conversation.model
+
+
+async def _settle_boundary(engine: Engine, chat: Chat, model: ModelRef, choice: str) -> None:
+    """Do with protected messages what the command line says; sending asks where it says nothing."""
+    if not choice:
+        return
+    crossing = (await engine.plan(chat, model=model)).crossing
+    if crossing is not None:
+        await engine.proofs.cross(chat, crossing, sends=choice == "send")
 
 
 async def _say_what_stays_behind(

@@ -11,7 +11,15 @@ from troth.cli.chats import local_time
 from troth.cli.find import find_chat
 from troth.domain.error import UsageError
 from troth.domain.message import Role
-from troth.explain import check_title, outcome_words, verdict_words
+from troth.engine.verification import POLICIES
+from troth.explain import (
+    check_title,
+    crossing_words,
+    outcome_words,
+    policy_detail,
+    policy_words,
+    verdict_words,
+)
 from troth.settings import write_private
 
 if TYPE_CHECKING:
@@ -88,13 +96,57 @@ async def _edit(talk: PlainChat, text: str) -> None:
     await talk.answer(await talk.engine.edit_and_resend(talk.chat, message.id, text))
 
 
-async def _verify(talk: PlainChat, _argument: str) -> None:
-    verdict = await talk.engine.verdict(talk.chat, talk.last(Role.ASSISTANT).id)
+async def _verify(talk: PlainChat, argument: str) -> None:
+    reply, say = talk.last(Role.ASSISTANT), talk.console.line
+    if argument == "again":
+        await talk.engine.proofs.check_again(talk.chat, reply.id)
+    elif argument in {"allow", "refuse"}:
+        await talk.engine.proofs.allow(talk.chat, reply.id, is_allowed=argument == "allow")
+    verdict = await talk.engine.verdict(talk.chat, reply.id)
     words = verdict_words(verdict.state if verdict else None)
-    talk.console.line(f"{words.short}. {words.sentence}")
-    for check in verdict.checks if verdict else ():
+    simulated = "SIMULATED. " if verdict is not None and verdict.is_simulated else ""
+    say(f"{simulated}{words.short}. {words.sentence}")
+    if verdict is None:
+        return
+    if verdict.is_loud:
+        is_in = reply.id in talk.chat.allowed
+        say(
+            "Later models see this reply: you allowed it. /verify refuse keeps it out."
+            if is_in
+            else "Later models do not see this reply. /verify allow lets it in."
+        )
+    for check in verdict.checks:
         outcome = outcome_words(check.outcome).short
-        talk.console.line(f"{check_title(check.name)}: {outcome}. {check.detail}")
+        say(f"{check_title(check.name)}: {outcome}. {check.detail}")
+    meaning = talk.engine.proofs.meaning(reply, verdict)
+    for seen in meaning.who_saw_what:
+        say(f"{seen.who}: reads your words, {seen.words}; sees your address, {seen.address}.")
+    for sentence in meaning.not_proven:
+        say(f"Not proven: {sentence}")
+    if verdict.key_fingerprint:
+        say(f"Signed by the key {verdict.key_fingerprint}.")
+
+
+async def _policy(talk: PlainChat, name: str) -> None:
+    if name and name not in POLICIES:
+        raise UsageError(f"a policy is one of {', '.join(POLICIES)}")
+    if name:
+        await talk.engine.update_chat(talk.chat, policy=name)
+    chosen = talk.chat.conversation.policy
+    talk.console.line(f"{policy_words(chosen)}. {policy_detail(chosen)}")
+
+
+async def _boundary(talk: PlainChat, choice: str) -> None:
+    crossing = (await talk.engine.plan(talk.chat)).crossing
+    if crossing is None:
+        talk.console.line("Nothing of this chat would cross to a provider that proves nothing.")
+        return
+    words = crossing_words(crossing.attested, crossing.local)
+    if choice not in {"send", "without"}:
+        talk.console.line(f"{words}. /boundary send lets them go, /boundary without does not.")
+        return
+    await talk.engine.proofs.cross(talk.chat, crossing, sends=choice == "send")
+    talk.console.line("They go along." if choice == "send" else "They stay here.")
 
 
 async def _stop(talk: PlainChat, _argument: str) -> None:
@@ -159,7 +211,11 @@ ACTIONS: dict[str, Action] = {
     "continue": Action("", "let the model go on where its reply ended", _continue),
     "edit": Action("TEXT", "send your last message in other words", _edit),
     "stop": Action("", "end the reply that is arriving and keep what came", _stop),
-    "verify": Action("", "say what was checked about the last reply", _verify),
+    "verify": Action("[again|allow|refuse]", "say what was checked about the last reply", _verify),
+    "policy": Action("[any|signed|attested|device]", "say or choose who may be asked", _policy),
+    "boundary": Action(
+        "[send|without]", "decide what protected messages a plain provider gets", _boundary
+    ),
     "attach": Action("PATH", "send a file with the next message", _attach),
     "system": Action("[TEXT]", "set the system prompt of this chat", _system),
     "thinking": Action("", "print a model's thinking, or stop printing it", _thinking),
