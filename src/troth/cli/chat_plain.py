@@ -22,6 +22,7 @@ from troth.domain.error import TrothError, UsageError
 from troth.domain.message import Message, Part, Role, TextPart
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
+from troth.engine.payment import PaymentRequest, payment_lines
 from troth.engine.reply import Reply
 from troth.explain import (
     explain,
@@ -67,6 +68,15 @@ class PlainChat:
         self.shows_thinking = engine.settings.show_thinking
         self.is_leaving = False
         self._chat: Chat | None = None
+        engine.enclaves.payments.ask = self._ask_payment
+
+    async def _ask_payment(self, request: PaymentRequest) -> bool:
+        """Show what would be signed; only the word yes is one."""
+        self.console.line(f"{request.provider} asks for a payment:")
+        for name, value in payment_lines(request):
+            self.console.line(f"  {name}: {value}")
+        self.console.line("Type yes to authorise it, anything else for no.")
+        return (await self.lines.next() or "").strip().lower() == "yes"
 
     @property
     def chat(self) -> Chat:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from troth.domain.error import ConfigError, KeyMissing, NotFound, TrothError, UsageError
 from troth.domain.exchange import HttpResponse
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
-from troth.engine.endpoints import merge_endpoint, ollama_url, with_table_options
+from troth.engine.endpoints import (
+    DEMO_PROVIDER,
+    LOCAL_PROVIDER,
+    merge_endpoint,
+    ollama_url,
+    with_table_options,
+)
 from troth.engine.model_codec import decode_models, encode_models
 from troth.providers import catalogue
 from troth.providers.errors import error_from
@@ -27,12 +33,10 @@ from troth.vault.vault import Vault
 if TYPE_CHECKING:
     from troth.local.probe import Probe
 
-LOCAL_PROVIDER = "local"
 _LOCAL_ENDPOINT = Endpoint(
     LOCAL_PROVIDER, "openai-chat", "", title="this computer", needs_key=False, is_own=True
 )
 """Stands in the list; its address is known once the model runs."""
-DEMO_PROVIDER = "demo"
 _DEMO_ENDPOINT = Endpoint(
     DEMO_PROVIDER,
     "opengradient",
@@ -43,8 +47,6 @@ _DEMO_ENDPOINT = Endpoint(
     options={"simulated": True},
 )
 """What `troth demo` shows; its models are listed once it was asked for."""
-RESERVED = (LOCAL_PROVIDER, DEMO_PROVIDER)
-"""Names that no provider of the user's can have."""
 _KEY_PREFIX = "key:"
 _MODELS_PREFIX = "models:"
 _ASKED = "models"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
-from troth.engine.directory import DEMO_PROVIDER, Directory
+from troth.engine.directory import Directory
+from troth.engine.endpoints import DEMO_PROVIDER
 from troth.engine.local_models import LocalModels
 from troth.engine.verification import CHECKED_WIRE, Verification
 from troth.transport import Transport
@@ -96,11 +97,8 @@ class Enclaves:
             from troth.engine.demo.demo import Demo
 
             self._demo = Demo(self._local, self._transport)
+            self._local.closes_first(self._demo.close)
         return self._demo
-
-    async def close(self) -> None:
-        if self._demo is not None:
-            await self._demo.close()
 
     def _endpoint(self, provider: str) -> Endpoint:
         endpoint = self._directory.endpoint(provider)

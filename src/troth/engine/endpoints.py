@@ -9,8 +9,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, Json
 from troth.settings import Paths, ProviderSettings, check_provider_name, remove_value, set_value
+
+LOCAL_PROVIDER, DEMO_PROVIDER = "local", "demo"
+RESERVED = (LOCAL_PROVIDER, DEMO_PROVIDER)
+"""Names that no provider of the user's can have."""
 
 
 def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint:
@@ -74,6 +79,8 @@ def config_row(endpoint: Endpoint) -> dict[str, Json]:
 async def write_endpoint(paths: Paths, endpoint: Endpoint) -> None:
     """Put a provider of the user's into config.toml; the file keeps its comments."""
     check_provider_name(endpoint.name)
+    if endpoint.name in RESERVED:
+        raise UsageError(f"{endpoint.name} is Troth's own name for what runs in it")
     row = config_row(endpoint)
     await asyncio.to_thread(set_value, paths, ("providers", endpoint.name), row)
 

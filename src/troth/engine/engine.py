@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
-from troth.domain.error import ConfigError, NotFound, TrothError, UsageError
+from troth.domain.error import ConfigError, NotFound, TrothError
 from troth.domain.message import BlobPart, Part, TextPart
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat, PromptHistory, Queued
 from troth.engine.chats import ChatChanges, Chats
-from troth.engine.directory import RESERVED, Directory, FoundServer, KeyStatus, ModelChoice
-from troth.engine.endpoints import erase_endpoint, write_endpoint
+from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
+from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
@@ -172,7 +172,6 @@ class Engine:
         """Seal what arrives, stop the embedded model, close the vault."""
         await self._talk.stop_all()
         await self._chats.close_all()
-        await self.enclaves.close()
         await self._local.close()
         await self._transport.close()
         await self.vault.close()
@@ -344,8 +343,6 @@ class Engine:
 
     async def add_endpoint(self, endpoint: Endpoint) -> None:
         """Write a provider of the user's into config.toml; the file keeps its comments."""
-        if endpoint.name in RESERVED:
-            raise UsageError(f"{endpoint.name} is Troth's own name for what runs in it")
         await write_endpoint(self.paths, endpoint)
         self.reload_settings()
 
@@ -397,4 +394,6 @@ class Engine:
     async def _reach(self, ref: ModelRef) -> tuple[Endpoint, str | None]:
         if ref.provider == LOCAL_PROVIDER:
             return await self._local.reach(ref.model)
-        return await self.enclaves.reach(ref), self._directory.key_for(ref.provider)
+        if ref.provider == DEMO_PROVIDER:
+            return await self.enclaves.reach(ref), None
+        return self._directory.endpoint(ref.provider), self._directory.key_for(ref.provider)

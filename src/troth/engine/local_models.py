@@ -5,7 +5,7 @@ The installer and the child's keeper are imported when they have something to do
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class LocalModels:
     def __init__(self, models_dir: Path) -> None:
         self._models_dir = models_dir
         self._server: LocalServer | None = None
+        self._users: list[Callable[[], Awaitable[None]]] = []
 
     def installed(self) -> tuple[InstalledModel, ...]:
         return installed_models(self._models_dir)
@@ -78,6 +79,12 @@ class LocalModels:
         )
         return endpoint, running.key
 
+    def closes_first(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have something closed before the models that it uses."""
+        self._users.append(close)
+
     async def close(self) -> None:
+        for close in self._users:
+            await close()
         if self._server is not None:
             await self._server.stop()

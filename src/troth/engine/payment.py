@@ -151,3 +151,23 @@ def to_opg(base_units: int) -> Decimal:
 
 def _today() -> str:
     return f"opg:{datetime.now(UTC):%Y-%m-%d}"
+
+
+def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
+    """Return what a person must see before a yes, as rows of name and value."""
+    balance = "not known" if request.balance is None else f"{request.balance} OPG"
+    return (
+        ("at most", f"{request.amount} OPG, authorised now, settled later for what was used"),
+        ("to", request.pay_to),
+        ("from wallet", request.wallet),
+        ("balance", balance),
+        ("facilitator", request.facilitator),
+        ("network", request.network),
+        ("valid until", f"{request.valid_until.astimezone():%d %b %Y %H:%M:%S}"),
+        ("settlement", f"{request.settlement}. {request.publishes}"),
+        (
+            "your limits",
+            f"{request.max_per_session} OPG a session, {request.max_per_day} a day;"
+            f" {request.authorised_today} authorised today",
+        ),
+    )
