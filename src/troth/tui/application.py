@@ -30,6 +30,7 @@ from troth.tui.look import LookBook
 if TYPE_CHECKING:
     from troth.domain.model import ModelRef
     from troth.engine.engine import Engine
+    from troth.engine.payment import PaymentRequest
     from troth.tui.first_frame import Kind
     from troth.tui.screens.chat import ChatScreen
     from troth.vault.vault import Vault
@@ -197,6 +198,7 @@ class TrothApp(App[int]):
             if self.engine is not None:
                 await self.engine.close()
             self.engine = await Engine.open(vault=vault, environ=self._environ)
+            self.engine.enclaves.payments.ask = self._ask_payment
         self._has_engine.set()
         self.apply_settings()
         return self.engine
@@ -243,6 +245,20 @@ class TrothApp(App[int]):
         if self.first_model is not None:
             ref, self.first_model = self.first_model, None
             await desk.talking.use_model(ref)
+
+    async def _ask_payment(self, request: PaymentRequest) -> bool:
+        """Ask before money moves; a screen that goes away is a no."""
+        from troth.engine.payment import payment_lines
+        from troth.tui.screens.paying import PaymentDialog
+
+        answer: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+
+        def answered(is_yes: bool | None) -> None:
+            if not answer.done():
+                answer.set_result(is_yes)
+
+        self.push_screen(PaymentDialog(request.provider, payment_lines(request)), answered)
+        return bool(await answer)
 
     async def _warm_engine(self, engine: Engine) -> None:
         """Do what the first message would have to wait for, and the first verdict after it."""
