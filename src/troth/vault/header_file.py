@@ -23,7 +23,7 @@ def read_header(places: Places) -> Header:
     try:
         return parse_header(content, str(path))
     except HeaderDamaged as error:
-        if _is_whole(places):
+        if has_whole_copy(places):
             raise HeaderDamaged(
                 str(path), f"{error.detail}; the copy vault.json.bak is whole"
             ) from error
@@ -56,7 +56,8 @@ def recover_header(places: Places) -> None:
         replace_file(places.header, content)
 
 
-def _is_whole(places: Places) -> bool:
+def has_whole_copy(places: Places) -> bool:
+    """Whether `vault.json.bak` can be read."""
     try:
         parse_header(places.header_backup.read_bytes())
     except (OSError, VaultError):

@@ -11,7 +11,7 @@ from typing import TypeVar
 from troth.domain.error import UsageError
 from troth.vault import transfer
 from troth.vault.check import CheckProgress, CheckReport, check, check_index
-from troth.vault.header_file import recover_header
+from troth.vault.header_file import has_whole_copy, recover_header
 from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
 from troth.vault.opening import Opened
 from troth.vault.places import Places
@@ -159,6 +159,11 @@ async def rekey_vault(
     return await asyncio.to_thread(
         rekey, directory, passphrase, new_passphrase or passphrase, Cost(memory_kib=memory_kib)
     )
+
+
+def has_header_copy(directory: Path) -> bool:
+    """Whether a whole copy of `vault.json` lies beside it. Cheap."""
+    return has_whole_copy(Places(directory))
 
 
 async def recover_header_copy(directory: Path) -> None:

@@ -88,6 +88,22 @@ class Page(Transcript):
             self.append(entry)
         self._entries[entry.id] = entry
 
+    # -- where the reader is
+
+    def place(self) -> tuple[str, int, int] | None:
+        """Return the place at the top: message, block and row; None at the end."""
+        rows = self.layout_rows
+        if rows.is_following or rows.top.message >= len(rows.messages):
+            return None
+        return rows.messages[rows.top.message].entry.id, rows.top.unit, rows.top.row
+
+    def go_back(self, place: tuple[str, int, int]) -> None:
+        """Show a place again, if its message is here."""
+        entry_id, unit, row = place
+        if (index := self.layout_rows.index_of(entry_id)) is not None:
+            self.layout_rows.go_to(index, unit, row)
+            self.redraw()
+
     # -- reading
 
     @property

@@ -18,6 +18,7 @@ from troth.tui.widgets.title_bar import TitleBar
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from troth.domain.error import TrothError
     from troth.engine.engine import Engine
     from troth.vault.vault import Vault
 
@@ -50,6 +51,8 @@ class UnlockScreen(Screen[None]):
         self._host = host
         self._uses_words = False
         self._accepts_older = False
+        self._accepts_damaged = False
+        self._recovers_header = False
         self._is_opening = False
 
     def compose(self) -> ComposeResult:
@@ -109,21 +112,32 @@ class UnlockScreen(Screen[None]):
         self.run_worker(self._open(None), name="keyring")
 
     async def _open(self, secret: str | None) -> None:
-        from troth.domain.error import TrothError, VaultOlder
+        from troth.domain.error import HeaderDamaged, TrothError, VaultDamaged, VaultOlder
         from troth.explain import explain
+        from troth.vault.upkeep import has_header_copy, recover_header_copy
         from troth.vault.vault import Vault
 
         try:
+            if self._recovers_header:
+                await recover_header_copy(self._host.vault_dir)
             vault = await Vault.open(
                 self._host.vault_dir,
                 passphrase=None if self._uses_words else secret,
                 recovery_words=secret if self._uses_words else None,
                 from_keyring=secret is None,
                 accept_older=self._accepts_older,
+                accept_damaged=self._accepts_damaged,
             )
         except VaultOlder as error:
             self._accepts_older = True
-            self._say(f"{explain(error).title} Enter once more opens it all the same.")
+            self._offer(error, "opens it all the same")
+        except HeaderDamaged as error:
+            has_copy = not self._recovers_header and has_header_copy(self._host.vault_dir)
+            self._recovers_header = has_copy
+            self._offer(error, "puts the whole copy of it in place" if has_copy else "")
+        except VaultDamaged as error:
+            is_first, self._accepts_damaged = not self._accepts_damaged, True
+            self._offer(error, "opens it as it is, to save what is left" if is_first else "")
         except TrothError as error:
             words = explain(error)
             if secret is not None:
@@ -138,6 +152,14 @@ class UnlockScreen(Screen[None]):
         self.query_one(Input).value = ""
         await self._host.open_engine(vault)
         self._host.enter_chat()
+
+    def _offer(self, error: TrothError, what: str) -> None:
+        """Say what is wrong and what Enter does about it now; the shell can do more."""
+        from troth.explain import explain
+
+        words = explain(error)
+        next_step = f"Enter once more {what}." if what else words.next_step
+        self._say(f"{words.title}. {next_step} `troth vault restore` brings back a backup.")
 
     def _say(self, text: str) -> None:
         self.query_one("#said", Static).update(text)
