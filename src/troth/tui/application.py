@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
@@ -24,6 +23,7 @@ from textual.screen import Screen
 
 from troth.tui.app import look_file
 from troth.tui.clipboard import osc52
+from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
 
@@ -86,7 +86,9 @@ class TrothApp(App[int]):
         self._warm = asyncio.Event()
         self._has_engine = asyncio.Event()
         self._uses_keyring = uses_keyring
-        self._active_at = monotonic()
+        self._idle = Idle()
+        self._place: tuple[str, int, int] | None = None
+        """What was read when the vault was locked: ids and numbers, no words."""
         self._screens_shown = 0
         self._early: list[events.Event] | None = []
         """Keys that came before anything had the focus; they are given once something has."""
@@ -238,6 +240,9 @@ class TrothApp(App[int]):
         screen.keymap = self.keymap
         desk = Desk(self, screen, engine)
         await screen.take_desk(desk)
+        if self._place is not None:
+            desk.page.go_back(self._place)
+            self._place = None
         self.run_worker(self._warm_engine(engine), name="warm engine")
         if self._first_chat_id:
             wanted, self._first_chat_id = self._first_chat_id, ""
@@ -268,7 +273,7 @@ class TrothApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
-            self._active_at = monotonic()
+            self._idle.touch()
         if self._early is not None and isinstance(event, (events.Key, events.Paste)):
             self._early.append(event)
             return
@@ -277,8 +282,7 @@ class TrothApp(App[int]):
     def _lock_when_idle(self) -> None:
         if self.engine is None or self.engine.vault.is_memory or self.engine.is_locked:
             return
-        minutes = self.engine.settings.lock_after_minutes
-        if minutes and monotonic() - self._active_at > minutes * 60:
+        if self._idle.is_over(self.engine.settings.lock_after_minutes):
             self.lock()
 
     def lock(self) -> None:
@@ -289,7 +293,11 @@ class TrothApp(App[int]):
         engine = self.engine
         if engine is None or engine.vault.is_memory or engine.is_locked:
             return
+        from troth.tui.screens.desk import Desk
+
         await self.save_drafts()
+        desk = getattr(self.screen_stack[0], "desk", None)
+        self._place = desk.page.place() if isinstance(desk, Desk) else None
         self._kind = "unlock"
         await self._go_to(self._screen_for("unlock"))
         self.clear_notifications()
