@@ -7,11 +7,12 @@ permutation is C in pycryptodome (which `eth-account` of `troth[pay]` brings any
 
 from __future__ import annotations
 
-from Crypto.Hash import keccak
-
 DIGEST_BYTES = 32
 
 
 def keccak256(message: bytes) -> bytes:
     """Return the 32-byte digest of `message`."""
+    # Imported late: it brings cffi and a C parser, 40 ms that a plain provider's reply never needs.
+    from Crypto.Hash import keccak
+
     return keccak.new(digest_bits=256, data=message).digest()
