@@ -11,6 +11,7 @@ from typing import Any
 import cbor2
 import pytest
 
+import troth
 from troth.domain.error import LocalModelMissing, PolicyRefused, UsageError
 from troth.domain.exchange import HttpRequest
 from troth.domain.model import Endpoint, ModelRef
@@ -100,6 +101,20 @@ async def test_no_policy_takes_a_simulation_for_proof(stage: Stage) -> None:
         await stage.engine.update_chat(chat, policy=policy)
         with pytest.raises(PolicyRefused):
             await stage.engine.send(chat, "hi")
+
+
+@pytest.mark.parametrize("stage", ["honest"], indirect=True)
+async def test_a_receipt_of_a_simulation_is_a_simulation_anywhere(stage: Stage) -> None:
+    engine = stage.engine
+    chat = await engine.new_chat(model=ModelRef("sim", "honest"))
+    reply = await engine.send(chat, "hi")
+    async for _ in reply.follow():
+        pass
+    assert reply.message is not None
+    receipt = await engine.proofs.receipt(chat, reply.message.id)
+    checked = troth.verify(receipt, trust=simulated_trust())
+    assert checked.now.is_simulated
+    assert not checked.now.is_verified
 
 
 def test_the_root_says_what_it_is_and_is_in_no_real_trust() -> None:

@@ -11,6 +11,7 @@ from troth.domain.message import Message, Role
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
+from troth.engine.demo.root import PROVIDER, simulated_trust
 from troth.engine.judging import facts_of
 from troth.engine.trusting import TrustFile
 from troth.settings import find_paths
@@ -55,7 +56,10 @@ def verify(
         parsed = parse_receipt(receipt)
     except ReceiptInvalid as error:
         raise ReceiptRefused(str(error)) from error
-    if trust is None:
+    if trust is None and parsed.facts.provider == PROVIDER:
+        # Whoever writes this name into a receipt gains nothing: it can only come out as simulated.
+        trust = simulated_trust()
+    elif trust is None:
         import os
 
         trust = TrustFile(find_paths(os.environ)).load()
