@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from troth.domain.error import NetworkError, NotFound
+from troth.domain.error import NetworkError, NotFound, TrothError
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse, find_header
 from troth.domain.message import BlobPart, Finish, Message, SourcePart, ThinkingPart
 from troth.domain.model import Endpoint
@@ -21,7 +21,7 @@ from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.channel import Fetched, Trace
 from troth.engine.chat import Chat
 from troth.engine.demo.root import simulated_trust
-from troth.transport import Transport
+from troth.transport import Transport, host_of
 from troth.vault.vault import Vault
 from troth.verifiers import registry
 from troth.verifiers.base import Evidence, Facts, Wanted
@@ -43,11 +43,16 @@ class Judge:
     """Judges replies and remembers what they taught."""
 
     def __init__(
-        self, transport: Transport, trust: Callable[[], Trust], vault: Callable[[], Vault]
+        self,
+        transport: Transport,
+        trust: Callable[[], Trust],
+        vault: Callable[[], Vault],
+        key_for: Callable[[str], str | None],
     ) -> None:
         self._transport = transport
         self._user_trust = trust
         self._vault = vault
+        self._key_for = key_for
         self._learnt: tuple[Expectation, ...] | None = None
 
     async def trust(self, endpoint: Endpoint | None = None) -> Trust:
@@ -86,11 +91,11 @@ class Judge:
         there = {name.partition(":")[0] for name in trace.evidence}
         missing = [one for one in wanted if one.name.partition(":")[0] not in there]
         fetched = {**trace.evidence, **_tls_evidence(trace)}
-        fetched |= await self._fetch(missing, trace.pinned_certificate)
+        fetched |= await self._fetch(missing, trace.pinned_certificate, endpoint)
         verdict = await _check(message, exchange, _answers(fetched), trust, facts)
         if len(missing) < len(wanted) and _lacks_key(verdict):
             fetched = {k: v for k, v in fetched.items() if not k.startswith(ATTESTATION)}
-            fetched |= await self._fetch(wanted, trace.pinned_certificate)
+            fetched |= await self._fetch(wanted, trace.pinned_certificate, endpoint)
             verdict = await _check(message, exchange, _answers(fetched), trust, facts)
         await chat.store.record_verdict(message.id, verdict, fetched)
         await self._remember(exchange, verdict, trust, facts)
@@ -109,18 +114,22 @@ class Judge:
         chat.verdicts[message.id] = verdict
         return verdict
 
-    async def _fetch(self, wanted: Sequence[Wanted], certificate: bytes | None) -> Fetched:
-        answers = await asyncio.gather(*(self._ask(one, certificate) for one in wanted))
+    async def _fetch(
+        self, wanted: Sequence[Wanted], certificate: bytes | None, endpoint: Endpoint
+    ) -> Fetched:
+        answers = await asyncio.gather(*(self._ask(one, certificate, endpoint) for one in wanted))
         return {
             one.name: (one.request, answer)
             for one, answer in zip(wanted, answers, strict=True)
             if answer is not None
         }
 
-    async def _ask(self, wanted: Wanted, certificate: bytes | None) -> HttpResponse | None:
+    async def _ask(
+        self, wanted: Wanted, certificate: bytes | None, endpoint: Endpoint
+    ) -> HttpResponse | None:
         try:
             return await self._transport.send(
-                wanted.request,
+                self._with_key(wanted, endpoint),
                 purpose="evidence",
                 timeout_s=_EVIDENCE_TIMEOUT_S,
                 limit_bytes=_EVIDENCE_LIMIT_BYTES,
@@ -128,6 +137,19 @@ class Judge:
             )
         except NetworkError:
             return None  # the verifier says what it could not check for want of it
+
+    def _with_key(self, wanted: Wanted, endpoint: Endpoint) -> HttpRequest:
+        """Add the user's key where the evidence needs it, and only for the provider's own host."""
+        is_theirs = host_of(wanted.request.url) == host_of(endpoint.base_url)
+        if not (wanted.needs_key and is_theirs):
+            return wanted.request
+        try:
+            key = self._key_for(endpoint.name)
+        except TrothError:
+            return wanted.request  # there is none: the answer will say so
+        if not key:
+            return wanted.request
+        return replace(wanted.request, secret_headers=(("authorization", f"Bearer {key}"),))
 
     async def _with_memory(self, exchange: Exchange, endpoint: Endpoint) -> Trust:
         """Return the trust with the replay memory for this one signature."""

@@ -128,7 +128,8 @@ class Verification:
         if self._judge is None:
             from troth.engine.judging import Judge
 
-            self._judge = Judge(self._transport, self.trust_file().load, self._vault)
+            load = self.trust_file().load
+            self._judge = Judge(self._transport, load, self._vault, self._wallet_key)
         return self._judge
 
     def trust_file(self) -> TrustFile:

@@ -89,6 +89,13 @@ _BY_STATE: dict[State, str] = {
 }
 
 
+_NOTHING = frozenset({State.FAILED, State.UNSIGNED_EXPECTED})
+_NOTHING_PROVEN = (
+    "Anything about this reply. Treat it as if a stranger had written it.",
+    "That it was meant to deceive: a fault in the service or on the way looks the same.",
+)
+
+
 def who_saw_what(scheme: str, route: str) -> tuple[Seen, ...]:
     """Return the parties that your words passed; `scheme` as in Verdict, with or without profile.
 
@@ -99,6 +106,8 @@ def who_saw_what(scheme: str, route: str) -> tuple[Seen, ...]:
 
 def not_proven(verdict: Verdict) -> tuple[str, ...]:
     """Return what this verdict does not prove, the most pressing first."""
+    if verdict.state in _NOTHING:
+        return _NOTHING_PROVEN
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
     scheme = verdict.scheme.partition("/")[0]
     return (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]), _ALWAYS)
