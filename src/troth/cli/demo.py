@@ -33,12 +33,8 @@ async def run(arguments: Arguments, console: Console) -> int:
         port, mode = arguments.number("port"), arguments.text("mode")
         async with demo.serve(port=port, mode=mode) as given:
             console.note(f"SIMULATED: {NAME}")
-            console.note(
-                f"Models: {', '.join(MODES)}. In another shell:\n"
-                "  troth ask -m demo/honest 'What is a signature?'\n"
-                "  troth ask -m demo/tamper 'What is a signature?'\n"
-                "ctrl+c stops it."
-            )
+            console.note(f"Models: {', '.join(MODES)}. ctrl+c stops it.")
+            console.note("Without a server: troth ask -m demo/tamper 'What is a signature?'")
             console.line(f"http://127.0.0.1:{given}/v1")
             await asyncio.Event().wait()
     return ExitCode.OK
