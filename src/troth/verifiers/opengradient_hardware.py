@@ -118,9 +118,15 @@ def _judge_times(
     if moment < document.valid_from - margin:
         reason = f"The hardware document of {day} lies in the future: a clock is wrong."
         return cannot_check("hardware", reason)
+    # The simulation must not claim even in a detail what only the real thing proves.
+    what, root = (
+        ("A simulated enclave", "the simulation's own root, not Amazon's")
+        if trust.is_simulated
+        else ("An AWS Nitro enclave", "Amazon's root")
+    )
     reason = (
-        f"An AWS Nitro enclave holds the signing key: document of {day}, made for our question,"
-        f" signed up to Amazon's root. Module {document.module_id}."
+        f"{what} holds the signing key: document of {day}, made for our question,"
+        f" signed up to {root}. Module {document.module_id}."
     )
     return passed("hardware", reason)
 
