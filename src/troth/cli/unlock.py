@@ -21,6 +21,7 @@ from troth.domain.error import (
     VaultLocked,
     VaultMissing,
     VaultOlder,
+    VaultReadOnly,
     WrongPassphrase,
 )
 from troth.engine.engine import Engine
@@ -29,8 +30,6 @@ from troth.vault.vault import Vault, vault_status
 
 _TRIES = 3
 _COMMAND_TIMEOUT_S = 120
-_QUIET_NOTICES = frozenset({"never-seen-here"})
-"""True of every vault that was just restored or copied, and nothing to act on."""
 
 
 class VaultUse(Enum):
@@ -109,14 +108,21 @@ async def open_knowing(
     One that is older than it was here before is opened only after their yes.
     """
 
-    async def open_it(*, accept_older: bool) -> Vault:
-        return await Vault.open(
-            paths.vault_dir,
-            passphrase=passphrase,
-            recovery_words=recovery_words,
-            from_keyring=from_keyring,
-            accept_older=accept_older,
-        )
+    async def open_it(*, accept_older: bool, is_read_only: bool = False) -> Vault:
+        try:
+            return await Vault.open(
+                paths.vault_dir,
+                passphrase=passphrase,
+                recovery_words=recovery_words,
+                from_keyring=from_keyring,
+                accept_older=accept_older,
+                is_read_only=is_read_only,
+            )
+        except VaultReadOnly:
+            if is_read_only:
+                raise
+            # A disc, or a folder that is closed to us: what is there can still be read.
+            return await open_it(accept_older=accept_older, is_read_only=True)
 
     try:
         vault = await open_it(accept_older=False)
@@ -131,9 +137,9 @@ async def open_knowing(
             raise
         vault = await open_it(accept_older=True)
     for notice in vault.notices:
-        if notice not in _QUIET_NOTICES:
-            from troth.explain import notice_words
+        from troth.explain import QUIET_NOTICES, notice_words
 
+        if notice not in QUIET_NOTICES:
             console.note(f"troth: {notice_words(notice)}")
     return vault
 

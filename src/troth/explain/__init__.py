@@ -7,7 +7,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
-from troth.explain.sending import left_out_lines, left_out_words, notice_words
+from troth.explain.sending import QUIET_NOTICES, left_out_lines, left_out_words, notice_words
 from troth.explain.verdicts import (
     OutcomeWords,
     Tone,
@@ -18,6 +18,7 @@ from troth.explain.verdicts import (
 )
 
 __all__ = [
+    "QUIET_NOTICES",
     "Explanation",
     "Face",
     "OutcomeWords",

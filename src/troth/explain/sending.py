@@ -46,6 +46,9 @@ _NOTICES = {
     "older-accepted": "The vault is older than when it was last used here, as you were told.",
     "changed-outside": "Another program changed the vault's file.",
     "check-recommended": "`troth vault check` would look through all of it.",
+    "inbox-unreadable": "A reply that ended while the vault was locked cannot be opened: its file "
+    "was damaged, or the vault was rekeyed meanwhile. It stays in vault.inbox.",
+    "read-only": "The vault cannot be written here: it is open for reading, nothing new is kept.",
     "damage-accepted": "The vault is damaged and was opened all the same; save what is left.",
     # of a reply
     "paced": "This provider allows only so many requests; the next one leaves in {} s.",
@@ -53,6 +56,10 @@ _NOTICES = {
     "not_judged": "The reply is kept, but could not be checked: {}.",
     "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
 }
+
+
+QUIET_NOTICES = frozenset({"never-seen-here"})
+"""Vault notices that are true of every vault that was just restored or copied, and ask nothing."""
 
 
 def left_out_words(items: Sequence[LeftOut]) -> str:

@@ -54,7 +54,8 @@ class Access:
     is_exclusive: bool = False
     notices: list[str] = field(default_factory=list[str])
     """Slugs: `older-accepted`, `never-seen-here`, `changed-outside`, `check-recommended`,
-    `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `inbox-unreadable`."""
+    `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `inbox-unreadable`,
+    `read-only`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def lanes_in_memory() -> Opened:
 def open_writer(access: Access) -> Store:
     """Connect for writing, migrate, and compare with the sidecar."""
     if access.terms.is_read_only:
+        access.notices.append("read-only")
         return _open_read_only(access)
     path = access.path
     with typed_errors(path):

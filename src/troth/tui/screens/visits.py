@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
-from troth.explain import explain
+from troth.explain import QUIET_NOTICES, explain, notice_words
 from troth.private import environment_for_child
 from troth.settings import set_value
 from troth.tui.safe import clean
@@ -132,7 +132,7 @@ class Visits:
 
     def network(self) -> None:
         """Show every host that was contacted."""
-        self._app.push_screen(NetworkScreen(self._talking.engine.ledger))
+        self._app.push_screen(NetworkScreen(self._app, self._talking.engine.ledger))
 
     def palette(self) -> None:
         """Offer every command that can be used now."""
@@ -173,8 +173,12 @@ class Visits:
             self._screen.run_worker(self._talking.use_model(ref))
 
     def say_problems(self) -> None:
-        """Say once what is wrong in config.toml and the theme files."""
+        """Say once what is odd about the vault, and wrong in config.toml and the theme files."""
         engine = self._talking.engine
+        notices = [notice_words(slug) for slug in engine.vault.notices if slug not in QUIET_NOTICES]
+        if notices:
+            self._screen.say(Words("Vault", "  ".join(notices), tone="warn"))
+            return  # the settings can wait for the next start
         lines = [explain(problem) for problem in engine.problems]
         words = [f"{line.title} {line.detail}" for line in lines]
         words += [*self._app.keymap.problems, *self._app.looks.problems]
