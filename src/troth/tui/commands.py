@@ -75,6 +75,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("verification.toggle", "Verification",
             "What is proven about a reply, by whom, and what is not", "chat", "ctrl+t", "verify",
             needs=("chat",), footer="verify", footer_rank=3),
+    Command("compare.open", "Compare models",
+            "Put the prompt to several models side by side, or go back to such a comparison",
+            "chat", "ctrl+s", "compare", "MODELS", footer="compare", footer_rank=6),
     Command("network.open", "Network", "Every host that was contacted, when, why and how much",
             "app", "f9", "network"),
     # chats

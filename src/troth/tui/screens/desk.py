@@ -14,6 +14,7 @@ from troth.engine.engine import Engine
 from troth.tui.commands import Scope
 from troth.tui.keys import footer_items
 from troth.tui.safe import clean_line
+from troth.tui.screens.compare_visit import Comparing
 from troth.tui.screens.listing import Listing
 from troth.tui.screens.page import Page
 from troth.tui.screens.reading import Reading
@@ -50,6 +51,7 @@ class Desk:
         self.listing = Listing(screen, self.talking)
         self.visits = Visits(app, screen, self.talking)
         self.verifying = Verifying(app, screen, self.talking)
+        self.comparing = Comparing(app, screen, self.talking)
         self.handlers: dict[str, Handler] = self._handlers()
 
     async def settle_in(self) -> None:
@@ -158,6 +160,7 @@ class Desk:
         talking, listing, visits = self.talking, self.listing, self.visits
         return {
             "model.pick": visits.pick_model,
+            "compare.open": self.comparing.open,
             "find.open": visits.find,
             "sidebar.toggle": lambda _: listing.toggle(),
             "chat.new": lambda _: talking.new(),

@@ -26,6 +26,7 @@ from troth.tui.screens.crossing import CrossingScreen
 from troth.tui.screens.entries import CHECKING, HELD, arriving_entry, attachment_words, entry_of
 from troth.tui.screens.following import Following
 from troth.tui.screens.measuring import Meter
+from troth.tui.widgets.notice_bar import Words
 from troth.tui.widgets.transcript_entry import Entry
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class Talking:
         if chat.is_replying and chat.reply is not None:
             self._following.begin(chat, chat.reply)
         await self.measure()
+        if chat.is_stored and await self.engine.comparisons.has(chat):
+            self._screen.say(Words("This chat holds a comparison.", "ctrl+s opens it."))
 
     async def load_older(self) -> None:
         """Bring the older messages, when the reader goes up: a long chat opens with its newest."""
@@ -287,9 +290,10 @@ class Talking:
         match change:
             case ReplyBegan(conversation_id, reply):
                 if self.chat is not None and self.chat.id == conversation_id:
-                    self.redraw()
-                    self._screen.page.scroll_to_tail()
-                    self._following.begin(self.chat, reply)
+                    if self.chat.reply is reply:  # else a column's: the comparison shows it
+                        self.redraw()
+                        self._screen.page.scroll_to_tail()
+                        self._following.begin(self.chat, reply)
                     if not self.chat.conversation.is_incognito:
                         await self.engine.vault.set_state(LAST_CHAT, conversation_id)
             case ChatChanged(conversation_id):

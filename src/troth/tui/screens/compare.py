@@ -1,0 +1,433 @@
+"""The comparison screen: one prompt, several models, each in a column of its own.
+
+Columns have the keys until `i` goes to the prompt. What is shown at a place may be another column
+in every turn of a blind comparison: places and columns are told apart here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.getters import query_one
+from textual.screen import Screen
+from textual.widgets import Static
+
+from troth.domain.error import TrothError
+from troth.engine.comparison import Column, Comparison
+from troth.engine.feed import ChatChanged, ChatRemoved, Locked, ReplyBegan
+from troth.explain import explain
+from troth.tui.screens import compare_keys as keys
+from troth.tui.screens.compare_column import ColumnPage, ColumnView
+from troth.tui.screens.compare_deeds import Deeds
+from troth.tui.screens.compare_follow import ColumnFollowing
+from troth.tui.screens.compare_vote import Ballots
+from troth.tui.screens.compare_words import entries_at, head_at, is_held, newest_turn, seat
+from troth.tui.widgets.compare_head import CompareStrip
+from troth.tui.widgets.footer import FooterBar
+from troth.tui.widgets.notice_bar import NoticeBar, Words
+from troth.tui.widgets.prompt import PromptBar
+from troth.tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from troth.engine.engine import Engine
+    from troth.engine.reply import Reply
+    from troth.tui.application import TrothApp
+
+WIDE, MIDDLE = 200, 120
+_COLUMN_CELLS = 60
+_TICK_S = 0.5
+_SAID_FOR_S = 8.0
+
+
+def columns_that_fit(width: int) -> int:
+    """Return how many columns stand side by side: three and more, two, or one."""
+    if width >= WIDE:
+        return max(3, width // _COLUMN_CELLS)
+    return 2 if width >= MIDDLE else 1
+
+
+class CompareScreen(Screen[None]):
+    """Stands over the chat. Leaving it stops nothing: the engine owns the replies."""
+
+    CSS_PATH = "compare.tcss"
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings()]
+
+    title_bar = query_one(TitleBar)
+    strip = query_one(CompareStrip)
+    notice = query_one(NoticeBar)
+    prompt = query_one(PromptBar)
+    footer = query_one(FooterBar)
+
+    def __init__(self, app: TrothApp, engine: Engine, comparison: Comparison) -> None:
+        super().__init__()
+        self.troth = app
+        self.engine = engine
+        self.comparison = comparison
+        self.current = 0
+        """The place that has the keys, counted from 0 at the left."""
+        self.is_zoomed = False
+        self.scrolls_together = True
+        self._following = ColumnFollowing(self, comparison, self._page_of, self.redraw_soon)
+        self._is_stale = False
+        self._first_shown = 0
+        self.deeds = Deeds(self)
+        self.ballots = Ballots(self)
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        yield CompareStrip()
+        with Horizontal(id="columns"):
+            for place in range(len(self.comparison.columns)):
+                yield ColumnView(place)
+        yield NoticeBar()
+        yield Static("", markup=False, id="vote")
+        yield PromptBar()
+        yield FooterBar()
+
+    async def on_mount(self) -> None:
+        self.prompt.area.placeholder = "The next turn for all columns: i writes, ⏎ sends"
+        self.prompt.area.keys = self.troth.keymap.keys
+        self.prompt.earlier = self.engine.recent_prompts()
+        self.redraw()
+        self._following.begin()
+        self.set_interval(_TICK_S, self._tick)
+        self.run_worker(self._listen(), group="feed", exclusive=True)
+
+    # -- what stands where
+
+    @property
+    def places(self) -> list[ColumnView]:
+        """The columns' widgets, from the left."""
+        return sorted(self.query(ColumnView), key=lambda view: view.place)
+
+    @property
+    def column(self) -> Column:
+        """The column of the newest turn that stands at the current place."""
+        return seat(self.comparison, self.current, newest_turn(self.comparison))
+
+    def _page_of(self, reply: Reply) -> ColumnPage | None:
+        """Return where a reply is shown; None where it must not be shown yet."""
+        column = self.comparison.column_of(reply)
+        if column is None or is_held(self.comparison):
+            return None
+        turn = max(0, len(self.comparison.answers(column)) - 1)
+        if not self.comparison.voting.is_shown(turn):
+            return None
+        place = self.comparison.voting.order(turn).index(column)
+        views = self.places
+        return views[place].page if place < len(views) else None
+
+    @property
+    def shown(self) -> range:
+        """The places that are on screen now, the current one among them."""
+        count = len(self.comparison.columns)
+        room = 1 if self.is_zoomed else min(count, columns_that_fit(self.size.width))
+        first = min(max(self._first_shown, self.current - room + 1), self.current, count - room)
+        self._first_shown = max(0, first)
+        return range(self._first_shown, self._first_shown + room)
+
+    # -- drawing
+
+    def redraw_soon(self) -> None:
+        """Draw everything anew after the next refresh; many calls make one."""
+        if not self._is_stale:
+            self._is_stale = True
+            self.call_after_refresh(self._redraw_now)
+
+    def _redraw_now(self) -> None:
+        self._is_stale = False
+        if self.is_attached and self.query(ColumnView):
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Give every place what stands there now."""
+        self.current = min(self.current, len(self.comparison.columns) - 1)
+        for view in self.places:
+            view.page.update_path(entries_at(self.comparison, view.place, self._following.said))
+        self.draw_columns()
+
+    def draw_columns(self) -> None:
+        """Show the columns that fit, and draw the frame."""
+        shown = self.shown
+        for view in self.places:
+            view.display = view.place in shown
+            view.set_class(view.place == shown.start, "-first")
+        self.set_class(len(shown) < len(self.comparison.columns), "-strip")
+        self.draw_frame()
+
+    def draw_frame(self) -> None:
+        """Draw heads, strip, title, vote line and footer."""
+        comparison, turn = self.comparison, newest_turn(self.comparison)
+        order = comparison.voting.order(turn)
+        heads = [
+            head_at(comparison, place, self._following.elapsed_s(column.reply))
+            for place, column in enumerate(order)
+        ]
+        for view, head in zip(self.places, heads, strict=False):
+            view.head.say(head, is_current=view.place == self.current)
+        self.strip.say(heads, self.current)
+        title = self.title_bar
+        title.chat_title = f"{comparison.chat.conversation.title or 'New chat'}: compare"
+        title.model = f"{len(order)} models"
+        title.meter = "names hidden" if comparison.voting.is_blind else ""
+        title.state = self._state_words()
+        self.ballots.draw()
+        is_writing = self.prompt.area.has_focus
+        voting = comparison.voting
+        self.footer.items = (
+            keys.PROMPT_ITEMS if is_writing else keys.items(len(order), is_blind=voting.is_blind)
+        )
+
+    def _state_words(self) -> str:
+        if self.comparison.chat.conversation.is_incognito:
+            return "incognito"
+        return "memory only" if self.engine.vault.is_memory else "unlocked"
+
+    def _tick(self) -> None:
+        if self.comparison.is_running and self.query(ColumnView):
+            self.draw_frame()
+            if self.comparison.voting.is_blind:
+                return
+            for column in self.comparison.columns:
+                seconds = self._following.elapsed_s(column.reply)
+                if seconds is not None and column.reply is not None:
+                    page = self._page_of(column.reply)
+                    if page is not None:
+                        page.tick(f"{seconds:.0f} s")
+
+    def on_resize(self) -> None:
+        if self.query(ColumnView):
+            self.draw_columns()
+
+    def on_descendant_focus(self) -> None:
+        self.draw_frame()
+
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self.draw_frame)
+
+    # -- words
+
+    def say(self, words: Words | None) -> None:
+        """Show a notice above the prompt, or none."""
+        self.notice.say(words)
+
+    def announce(self, text: str) -> None:
+        """Say one sentence for a while, or until the next thing is said."""
+        words = Words(text)
+        self.say(words)
+        self.set_timer(_SAID_FOR_S, lambda: self.notice.words is words and self.say(None))
+
+    def say_error(self, error: TrothError) -> None:
+        """Show what went wrong and what to do."""
+        words = explain(error)
+        self.say(Words(words.title, words.detail, words.next_step, tone="bad"))
+
+    # -- news
+
+    async def _listen(self) -> None:
+        async for change in self.engine.changes():
+            match change:
+                case ReplyBegan(id, _) | ChatChanged(id) if id == self.comparison.id:
+                    self._following.begin()
+                    self.redraw_soon()
+                case ChatRemoved(id) if id == self.comparison.id:
+                    await self.remove_children()
+                case Locked():
+                    await self.remove_children()  # nothing of the vault stays on a screen
+                case _:
+                    continue
+
+    async def rebuild(self) -> None:
+        """Mount a place for every column: there are more or fewer of them."""
+        views, count = self.places, len(self.comparison.columns)
+        holder = self.query_one("#columns", Horizontal)
+        for view in views[count:]:
+            await view.remove()
+        for place in range(len(views), count):
+            await holder.mount(ColumnView(place))
+        self._following.begin()
+        self.redraw()
+
+    # -- moving
+
+    def action_column(self, place: int) -> None:
+        if place < len(self.comparison.columns):
+            self.current = place
+            self.draw_columns()
+
+    def action_next(self) -> None:
+        self.action_column((self.current + 1) % len(self.comparison.columns))
+
+    def action_previous(self) -> None:
+        self.action_column((self.current - 1) % len(self.comparison.columns))
+
+    def on_column_view_chosen(self, message: ColumnView.Chosen) -> None:
+        message.stop()
+        self.set_focus(None)
+        self.action_column(message.place)
+
+    def on_compare_strip_chosen(self, message: CompareStrip.Chosen) -> None:
+        message.stop()
+        self.action_column(message.place)
+
+    def _pages(self) -> list[ColumnPage]:
+        views = self.places
+        return [view.page for view in views if self.scrolls_together or view.place == self.current]
+
+    def action_down(self) -> None:
+        for page in self._pages():
+            page.scroll_lines(1)
+
+    def action_up(self) -> None:
+        for page in self._pages():
+            page.scroll_lines(-1)
+
+    def action_page_down(self) -> None:
+        for page in self._pages():
+            page.scroll_pages(0.9)
+
+    def action_page_up(self) -> None:
+        for page in self._pages():
+            page.scroll_pages(-0.9)
+
+    def action_top(self) -> None:
+        for page in self._pages():
+            page.scroll_to_start()
+
+    def action_end(self) -> None:
+        for page in self._pages():
+            page.scroll_to_tail()
+
+    def action_free(self) -> None:
+        self.scrolls_together = not self.scrolls_together
+        how = "together" if self.scrolls_together else "alone: each where you leave it"
+        self.announce(f"The columns scroll {how}.")
+
+    def action_zoom(self) -> None:
+        self.is_zoomed = not self.is_zoomed
+        self.draw_columns()
+
+    # -- writing
+
+    def action_write(self) -> None:
+        self.prompt.take_focus()
+
+    def on_prompt_bar_submitted(self, message: PromptBar.Submitted) -> None:
+        message.stop()
+        self.run_worker(self._send(message.text), group="send")
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self.comparison.send(text.removeprefix("/") if text.startswith("//") else text)
+        except TrothError as error:
+            self.prompt.give_back(text)
+            self.say_error(error)
+            return
+        self.say(None)
+        self.set_focus(None)
+        for view in self.places:
+            view.page.scroll_to_tail()
+        waiting = [column for column in self.comparison.columns if column.is_halted]
+        if waiting:
+            self.announce("A column that failed waits: r asks it again, . lets it go on.")
+
+    def on_prompt_bar_changed(self, message: PromptBar.Changed) -> None:
+        message.stop()
+
+    def action_back(self) -> None:
+        """Leave the prompt, stop what arrives here, leave the zoom, or go back: in this order."""
+        if self.focused is not None:
+            self.set_focus(None)
+        elif self.column.reply is not None and self.column.reply.is_running:
+            self.comparison.stop(self.column)
+        elif self.is_zoomed:
+            self.action_zoom()
+        else:
+            self.dismiss(None)
+
+    def on_footer_bar_pressed(self, message: FooterBar.Pressed) -> None:
+        name = message.command_id.removeprefix("compare.")
+        if name == "send":
+            self.prompt.accept()
+        elif name != "column":
+            self.run_worker(self.run_action(f"screen.{name}"), group="pressed")
+
+    # -- deeds, each in a class of its own
+
+    def _attempt(self, work: object) -> None:
+        self.run_worker(self.deeds.attempt(work), group="deed")
+
+    def action_keep(self) -> None:
+        self._attempt(self.deeds.keep())
+
+    def action_again(self) -> None:
+        self._attempt(self.comparison.retry(self.column))
+
+    def action_go_on(self) -> None:
+        self._attempt(self.deeds.go_on())
+
+    def action_remove(self) -> None:
+        self._attempt(self.deeds.remove())
+
+    def action_add(self) -> None:
+        self.deeds.add()
+
+    def action_swap(self) -> None:
+        self.deeds.swap()
+
+    def action_copy(self) -> None:
+        self.deeds.copy()
+
+    def action_save(self) -> None:
+        self.deeds.save()
+
+    def action_verify(self) -> None:
+        self.deeds.verify()
+
+    def action_differ(self) -> None:
+        self.deeds.differ()
+
+    def action_summary(self) -> None:
+        self.deeds.summary()
+
+    def action_judge(self) -> None:
+        self.deeds.judge()
+
+    def action_merge(self) -> None:
+        self.deeds.merge()
+
+    def action_ratings(self) -> None:
+        self.deeds.ratings()
+
+    def action_all(self) -> None:
+        self.deeds.all_keys()
+
+    def action_vote_left(self) -> None:
+        self._attempt(self.ballots.cast("left"))
+
+    def action_vote_right(self) -> None:
+        self._attempt(self.ballots.right_or_blind())
+
+    def action_vote_tie(self) -> None:
+        self._attempt(self.ballots.cast("tie"))
+
+    def action_vote_bad(self) -> None:
+        self._attempt(self.ballots.cast("both-bad"))
+
+    def action_unvote(self) -> None:
+        self._attempt(self.ballots.take_back())
+
+    def action_reveal(self) -> None:
+        self._attempt(self.ballots.reveal())
+
+    async def save_draft_now(self) -> None:
+        """Keep what is being typed: the app ends, or locks."""
+        if self.query(PromptBar) and self.prompt.text.strip():
+            try:
+                await self.engine.save_draft(self.comparison.chat, self.prompt.text)
+            except TrothError as error:
+                self.say_error(error)

@@ -1,0 +1,230 @@
+"""What is done with one column, or with the answers of all, from the comparison screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from troth.domain.error import TrothError, UsageError
+from troth.domain.message import Message
+from troth.domain.model import ModelRef
+from troth.engine.comparison_export import comparison_markdown
+from troth.engine.comparison_state import ColumnSpec
+from troth.tui.clipboard import words_after_copy
+from troth.tui.safe import clean
+from troth.tui.screens import compare_keys as keys
+from troth.tui.screens.choice import ChoiceScreen
+from troth.tui.screens.compare_words import answer_text, head_at, newest_turn
+from troth.tui.screens.dialogs import DetailsScreen, TextDialog
+from troth.tui.screens.model_picker import ModelScreen, Picked
+from troth.tui.screens.saving import save_words
+from troth.tui.widgets.row_list import Column as ListColumn
+from troth.tui.widgets.row_list import Row
+
+if TYPE_CHECKING:
+    from troth.engine.comparison import Column
+    from troth.tui.screens.compare import CompareScreen
+
+_HIDDEN = "Names are hidden: R shows them first."
+
+
+class Deeds:
+    """The actions of one comparison screen."""
+
+    def __init__(self, screen: CompareScreen) -> None:
+        self._screen = screen
+
+    async def attempt(self, work: object) -> None:
+        """Wait for something; say what is wrong where it cannot be done."""
+        assert asyncio.iscoroutine(work)
+        screen = self._screen
+        try:
+            await work
+        except UsageError as error:
+            screen.announce(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        except TrothError as error:
+            screen.say_error(error)
+        if screen.is_attached:
+            screen.redraw_soon()
+
+    # -- one column
+
+    async def keep(self) -> None:
+        """Let the chat go on from this answer, and go back to it."""
+        await self._screen.comparison.keep(self._screen.column)
+        self._screen.dismiss(None)
+
+    async def go_on(self) -> None:
+        """Let a cut answer go on; a column that waits takes its next turn instead."""
+        screen, column = self._screen, self._screen.column
+        message = self._reply(column)
+        if message is not None and message.is_partial and message.text:
+            await screen.comparison.continue_reply(column)
+        elif column.is_halted:
+            await screen.comparison.resume(column)
+        else:
+            raise UsageError("this answer is whole; r asks for another")
+
+    async def remove(self) -> None:
+        """Take the column away."""
+        await self._screen.comparison.remove(self._screen.column)
+        await self._screen.rebuild()
+
+    def add(self) -> None:
+        """Ask for a model, and let it catch up in a column of its own."""
+        self._pick(None, self._add)
+
+    async def _add(self, spec: ColumnSpec) -> None:
+        screen = self._screen
+        column = await screen.comparison.add(spec)
+        screen.current = screen.comparison.columns.index(column)
+        await screen.rebuild()
+
+    def swap(self) -> None:
+        """Ask for another model, and whether it takes all turns afresh."""
+        screen, column = self._screen, self._screen.column
+        if screen.comparison.voting.is_blind:
+            screen.announce(_HIDDEN)
+            return
+
+        def chosen(spec: ColumnSpec) -> None:
+            rows = [
+                Row("again", "Ask it all turns afresh"),
+                Row("on", "Let it go on from the next turn"),
+            ]
+
+            def how(answer: str | None) -> None:
+                if answer is not None:
+                    work = screen.comparison.swap(column, spec.model, asks_again=answer == "again")
+                    screen.run_worker(self.attempt(work), group="deed")
+
+            screen.troth.push_screen(ChoiceScreen("The new model", rows), how)
+
+        self._pick(column.spec.model, chosen)
+
+    def _pick(
+        self, current: ModelRef | None, then: Callable[[ColumnSpec], Awaitable[None] | None]
+    ) -> None:
+        screen = self._screen
+
+        def picked(answer: Picked | None) -> None:
+            if answer is None:
+                return
+            if answer.needs_key:
+                screen.announce(f"{answer.ref.provider} has no key yet: /setup in a chat adds one.")
+                return
+            work = then(ColumnSpec(answer.ref))
+            if work is not None:
+                screen.run_worker(self.attempt(work), group="deed")
+
+        screen.troth.push_screen(ModelScreen(screen.engine, current), picked)
+
+    # -- reading
+
+    def _reply(self, column: Column) -> Message | None:
+        answers = self._screen.comparison.answers(column)
+        return answers[-1].replies[-1] if answers and answers[-1].replies else None
+
+    def copy(self) -> None:
+        """Copy the newest answer of this place."""
+        screen = self._screen
+        text = clean(answer_text(screen.comparison, screen.current))
+        if not text:
+            screen.announce("There is nothing to copy yet.")
+            return
+        screen.troth.copy_to_clipboard(text)
+        screen.announce(words_after_copy("The answer", text).replace("s saves", "w writes"))
+
+    def save(self) -> None:
+        """Write all columns to a file as Markdown."""
+        screen = self._screen
+        if screen.comparison.voting.is_blind:
+            screen.announce(_HIDDEN)
+            return
+
+        async def write(path: str) -> None:
+            text = comparison_markdown(screen.comparison)
+            screen.announce(await save_words(path, text.encode()))
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                screen.run_worker(write(path), group="save")
+
+        screen.troth.push_screen(
+            TextDialog("Write the comparison to a file", "comparison.md"), chosen
+        )
+
+    def verify(self) -> None:
+        """Show what is proven of this column's answer."""
+        screen, column = self._screen, self._screen.column
+        if screen.comparison.voting.is_blind:
+            screen.announce(_HIDDEN)
+            return
+        message = self._reply(column)
+        if message is None:
+            screen.announce("There is no answer to check yet.")
+            return
+        verdict = screen.comparison.chat.verdicts.get(message.id)
+        screen.troth.push_screen(DetailsScreen(message, verdict))
+
+    def differ(self) -> None:
+        """Show where this answer and the next one differ, word by word."""
+        from troth.tui.screens.compare_diff import DiffScreen
+
+        comparison = self._screen.comparison
+        count = len(comparison.columns)
+        titles = [head_at(comparison, place).title for place in range(count)]
+        texts = [clean(answer_text(comparison, place)) for place in range(count)]
+        left = self._screen.current
+        self._screen.troth.push_screen(DiffScreen(titles, texts, left, (left + 1) % count))
+
+    def summary(self) -> None:
+        """Show the table of all that was measured."""
+        from troth.tui.screens.compare_summary import SummaryScreen
+
+        if self._screen.comparison.voting.is_blind:
+            self._screen.announce(_HIDDEN)
+            return
+        self._screen.troth.push_screen(SummaryScreen(self._screen.comparison))
+
+    # -- judge, merge, ratings
+
+    def judge(self) -> None:
+        """Let a model compare the answers of the newest turn."""
+        from troth.tui.screens.compare_judge import JudgeScreen
+
+        screen = self._screen
+        turn = newest_turn(screen.comparison)
+        screen.troth.push_screen(JudgeScreen(screen.engine, screen.comparison, turn))
+
+    def merge(self) -> None:
+        """Let a model make one text of the newest turn's answers."""
+        from troth.tui.screens.compare_judge import MergeScreen
+
+        screen = self._screen
+        turn = newest_turn(screen.comparison)
+        screen.troth.push_screen(MergeScreen(screen.engine, screen.comparison, turn))
+
+    def ratings(self) -> None:
+        """Show how all models fare in all votes."""
+        from troth.tui.screens.compare_ratings import RatingsScreen
+
+        self._screen.troth.push_screen(RatingsScreen(self._screen.engine))
+
+    def all_keys(self) -> None:
+        """List every key; Enter does what it says."""
+        screen = self._screen
+        rows = [
+            Row(deed.name, deed.title, deed.help, cells=(keys.keys_of(deed),))
+            for deed in keys.DEEDS
+            if deed.name not in {"all", "column"}
+        ]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                screen.run_worker(screen.run_action(name), group="deed")
+
+        screen.troth.push_screen(
+            ChoiceScreen("Comparison", rows, columns=(ListColumn(14),), title_width=24), chosen
+        )

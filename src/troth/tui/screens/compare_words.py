@@ -1,0 +1,197 @@
+"""From a comparison to what its screen draws: entries, head lines, states. Pure.
+
+While names are hidden nothing that could give a model away is put into words: no name, badge,
+price, time, nor the text of an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from troth.domain.error import Failure
+from troth.domain.message import Finish
+from troth.engine.comparison import Column, Comparison
+from troth.engine.comparison_turns import Answer, Metrics
+from troth.engine.reply import Reply
+from troth.explain import explain_failure, verdict_words
+from troth.tui.glyph import Badge, badge
+from troth.tui.screens.entries import (
+    ARRIVING,
+    CHECKING,
+    HELD,
+    arriving_entry,
+    entry_of,
+    written_cost,
+)
+from troth.tui.widgets.compare_head import Head
+from troth.tui.widgets.transcript_entry import Entry, Problem
+
+_HIDDEN_PROBLEM = Problem("This answer did not come.", "Why is told when the names are shown.")
+
+
+def seat(comparison: Comparison, place: int, turn: int) -> Column:
+    """Return who stands at a place from the left in one turn: blind orders differ by turn."""
+    return comparison.voting.order(turn)[place]
+
+
+def newest_turn(comparison: Comparison) -> int:
+    """Return the index of the last turn that any column was asked."""
+    return max(0, *(len(comparison.answers(column)) - 1 for column in comparison.columns))
+
+
+Said = Callable[[Reply], tuple[str, str]]
+"""What has been shown of a running reply: its text and its thinking."""
+
+
+def entries_at(comparison: Comparison, place: int, said: Said) -> list[Entry]:
+    """Return all that is shown at one place: every turn's prompt and the answer that stands there.
+
+    The prompts are the user's and the same at every place; only answers are ordered anew.
+    """
+    entries: list[Entry] = []
+    answers = {column.id: comparison.answers(column) for column in comparison.columns}
+    for turn in range(newest_turn(comparison) + 1):
+        column = seat(comparison, place, turn)
+        own = answers[column.id]
+        if turn >= len(own):
+            continue
+        entries.append(entry_of(own[turn].asked))
+        entries += _answer_entries(comparison, column, turn, own[turn])
+        if turn == len(own) - 1:
+            entries += _arriving_entries(comparison, column, turn, said)
+    return entries
+
+
+def _answer_entries(
+    comparison: Comparison, column: Column, turn: int, answer: Answer
+) -> list[Entry]:
+    voting, verdicts = comparison.voting, comparison.chat.verdicts
+    if not voting.is_shown(turn):
+        words = "Shown when all have answered: speed would give a model away."
+        return [Entry(f"{column.id}/{turn}", "note", voting.title(column, turn), text=words)]
+    title = voting.title(column, turn)
+    found = [
+        replace(entry_of(reply, verdict=verdicts.get(reply.id)), title=title)
+        for reply in answer.replies
+    ]
+    if is_held(comparison) and column.reply is not None and column.reply.is_judging:
+        found = [_held(entry) if entry.id == column.reply.id else entry for entry in found]
+    if not voting.is_blind:
+        return found
+    flags = voting.flags(column, turn)
+    notes = ("This answer names its own model or maker: a vote on it is marked.",) if flags else ()
+    return [_hidden(entry, notes) for entry in found]
+
+
+def _arriving_entries(comparison: Comparison, column: Column, turn: int, said: Said) -> list[Entry]:
+    """Return what stands below the last answer: a reply that arrives, or why none does."""
+    voting, reply = comparison.voting, column.reply
+    title = voting.title(column, turn)
+    if not voting.is_shown(turn):
+        return []
+    if reply is not None and reply.is_running:
+        text, thinking = said(reply) if not is_held(comparison) else ("", "")
+        return [replace(arriving_entry(reply.id, title), text=text, thinking=thinking)]
+    if column.failure is None:
+        return []
+    entry = _failed_entry(f"{column.id}/failure", title, column.failure)
+    return [_hidden(entry, ()) if voting.is_blind else entry]
+
+
+def is_held(comparison: Comparison) -> bool:
+    """Whether a reply is shown only once it has been checked."""
+    return comparison.chat.is_held
+
+
+def _held(entry: Entry) -> Entry:
+    return replace(entry, badge=CHECKING, text="", thinking="", lead_notes=(HELD,))
+
+
+def _failed_entry(entry_id: str, title: str, failure: Failure) -> Entry:
+    words = explain_failure(failure)
+    problem = Problem(words.title, words.detail, words.next_step)
+    return Entry(entry_id, "assistant", title, problem=problem)
+
+
+def _hidden(entry: Entry, notes: tuple[str, ...]) -> Entry:
+    """Take out what tells one model from another; a reply that failed its check stays loud."""
+    if entry.is_failed:
+        return replace(entry, meta="", lead_notes=(), notes=notes)
+    return replace(
+        entry,
+        meta="arriving" if entry.is_streaming else "",
+        badge=ARRIVING if entry.is_streaming else None,
+        lead_notes=(),
+        notes=notes if not entry.is_streaming else (),
+        problem=_HIDDEN_PROBLEM if entry.problem is not None else None,
+        is_failed=False,
+    )
+
+
+def head_at(comparison: Comparison, place: int, elapsed_s: float | None = None) -> Head:
+    """Return the head of one place: of its newest answer."""
+    turn = newest_turn(comparison)
+    column, voting = seat(comparison, place, turn), comparison.voting
+    title = voting.title(column, turn)
+    metrics = comparison.metrics(column)
+    if voting.is_blind:
+        state = ARRIVING if column.is_running else badge("plain", "answered")
+        if not column.is_running and _has_failed(metrics):
+            state = badge("warn", "no answer")
+        return Head(place + 1, title, state, "")
+    if column.is_running:
+        seconds = "" if elapsed_s is None else f"{elapsed_s:.0f} s"
+        return Head(place + 1, title, ARRIVING, _waiting_words(seconds, column))
+    return Head(place + 1, title, state_badge(metrics), _waiting_words(numbers(metrics), column))
+
+
+def _waiting_words(text: str, column: Column) -> str:
+    count = len(column.waiting)
+    waits = "" if not count else f"{count} more turn{'s' if count > 1 else ''} to take"
+    return "   ".join(words for words in (text, waits) if words)
+
+
+def _has_failed(metrics: Metrics) -> bool:
+    return metrics.failure is not None or metrics.finish in {Finish.FAILED, Finish.CUT}
+
+
+def state_badge(metrics: Metrics) -> Badge | None:
+    """Return how an answer ended, or what was checked of it."""
+    if metrics.verdict is not None and metrics.verdict.is_loud:
+        words = verdict_words(metrics.verdict.state)
+        return Badge(words.tone, words.glyph, words.short)
+    if metrics.failure is not None or metrics.finish is Finish.FAILED:
+        return badge("warn", "no answer")
+    if metrics.finish is Finish.CUT:
+        return badge("warn", "cut off")
+    if metrics.finish is Finish.STOPPED:
+        return badge("plain", "stopped")
+    if metrics.verdict is None:
+        return None
+    words = verdict_words(metrics.verdict.state)
+    return Badge(words.tone, words.glyph, words.short)
+
+
+def numbers(metrics: Metrics) -> str:
+    """Write seconds, tokens, cost and speed; what is not known is left out."""
+    pieces: list[str] = []
+    if metrics.total_ms is not None:
+        pieces.append(f"{metrics.total_ms / 1000:.1f} s")
+    if metrics.output_tokens is not None:
+        pieces.append(f"{metrics.output_tokens:,} tokens")
+    if metrics.cost_usd:
+        pieces.append(written_cost(metrics.cost_usd))
+    if metrics.tokens_per_s is not None:
+        pieces.append(f"{metrics.tokens_per_s:.0f} tok/s")
+    return "   ".join(pieces)
+
+
+def answer_text(comparison: Comparison, place: int) -> str:
+    """Return the newest answer that stands at a place, as far as it has come."""
+    turn = newest_turn(comparison)
+    column = seat(comparison, place, turn)
+    answers = comparison.answers(column)
+    said = answers[turn].text if turn < len(answers) else ""
+    reply = column.reply
+    return said + (reply.text if reply is not None and reply.is_running else "")
