@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +20,9 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import written_bytes
 from troth.tui.screens.saving import save_words
+
+if TYPE_CHECKING:
+    from troth.tui.application import TrothApp
 
 _REFRESH_S = 1.0
 _INTRO = (
@@ -42,8 +45,9 @@ class NetworkScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False, tooltip="Scroll up", id="network.up"),
     ]  # fmt: skip
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, app: TrothApp, ledger: Ledger) -> None:
         super().__init__()
+        self._troth = app
         self._ledger = ledger
         self._drawn: tuple[LedgerEntry, ...] | None = None
 
@@ -75,13 +79,13 @@ class NetworkScreen(ModalScreen[None]):
     def action_export(self) -> None:
         """Ask where to, then write the list as JSON, for its owner alone."""
 
-        def chosen(path: str | None) -> None:
-            if path is not None:
-                self.run_worker(self._write(path), group="save")
+        self.run_worker(self._export(), group="save", exclusive=True)
 
-        self.app.push_screen(TextDialog("Write the list to a file", "troth-network.json"), chosen)
-
-    async def _write(self, path: str) -> None:
+    async def _export(self) -> None:
+        dialog = TextDialog("Write the list to a file", "troth-network.json")
+        path = await self._troth.push_screen_wait(dialog)
+        if path is None:
+            return
         text = json.dumps(ledger_rows(self._ledger.entries), indent=1) + "\n"
         self._say(await save_words(path, text.encode()))
 

@@ -210,7 +210,8 @@ class Verifying:
 
     def _count_failed(self) -> None:
         chat = self.chat
-        loud = {id for id, verdict in chat.verdicts.items() if verdict.is_loud} if chat else set()
+        found = chat.verdicts.items() if chat else ()
+        loud = {id for id, verdict in found if verdict.is_loud}
         self._failed = tuple(m.id for m in chat.path if m.id in loud) if chat and loud else ()
         self._screen.title_bar.alarm = f"✗ {len(self._failed)} FAILED" if self._failed else ""
         self.banner.say(_banner_words(self._failed, self._app.keymap.first("verification.toggle")))
