@@ -266,7 +266,10 @@ def stripped() -> Iterator[Vector]:
     )
     foreign = text_frame("gpt-4.1", '"tee_signature": is a field')
     yield Vector(
-        "only-talk", "cannot-check", "a text about signatures, over plain http", foreign + DONE
+        "only-talk",
+        "tls-only",
+        "a text about signatures, from a program on this computer",
+        foreign + DONE,
     )
 
 

@@ -50,15 +50,18 @@ def verdict_json(verdict: Verdict | None) -> Json:
     """Return a verdict with all of its checks; null where nothing was checked."""
     if verdict is None:
         return None
-    return {
+    shown: dict[str, Json] = {
         "state": verdict.state.value,
         "scheme": verdict.scheme,
-        "is_simulated": verdict.is_simulated,
         "checks": [
             {"name": check.name, "outcome": check.outcome.value, "detail": check.detail}
             for check in verdict.checks
         ],
     }
+    if verdict.is_simulated:
+        # A failure of the simulation keeps its state; nobody may take it for a real one.
+        shown["is_simulated"] = True
+    return shown
 
 
 def _timing_json(message: Message) -> dict[str, Json]:
