@@ -35,9 +35,7 @@ VERIFIED = Verdict(
     "opengradient/v1",
     (
         Check("reply-bytes", PASSED, "The text received is what was signed: digest 8c1f .. d02a."),
-        Check(
-            "request-bytes", PASSED, "The signed request is the one sent: 41aa .. 9b7e."
-        ),
+        Check("request-bytes", PASSED, "The signed request is the one sent: 41aa .. 9b7e."),
         Check("signature", PASSED, "Valid RSA-PSS signature, 2048 bits, SHA-256."),
         Check("signing-key", PASSED, "The key 9f3c 77d1 .. 5e04 is pinned as home gateway."),
         Check("hardware", OPEN, "The gateway gave no hardware document."),
