@@ -267,7 +267,10 @@ class Talk:
             return
         if chat.queue and reply.message and reply.message.finish in _GOES_ON:
             queued = chat.queue[0]
-            await self.send(chat, queued.parts)
+            try:
+                await self.send(chat, queued.parts)
+            except TrothError:
+                return  # it stays in the queue, and says why when the user sends it
             chat.queue.remove(queued)
             self._feed.tell(ChatChanged(chat.id))
 
