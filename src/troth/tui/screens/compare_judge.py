@@ -41,9 +41,9 @@ class _AskingScreen(ModalScreen[str | None]):
 
     CSS_PATH = "dialog.tcss"
     app = getters.app(cast("type[App[object]]", App))
-    DEFAULT_CSS = """
-    _AskingScreen .dialog TextArea, _AskingScreen .dialog TextArea:focus { height: 12; }
-    _AskingScreen .dialog VerticalScroll { height: 1fr; }
+    CSS = """
+    .dialog TextArea, .dialog TextArea:focus { height: 12; }
+    .dialog VerticalScroll { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         CLOSE,

@@ -78,7 +78,7 @@ class StartScreen(ModalScreen[LineUp | None]):
             yield Static("", markup=False, classes="label", id="chosen")
             yield Picker(
                 placeholder="name of a model; ?temperature=0.2 behind it sets parameters",
-                columns=(Column(14, 40), Column(8, 56, is_right_aligned=True), Column(3)),
+                columns=(Column(14, 40), Column(11, 56, is_right_aligned=True), Column(3)),
                 empty_text="no model fits; provider/name is used as it is typed",
             )
             yield Static("", markup=False, classes="hint")
@@ -150,6 +150,8 @@ class StartScreen(ModalScreen[LineUp | None]):
             words = explain(error)
             self._hint(f"{words.title} {words.detail}")
             return
+        if "as typed" in message.row.cells:
+            self.picker.field.value = ""  # draws by itself
         self._draw(self.picker.row_list.cursor)
 
     def action_drop(self) -> None:

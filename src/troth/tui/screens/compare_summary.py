@@ -41,7 +41,7 @@ class SummaryScreen(ModalScreen[None]):
         Binding("c", "copy", "Copy", show=False, tooltip="Copy as tab-separated values",
                 id="summary.copy"),
     ]  # fmt: skip
-    DEFAULT_CSS = "SummaryScreen .dialog { width: 118; } SummaryScreen .table { width: auto; }"
+    CSS = "SummaryScreen .dialog { width: 118; } SummaryScreen .table { width: auto; }"
 
     def __init__(self, comparison: Comparison) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ def _failures(comparison: Comparison, columns: Sequence[Column]) -> str:
         failure = comparison.metrics(column).failure
         if failure is not None:
             words = explain_failure(failure)
-            lines.append(f" {at}  {clean_line(words.title)} {clean_line(words.next_step)}")
+            lines.append(f" {at}  {clean_line(words.title)}. {clean_line(words.next_step)}")
     return "\n".join(["Why an answer is missing", *lines]) if lines else ""
 
 

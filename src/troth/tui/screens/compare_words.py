@@ -40,6 +40,7 @@ def newest_turn(comparison: Comparison) -> int:
     return max(0, *(len(comparison.answers(column)) - 1 for column in comparison.columns))
 
 
+NO_ANSWER = Badge("warn", "!", "no answer")
 Said = Callable[[Reply], tuple[str, str]]
 """What has been shown of a running reply: its text and its thinking."""
 
@@ -138,7 +139,7 @@ def head_at(comparison: Comparison, place: int, elapsed_s: float | None = None) 
     if voting.is_blind:
         state = ARRIVING if column.is_running else badge("plain", "answered")
         if not column.is_running and _has_failed(metrics):
-            state = badge("warn", "no answer")
+            state = NO_ANSWER
         return Head(place + 1, title, state, "")
     if column.is_running:
         seconds = "" if elapsed_s is None else f"{elapsed_s:.0f} s"
@@ -162,7 +163,7 @@ def state_badge(metrics: Metrics) -> Badge | None:
         words = verdict_words(metrics.verdict.state)
         return Badge(words.tone, words.glyph, words.short)
     if metrics.failure is not None or metrics.finish is Finish.FAILED:
-        return badge("warn", "no answer")
+        return NO_ANSWER
     if metrics.finish is Finish.CUT:
         return badge("warn", "cut off")
     if metrics.finish is Finish.STOPPED:

@@ -104,8 +104,9 @@ class TranscriptCanvas(Widget):
         width, height = self.size
         palette = self._palette
         assert palette is not None
+        is_other = palette is not self.layout_rows.palette or self._drawn_width != width
+        is_other = is_other or len(self._strips) != height
         self._drawn_width = width
-        is_other = palette is not self.layout_rows.palette or len(self._strips) != height
         self.layout_rows.set_window(content_width(width), height, palette)
         was_empty = not self._spots
         self._spots = self.layout_rows.arrange()
