@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widgets import Static
 
 from troth.domain.error import TrothError
@@ -20,7 +19,7 @@ from troth.engine.comparison import Column, Comparison
 from troth.engine.feed import ChatChanged, ChatRemoved, Locked, ReplyBegan
 from troth.explain import explain
 from troth.tui.screens import compare_keys as keys
-from troth.tui.screens.compare_column import ColumnPage, ColumnView
+from troth.tui.screens.compare_column import ColumnPage, ColumnsScreen, ColumnView
 from troth.tui.screens.compare_deeds import Deeds
 from troth.tui.screens.compare_follow import ColumnFollowing
 from troth.tui.screens.compare_vote import Ballots
@@ -49,7 +48,7 @@ def columns_that_fit(width: int) -> int:
     return 2 if width >= MIDDLE else 1
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(ColumnsScreen):
     """Stands over the chat. Leaving it stops nothing: the engine owns the replies."""
 
     CSS_PATH = "compare.tcss"
@@ -67,10 +66,7 @@ class CompareScreen(Screen[None]):
         self.troth = app
         self.engine = engine
         self.comparison = comparison
-        self.current = 0
-        """The place that has the keys, counted from 0 at the left."""
         self.is_zoomed = False
-        self.scrolls_together = True
         self._following = ColumnFollowing(self, comparison, self._page_of, self.redraw_soon)
         self._is_stale = False
         self._first_shown = 0
@@ -98,11 +94,6 @@ class CompareScreen(Screen[None]):
         self.run_worker(self._listen(), group="feed", exclusive=True)
 
     # -- what stands where
-
-    @property
-    def places(self) -> list[ColumnView]:
-        """The columns' widgets, from the left."""
-        return sorted(self.query(ColumnView), key=lambda view: view.place)
 
     @property
     def column(self) -> Column:
@@ -219,7 +210,11 @@ class CompareScreen(Screen[None]):
         """Say one sentence for a while, or until the next thing is said."""
         words = Words(text)
         self.say(words)
-        self.set_timer(_SAID_FOR_S, lambda: self.notice.words is words and self.say(None))
+        self.set_timer(_SAID_FOR_S, lambda: self._unsay(words))
+
+    def _unsay(self, words: Words) -> None:
+        if self.notice.words is words:
+            self.say(None)
 
     def say_error(self, error: TrothError) -> None:
         """Show what went wrong and what to do."""
@@ -273,34 +268,6 @@ class CompareScreen(Screen[None]):
     def on_compare_strip_chosen(self, message: CompareStrip.Chosen) -> None:
         message.stop()
         self.action_column(message.place)
-
-    def _pages(self) -> list[ColumnPage]:
-        views = self.places
-        return [view.page for view in views if self.scrolls_together or view.place == self.current]
-
-    def action_down(self) -> None:
-        for page in self._pages():
-            page.scroll_lines(1)
-
-    def action_up(self) -> None:
-        for page in self._pages():
-            page.scroll_lines(-1)
-
-    def action_page_down(self) -> None:
-        for page in self._pages():
-            page.scroll_pages(0.9)
-
-    def action_page_up(self) -> None:
-        for page in self._pages():
-            page.scroll_pages(-0.9)
-
-    def action_top(self) -> None:
-        for page in self._pages():
-            page.scroll_to_start()
-
-    def action_end(self) -> None:
-        for page in self._pages():
-            page.scroll_to_tail()
 
     def action_free(self) -> None:
         self.scrolls_together = not self.scrolls_together

@@ -1,4 +1,4 @@
-"""One column of a comparison: a head of two lines over a transcript of its own."""
+"""The columns of a comparison: a head over a transcript each, and how they scroll."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.getters import query_one
 from textual.message import Message
+from textual.screen import Screen
 
 from troth.tui.screens.page import Page
 from troth.tui.widgets.compare_head import ColumnHead
@@ -44,3 +45,46 @@ class ColumnView(Vertical):
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen(self.place))
+
+
+class ColumnsScreen(Screen[None]):
+    """A screen of columns that scroll together, or the current one alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current = 0
+        """The place that has the keys, counted from 0 at the left."""
+        self.scrolls_together = True
+
+    @property
+    def places(self) -> list[ColumnView]:
+        """The columns' widgets, from the left."""
+        return sorted(self.query(ColumnView), key=lambda view: view.place)
+
+    def _pages(self) -> list[ColumnPage]:
+        views = self.places
+        return [view.page for view in views if self.scrolls_together or view.place == self.current]
+
+    def action_down(self) -> None:
+        for page in self._pages():
+            page.scroll_lines(1)
+
+    def action_up(self) -> None:
+        for page in self._pages():
+            page.scroll_lines(-1)
+
+    def action_page_down(self) -> None:
+        for page in self._pages():
+            page.scroll_pages(0.9)
+
+    def action_page_up(self) -> None:
+        for page in self._pages():
+            page.scroll_pages(-0.9)
+
+    def action_top(self) -> None:
+        for page in self._pages():
+            page.scroll_to_start()
+
+    def action_end(self) -> None:
+        for page in self._pages():
+            page.scroll_to_tail()
