@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -14,13 +17,17 @@ import pytest
 from enclaves import PaidEnclave, Registry, registry_record
 from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of
 from servers import Answer, RecordedRequest, make_certificate
+from troth.domain.error import ExtraMissing
 from troth.domain.message import Finish
 from troth.domain.verdict import State
 from troth.engine.opengradient.terms import CHAIN_ID, PERMIT2, SPENDER
-from troth.engine.opengradient.wallet import message_of, typed_data
+from troth.engine.opengradient.wallet import load_eth_account, message_of, typed_data
 from troth.engine.payment import PaymentRequest
 
-eth_account = pytest.importorskip("eth_account", reason="needs troth[pay]")
+try:
+    load_eth_account()
+except ExtraMissing:
+    pytest.skip("needs troth[pay]", allow_module_level=True)
 
 WALLET = "0x" + "4c" * 32
 PAYEE = "0x9deEBB5D1b22e4a6e027977CeAd13893A7E4cC1a"
@@ -302,3 +309,20 @@ async def test_an_attestation_that_fails_stops_the_payment(home: Home) -> None:
     assert failure_of(message)[0] == "enclave-refused"
     assert user.requests == []
     assert enclave.asked == []
+
+
+def test_the_wallet_library_leaves_the_recursion_limit_alone() -> None:
+    script = (
+        "import json, sys\n"
+        "limit = sys.getrecursionlimit()\n"
+        "from troth.engine.opengradient.wallet import load_eth_account\n"
+        "load_eth_account()\n"
+        "assert sys.getrecursionlimit() == limit\n"
+        "try:\n    json.loads('[' * 100_000)\n"
+        "except RecursionError:\n    print('survived')\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, "survived"), ended.stderr

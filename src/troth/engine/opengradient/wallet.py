@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 from troth.domain.error import ExtraMissing
@@ -66,15 +68,28 @@ class _Accounts(Protocol):
     def from_key(self, private_key: bytes) -> _Account: ...
 
 
+def load_eth_account() -> ModuleType:
+    """Import the wallet library; raise ExtraMissing where it is not installed.
+
+    One of its own dependencies (py_ecc) raises the interpreter's recursion limit to 100,000 when it
+    is imported: then a hostile JSON of many brackets overflows the C stack and kills the process,
+    where it should raise RecursionError. The limit is put back.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        return import_module("eth_account")
+    except ImportError as error:
+        raise ExtraMissing("pay") from error
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 class Wallet:
     """A wallet whose key is in memory for one payment."""
 
     def __init__(self, private_key: str) -> None:
         """Raises ExtraMissing, or WalletUnreadable for what is no key of 32 bytes in hex."""
-        try:
-            accounts = cast(_Accounts, getattr(import_module("eth_account"), "Account"))  # noqa: B009
-        except ImportError as error:
-            raise ExtraMissing("pay") from error
+        accounts = cast(_Accounts, getattr(load_eth_account(), "Account"))  # noqa: B009
         try:
             self._account = accounts.from_key(bytes.fromhex(private_key.strip().removeprefix("0x")))
         except Exception:  # noqa: BLE001 - a foreign library whose errors may quote the key
