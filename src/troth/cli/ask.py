@@ -71,8 +71,6 @@ async def run(arguments: Arguments, console: Console) -> int:
     goes_on = bool(arguments.flag("goes_on") or arguments.text("chat"))
     async with _engine_for(arguments, console, goes_on=goes_on) as engine:
         if arguments.text("max_opg"):
-            
-            if arguments.text("max_opg"):
             from troth.cli.enclave_arguments import allow_payments
 
             allow_payments(arguments, engine)

@@ -25,7 +25,12 @@ class TitleBar(Widget):
     TitleBar .title--warn { color: $warning; text-style: not bold; }
     TitleBar .title--alarm { color: $error; text-style: bold reverse; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"title--app", "title--muted", "title--warn", "title--alarm"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "title--app",
+        "title--muted",
+        "title--warn",
+        "title--alarm",
+    }
 
     chat_title: reactive[str] = reactive("")
     model: reactive[str] = reactive("")
