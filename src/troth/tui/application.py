@@ -293,9 +293,9 @@ class TrothApp(App[int]):
         engine = self.engine
         if engine is None or engine.vault.is_memory or engine.is_locked:
             return
+        await self.save_drafts()
         from troth.tui.screens.desk import Desk
 
-        await self.save_drafts()
         desk = getattr(self.screen_stack[0], "desk", None)
         self._place = desk.page.place() if isinstance(desk, Desk) else None
         self._kind = "unlock"

@@ -251,7 +251,9 @@ def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:
     ready = [command for command in COMMANDS if command.slash and command.is_available(known)]
     begins = [command for command in ready if command.slash.startswith(typed)]
     holds = [command for command in ready if typed in command.slash and command not in begins]
-    return sorted(begins, key=lambda command: command.slash) + holds
+    # What is typed is nearest to being the shortest one: `/ne` is /new before it is /network.
+    shortest = len if typed else (lambda _: 0)
+    return sorted(begins, key=lambda command: (shortest(command.slash), command.slash)) + holds
 
 
 def fuzzy_rank(query: str, text: str) -> int | None:
