@@ -252,8 +252,10 @@ def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:
     begins = [command for command in ready if command.slash.startswith(typed)]
     holds = [command for command in ready if typed in command.slash and command not in begins]
     # What is typed is nearest to being the shortest one: `/ne` is /new before it is /network.
-    shortest = len if typed else (lambda _: 0)
-    return sorted(begins, key=lambda command: (shortest(command.slash), command.slash)) + holds
+    begins.sort(key=lambda command: command.slash)
+    if typed:
+        begins.sort(key=lambda command: len(command.slash))
+    return begins + holds
 
 
 def fuzzy_rank(query: str, text: str) -> int | None:
