@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A starved core is no fault of an example's: what is slow is measured in benchmarks/.
+settings.register_profile("troth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("troth")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

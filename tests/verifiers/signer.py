@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -83,7 +83,7 @@ def hash_request(request: dict[str, Any]) -> bytes:
     return keccak(json.dumps(canonical, sort_keys=True).encode())
 
 
-@lru_cache(maxsize=4)
+@cache
 def make_key(name: str = "first") -> rsa.RSAPrivateKey:
     """A fresh key for this test run; equal names give the same one."""
     del name

@@ -6,9 +6,9 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming and the 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
+from troth.domain.error import ReplyMalformed
 from troth.domain.event import (
     Finished,
     ReplyStarted,
@@ -24,7 +24,15 @@ from troth.domain.model import Json
 from troth.domain.usage import Usage
 from troth.providers.errors import error_in_stream
 from troth.providers.replay import raw_items
-from troth.providers.wirejson import Object, as_count, as_list, as_object, as_text, dump_json
+from troth.providers.wirejson import (
+    Object,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    dump_json,
+    parse_json,
+)
 
 WIRE = "anthropic"
 
@@ -73,8 +81,8 @@ class _Block:
         arguments = "".join(self.arguments)
         if arguments.strip():
             try:
-                value["input"] = json.loads(arguments)
-            except (ValueError, RecursionError):
+                value["input"] = parse_json(arguments)
+            except ReplyMalformed:
                 return None
         if kind == "thinking" and not as_text(value.get("signature")):
             return None

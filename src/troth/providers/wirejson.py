@@ -23,11 +23,24 @@ _EMPTY: list[Json] = []
 
 
 def parse_json(text: str | bytes) -> Json:
-    """Parse one JSON text; raise ReplyMalformed where it is none (also when nested too deep)."""
+    """Parse one JSON text; raise ReplyMalformed where it is none (also when nested too deep).
+
+    What comes back can be written again: a number past a double's range (1e999) stays the text
+    that it was, and NaN and Infinity, which JSON does not have, become null.
+    """
     try:
-        return cast(Json, json.loads(text))
+        return cast(Json, json.loads(text, parse_float=_in_range, parse_constant=_nothing))
     except (ValueError, RecursionError) as error:
         raise ReplyMalformed("the reply is not the JSON that it should be", code="json") from error
+
+
+def _in_range(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _nothing(name: str) -> None:
+    del name
 
 
 def as_object(value: Json) -> Object:
