@@ -10,8 +10,9 @@ import pytest
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Message
 from troth.domain.verdict import State, Verdict
-from troth.vault.intake import _MANY_MESSAGES, Arrival, Kept
+from troth.vault.intake import Arrival, Kept
 from troth.vault.vault import Vault
+from troth.vault.wiping import WIPED_AT_ONCE, wipe_for
 from vault.samples import NOW, PICTURE, PICTURE_SHA, MadeVault, chat, exchange, rich_reply, said
 
 IMPORTED = Verdict(State.IMPORTED, "none", (), NOW)
@@ -148,7 +149,7 @@ async def test_undo_of_a_later_import_takes_only_what_it_added(vault: Vault) -> 
 async def test_undo_of_many_messages_leaves_no_word_in_the_index(vault: Vault) -> None:
     await vault.add_conversation(chat("mine"))
     await vault.append(said("own", "a word of my own", chat_id="mine"))
-    ids = [f"m{number}" for number in range(_MANY_MESSAGES + 50)]
+    ids = [f"m{number}" for number in range(WIPED_AT_ONCE + 50)]
     await fill(vault, *ids)
     arrivals = [Arrival(imported(f"z{id_}", "zanzibarcanary", parent=id_)) for id_ in ids]
     await vault.intake.append_many(
@@ -159,6 +160,7 @@ async def test_undo_of_many_messages_leaves_no_word_in_the_index(vault: Vault) -
     assert (await vault.intake.withdraw("two")).messages == len(ids)
     assert (await vault.intake.withdraw("one")).messages == len(ids)
 
+    await vault._writer.run(wipe_for, 60.0)
     index = await vault._reader.run(
         lambda store: store.all(tuple[bytes], "SELECT block FROM message_fts_data")
     )

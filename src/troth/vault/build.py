@@ -12,29 +12,40 @@ from dataclasses import MISSING, field, fields, make_dataclass
 from typing import Any, TypeVar, cast
 
 ValueT = TypeVar("ValueT")
+_TWINS: dict[type, type] = {}
 
 
 def builder(value_class: type[ValueT]) -> Callable[..., ValueT]:
     """Return a constructor that takes `value_class`'s own arguments, by position.
 
-    Only for frozen dataclasses with slots and no `__post_init__`; a class whose layout differs
-    from its twin's raises TypeError at the first use. The twin is made at the first use too: a
-    start that reads no row does not pay for it.
+    The twin is made at the first use: a start that reads no row does not pay for it.
     """
-    twin: type | None = None
+    twin: Callable[..., ValueT] | None = None
 
     def build(*values: object) -> ValueT:
         nonlocal twin
         if twin is None:
-            twin = _twin_of(value_class)
+            twin = twin_of(value_class)
         value = twin(*values)
         value.__class__ = value_class
-        return cast("ValueT", value)
+        return value
 
     return build
 
 
-def _twin_of(value_class: type) -> type:
+def twin_of(value_class: type[ValueT]) -> Callable[..., ValueT]:
+    """Return the constructor of the twin, for a loop that sets `__class__` itself.
+
+    Only for frozen dataclasses with slots and no `__post_init__`; giving a twin a class whose
+    layout differs raises TypeError.
+    """
+    twin = _TWINS.get(value_class)
+    if twin is None:
+        twin = _TWINS[value_class] = _made_twin(value_class)
+    return cast("Callable[..., ValueT]", twin)
+
+
+def _made_twin(value_class: type) -> type:
     specifications: list[tuple[str, Any, Any]] = []
     for known in fields(value_class):
         if known.default is not MISSING:

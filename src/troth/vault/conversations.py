@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import cast
 
 import apsw
@@ -11,11 +10,9 @@ import apsw
 from troth.domain.conversation import Conversation
 from troth.domain.error import NotFound, UsageError
 from troth.domain.model import ModelRef, Params
-from troth.vault import blobs
-from troth.vault.build import builder
+from troth.vault.build import twin_of
 from troth.vault.cjk import cut_words
 from troth.vault.rows import (
-    EPOCH,
     NO_PARAMS,
     clean,
     dump,
@@ -24,6 +21,7 @@ from troth.vault.rows import (
     load,
     load_params,
     model_ref,
+    to_datetime,
     to_microseconds,
 )
 from troth.vault.sql import SqlValue
@@ -31,10 +29,11 @@ from troth.vault.store import Store
 
 _SELECT = (
     "SELECT ulid, title, created_at, updated_at, head, message_count, provider, model, settings,"
-    " persona, policy, is_titled, is_pinned, is_archived, is_incognito"
+    " persona, policy, is_titled + 2 * is_pinned + 4 * is_archived + 8 * is_incognito"
     " FROM conversation WHERE trashed_at IS NULL"
 )
-_conversation: Callable[..., Conversation] = builder(Conversation)
+_MARKS = tuple(tuple(bool(bits >> place & 1) for place in range(4)) for bits in range(16))
+"""The last column's bits as the four last fields."""
 
 ConversationRow = tuple[
     str,
@@ -48,9 +47,6 @@ ConversationRow = tuple[
     str | None,
     str,
     str,
-    int,
-    int,
-    int,
     int,
 ]
 _CONVERSATION_ROW = cast("type[ConversationRow]", tuple)
@@ -143,8 +139,8 @@ def listed(store: Store, is_archived: bool | None, limit: int | None) -> list[Co
 def _load(rows: Sequence[ConversationRow]) -> list[Conversation]:
     """Ten thousand of these stand between the passphrase and the chat list: one flat loop."""
     refs: dict[tuple[str | None, str | None], ModelRef | None] = {(None, None): None}
-    plain = ("", NO_PARAMS)
     loaded: list[Conversation] = []
+    twin, plain, moment = twin_of(Conversation), ("", NO_PARAMS), to_datetime
     for (
         ulid,
         title,
@@ -157,33 +153,27 @@ def _load(rows: Sequence[ConversationRow]) -> list[Conversation]:
         settings,
         persona,
         policy,
-        is_titled,
-        is_pinned,
-        is_archived,
-        is_incognito,
+        bits,
     ) in rows:
         if (provider, model) not in refs:
             refs[provider, model] = model_ref(provider, model)
         system_prompt, params = plain if settings is None else _settings(settings)
-        loaded.append(
-            _conversation(
-                ulid,
-                title,
-                EPOCH + timedelta(0, 0, created),
-                EPOCH + timedelta(0, 0, updated),
-                head,
-                count,
-                refs[provider, model],
-                system_prompt,
-                persona,
-                params,
-                policy,
-                is_titled == 1,
-                is_pinned == 1,
-                is_archived == 1,
-                is_incognito == 1,
-            )
+        conversation = twin(
+            ulid,
+            title,
+            moment(created),
+            moment(updated),
+            head,
+            count,
+            refs[provider, model],
+            system_prompt,
+            persona,
+            params,
+            policy,
+            *_MARKS[bits],
         )
+        conversation.__class__ = Conversation
+        loaded.append(conversation)
     return loaded
 
 
@@ -205,36 +195,6 @@ def restore(store: Store, conversation_id: str) -> None:
         "UPDATE conversation SET trashed_at = NULL WHERE ulid = ?", (conversation_id,)
     ):
         raise NotFound("chat", conversation_id)
-
-
-def empty_trash(store: Store, older_than: int) -> int:
-    """Delete for good what was trashed before `older_than`; return how many chats."""
-    doomed = store.all(
-        tuple[int, str],
-        "SELECT id, ulid FROM conversation WHERE trashed_at < ?",
-        (older_than,),
-    )
-    for row_id, ulid in doomed:
-        purge(store, row_id, ulid)
-    return len(doomed)
-
-
-def purge(store: Store, row_id: int, ulid: str) -> None:
-    """Delete one chat, its words in the index, its draft and what only it referred to."""
-    messages = store.all(
-        tuple[int, str], "SELECT id, text FROM message WHERE conversation_id = ?", (row_id,)
-    )
-    for message_id, text in messages:
-        store.run(
-            "INSERT INTO message_fts(message_fts, rowid, text) VALUES ('delete', ?, ?)",
-            (message_id, cut_words(text)),
-        )
-    store.run("DELETE FROM conversation_fts WHERE rowid = ?", (row_id,))
-    store.run("DELETE FROM draft WHERE conversation = ?", (ulid,))
-    for kind in ("comparison", "votes", "judgements"):
-        store.run("DELETE FROM state WHERE name = ?", (f"{kind}:{ulid}",))
-    store.run("DELETE FROM conversation WHERE id = ?", (row_id,))
-    blobs.drop_unused(store)
 
 
 def _row_id(store: Store, conversation_id: str) -> int:

@@ -6,11 +6,9 @@ are written in the same transaction, so that an import which was cut can be undo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from troth.domain.conversation import Conversation
 from troth.domain.error import NotFound
@@ -19,15 +17,12 @@ from troth.domain.message import Message
 from troth.domain.verdict import Verdict
 from troth.vault import blobs as blob_rows
 from troth.vault import conversations, messages, verdicts
-from troth.vault.cjk import cut_words
 from troth.vault.opening import Opened
 from troth.vault.rows import Flag, clean, to_microseconds
 from troth.vault.store import Store, checkpoint, written
+from troth.vault.withdrawal import ITEM, RECORD, Withdrawn, items_by_batch, withdraw
 
-_ITEM = "import-item:"
-_RECORD = "import:"
-_MANY_MESSAGES = 200
-"""From here on it is cheaper to rewrite the word index once than to take out each word at once."""
+__all__ = ["Arrival", "Intake", "Kept", "KnownChat", "Withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +54,6 @@ class KnownChat:
     @property
     def message_ids(self) -> frozenset[str]:
         return self.imported_ids | self.own_ids
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """What an undo took away, and what it left because somebody went on from there."""
-
-    messages: int = 0
-    removed_chats: tuple[str, ...] = ()
-    changed_chats: tuple[str, ...] = ()
-    kept_messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +155,11 @@ def take_in(
         (count, newest, conversation.head_id, row_id),
     )
     if is_new:  # what an older import says of a chat that was deleted since is void
-        low, high = f"{_ITEM}{ulid}:", f"{_ITEM}{ulid};"
+        low, high = f"{ITEM}{ulid}:", f"{ITEM}{ulid};"
         store.run("DELETE FROM state WHERE name >= ? AND name < ?", (low, high))
     if count:
         store.run(
-            "INSERT INTO state VALUES (?, ?)", (f"{_ITEM}{ulid}:{batch_id}", f"{first} {last}")
+            "INSERT INTO state VALUES (?, ?)", (f"{ITEM}{ulid}:{batch_id}", f"{first} {last}")
         )
     return count
 
@@ -182,7 +167,7 @@ def take_in(
 def set_record(store: Store, batch_id: str, record: str) -> None:
     store.run(
         "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        (_RECORD + batch_id, clean(record)),
+        (RECORD + batch_id, clean(record)),
     )
 
 
@@ -190,135 +175,16 @@ def records(store: Store) -> list[Kept]:
     rows = store.all(
         tuple[str, str],
         "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name",
-        (_RECORD, f"{_RECORD[:-1]};"),
+        (RECORD, f"{RECORD[:-1]};"),
     )
-    written_by = _items(store)
+    written_by = items_by_batch(store)
     kept: list[Kept] = []
     for name, record in rows:
-        batch_id = name.removeprefix(_RECORD)
+        batch_id = name.removeprefix(RECORD)
         items = written_by.get(batch_id, [])
         messages = sum(item.last - item.first + 1 for item in items)
         kept.append(Kept(batch_id, record, len(items), messages))
     return kept
-
-
-def withdraw(store: Store, batch_id: str) -> Withdrawn:
-    if not store.run("DELETE FROM state WHERE name = ?", (_RECORD + batch_id,)):
-        raise NotFound("import", batch_id)
-    items = _items(store).get(batch_id, [])
-    removed, kept = 0, 0
-    gone: list[str] = []
-    changed: list[str] = []
-    with _word_index(store, sum(item.last - item.first + 1 for item in items)):
-        for item in items:
-            store.run("DELETE FROM state WHERE name = ?", (item.name,))
-            row = store.one(
-                tuple[int], "SELECT id FROM conversation WHERE ulid = ?", (item.conversation,)
-            )
-            if row is None:
-                continue  # the user deleted the chat for good
-            taken, left = _remove_messages(store, row[0], item.first, item.last)
-            removed, kept = removed + taken, kept + left
-            if store.one(
-                tuple[int], "SELECT 1 FROM message WHERE conversation_id = ? LIMIT 1", (row[0],)
-            ):
-                changed.append(item.conversation)
-            else:
-                store.run("DELETE FROM conversation_fts WHERE rowid = ?", (row[0],))
-                store.run("DELETE FROM draft WHERE conversation = ?", (item.conversation,))
-                store.run("DELETE FROM conversation WHERE id = ?", (row[0],))
-                gone.append(item.conversation)
-    blob_rows.drop_unused(store)
-    return Withdrawn(removed, tuple(gone), tuple(changed), kept)
-
-
-class _Item(NamedTuple):
-    """What one import wrote into one chat."""
-
-    name: str
-    conversation: str
-    first: int
-    last: int
-
-
-def _items(store: Store) -> dict[str, list[_Item]]:
-    """Return what each import wrote, by batch."""
-    rows = store.all(
-        tuple[str, str],
-        "SELECT name, value FROM state WHERE name >= ? AND name < ?",
-        (_ITEM, f"{_ITEM[:-1]};"),
-    )
-    items: dict[str, list[_Item]] = {}
-    for name, value in rows:
-        conversation, _, batch = name.removeprefix(_ITEM).rpartition(":")
-        first, last = (int(number) for number in value.split())
-        items.setdefault(batch, []).append(_Item(name, conversation, first, last))
-    return items
-
-
-@contextmanager
-def _word_index(store: Store, messages: int) -> Generator[None]:
-    """Let many words leave the index at once; measured 10 ms a message one by one.
-
-    Without `secure-delete` a word that goes leaves a mark; `optimize` then writes the index anew
-    without either, and the pages that held them are wiped by the vault's `secure_delete`.
-    """
-    if messages < _MANY_MESSAGES:
-        yield
-        return
-    store.run("INSERT INTO message_fts(message_fts, rank) VALUES ('secure-delete', 0)")
-    yield
-    store.run("INSERT INTO message_fts(message_fts) VALUES ('optimize')")
-    store.run("INSERT INTO message_fts(message_fts, rank) VALUES ('secure-delete', 1)")
-
-
-def _remove_messages(store: Store, conversation_id: int, first: int, last: int) -> tuple[int, int]:
-    """Delete imported messages of a range of rows, leaves first; return how many went and stayed.
-
-    The hash chain runs from parent to child, so taking a leaf away breaks no other link.
-    """
-    rows = store.all(
-        tuple[int, int | None, str, int, str],
-        "SELECT id, parent_id, ulid, flags, text FROM message WHERE conversation_id = ?"
-        " ORDER BY id DESC",
-        (conversation_id,),
-    )
-    parents: set[int] = set()
-    removed: dict[int, int | None] = {}
-    kept = 0
-    for row_id, parent_id, _, flags, text in rows:
-        is_ours = first <= row_id <= last and flags & Flag.IMPORTED
-        if is_ours and row_id not in parents:
-            store.run(
-                "INSERT INTO message_fts(message_fts, rowid, text) VALUES ('delete', ?, ?)",
-                (row_id, cut_words(text)),
-            )
-            store.run("DELETE FROM message WHERE id = ?", (row_id,))
-            removed[row_id] = parent_id
-            continue
-        kept += bool(is_ours)
-        if parent_id is not None:
-            parents.add(parent_id)
-    _move_head(store, conversation_id, {row[0]: row[2] for row in rows}, removed)
-    return len(removed), kept
-
-
-def _move_head(
-    store: Store, conversation_id: int, ulids: dict[int, str], removed: dict[int, int | None]
-) -> None:
-    """Let a chat end where its shown path now ends, else at its newest message."""
-    row = store.one(
-        tuple[str | None], "SELECT head FROM conversation WHERE id = ?", (conversation_id,)
-    )
-    head = next((row_id for row_id, ulid in ulids.items() if row and ulid == row[0]), None)
-    while head in removed:
-        head = removed[head]
-    if head is None:
-        head = max(ulids.keys() - removed.keys(), default=None)
-    store.run(
-        "UPDATE conversation SET message_count = message_count - ?, head = ? WHERE id = ?",
-        (len(removed), None if head is None else ulids[head], conversation_id),
-    )
 
 
 def _row_of(store: Store, conversation_id: str) -> int:

@@ -23,7 +23,9 @@ P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
 IDLE_S = 2.0
-"""After this much quiet a written log is moved into the database."""
+"""After this much quiet deleted words are wiped and a written log is moved into the database."""
+PAUSE_S = 0.05
+"""Between two such chores: whoever has work for the thread comes first."""
 
 
 class _Job:
@@ -143,13 +145,15 @@ class Lane:
             self._current = None
 
     def _next(self) -> _Job | None:
+        wait_s = IDLE_S
         while True:
             store = self._store
-            is_waiting = self._on_idle is not None and store is not None and store.is_dirty
+            is_waiting = self._on_idle is not None and store is not None and store.has_chores
             try:
-                return self._jobs.get(timeout=IDLE_S if is_waiting else None)
+                return self._jobs.get(timeout=wait_s if is_waiting else None)
             except queue.Empty:
                 self._rest()
+                wait_s = PAUSE_S
 
     def _rest(self) -> None:
         if self._store is None or self._on_idle is None:
@@ -159,4 +163,4 @@ class Lane:
                 self._on_idle(self._store)
         except (TrothError, apsw.InterruptError):
             # The next write meets the same fault and tells it to somebody who can act.
-            self._store.is_dirty = False
+            self._store.is_dirty = self._store.has_words_to_wipe = False

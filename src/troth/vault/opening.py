@@ -22,6 +22,7 @@ from troth.vault.lane import Lane
 from troth.vault.places import Places, is_on_network, sync_folder_above
 from troth.vault.store import Store, checkpoint, commit_state, connect, writing
 from troth.vault.tally import Tally
+from troth.vault.wiping import look_for_work, tend, wipe_for
 
 if TYPE_CHECKING:
     from troth.vault.freshness import Seen
@@ -135,7 +136,7 @@ def _finish_switch(places: Places, keys: Keys) -> None:
 
 def lanes(access: Access) -> Opened:
     """Return the threads; the connections open in them when they are first used."""
-    writer = Lane("writer", lambda: open_writer(access), checkpoint, close_writer)
+    writer = Lane("writer", lambda: open_writer(access), tend, close_writer)
     if access.is_exclusive:
         return Opened(access, writer, writer, writer)
     reader = Lane("reader", lambda: open_reader(access), only_reads=True)
@@ -174,6 +175,7 @@ def open_writer(access: Access) -> Store:
             store.tally = Tally(connection, access.keys.rows)
             _watch_log(store)
             _meet(store, access, found)
+            look_for_work(store)
         except BaseException:
             store.close()
             raise
@@ -289,6 +291,7 @@ def close_writer(store: Store) -> None:
     with typed_errors(store.path):
         try:
             if store.tally is not None and store.path is not None:
+                wipe_for(store)
                 checkpoint(store)
                 sequence, head, _ = commit_state(store)
                 store.connection.close()

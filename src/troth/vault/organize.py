@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from troth.domain.error import NotFound, UsageError
-from troth.vault.conversations import purge
 from troth.vault.rows import line_field
 from troth.vault.store import Store
-
-DAY_MICROSECONDS = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +87,6 @@ def tags_of(store: Store) -> dict[str, tuple[str, ...]]:
     ):
         found.setdefault(ulid, []).append(name)
     return {ulid: tuple(names) for ulid, names in found.items()}
-
-
-def purge_expired(store: Store, now: int, keep_days: int | None) -> int:
-    """Delete for good what is past its time: by its folder's rule, else after `keep_days`.
-
-    Pinned chats stay. Returns how many chats went; the log is emptied at the next checkpoint.
-    """
-    doomed = store.all(
-        tuple[int, str],
-        "SELECT c.id, c.ulid FROM conversation c LEFT JOIN folder f ON f.id = c.folder_id"
-        " WHERE c.is_pinned = 0 AND c.updated_at < ? - ifnull(f.keep_days, ?) * ?",
-        (now, keep_days, DAY_MICROSECONDS),
-    )
-    for row_id, ulid in doomed:
-        purge(store, row_id, ulid)
-    return len(doomed)
 
 
 def _folder_id(store: Store, name: str) -> int:

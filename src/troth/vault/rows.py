@@ -36,6 +36,7 @@ from troth.vault.build import builder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_EXACT_BELOW = (1 << 33) * 1_000_000
 NO_PARAMS = Params()
 PACK_BYTES = 2_048
 """Bodies from this size on are compressed: event streams shrink about tenfold."""
@@ -85,7 +86,9 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def to_datetime(microseconds: int) -> datetime:
-    # By position: the keyword costs three times as much, twice for each chat of a long list.
+    # The quick way is exact while a float holds every microsecond: from 1970 to 2242.
+    if 0 <= microseconds < _EXACT_BELOW:
+        return datetime.fromtimestamp(microseconds / 1e6, UTC)
     return EPOCH + timedelta(0, 0, microseconds)
 
 

@@ -45,7 +45,13 @@ class Store:
     tally: Tally | None = None
     seen: SeenFile | None = None
     is_dirty: bool = False
+    has_words_to_wipe: bool = False
     wal_pages: int = 0
+
+    @property
+    def has_chores(self) -> bool:
+        """Whether something waits for a quiet moment."""
+        return self.is_dirty or self.has_words_to_wipe
 
     def all(self, row: type[RowT], sql: str, bindings: Values = ()) -> list[RowT]:
         """Return every row, fetched at once: an open cursor would hold the log back.

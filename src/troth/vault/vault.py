@@ -223,8 +223,12 @@ class Vault:
 
     async def empty_trash(self, older_than: datetime) -> int:
         """Delete for good what was trashed before; return how many chats."""
-        moment = to_microseconds(older_than)
-        return await self._writer.run(written(conversations.empty_trash), moment)
+        from troth.vault.purging import empty_trash
+
+        moment, count = to_microseconds(older_than), 0
+        while some := await self._writer.run(written(empty_trash), moment):
+            count += some
+        return count
 
     # messages
 
