@@ -12,7 +12,7 @@ from typing import Literal, cast
 from troth.domain.conversation import SearchHit
 from troth.vault.query import Query, parse_query
 from troth.vault.rows import model_ref, to_datetime
-from troth.vault.snippet import snippet
+from troth.vault.snippet import Snipper
 from troth.vault.store import Store
 
 Order = Literal["newest", "best"]
@@ -20,6 +20,8 @@ Order = Literal["newest", "best"]
 RANK_ALL_UP_TO = 20_000
 RANK_NEWEST = 500
 MAX_TITLE_HITS = 10
+COMPARED_TITLES = 200
+"""Of so many of the newest chats with the word in their title the last used ones are shown."""
 
 _HIT = "SELECT c.ulid, m.ulid, c.title, m.text, m.role, m.provider, m.model, m.created_at, v.state"
 _JOINS = (
@@ -37,7 +39,10 @@ def search(
     query = parse_query(text)
     if query.is_empty or limit <= 0:
         return []
-    hits = [] if conversation is not None else _titles(store, query, min(limit, MAX_TITLE_HITS))
+    snipper = Snipper(query.terms)
+    hits: list[SearchHit] = []
+    if conversation is None:
+        hits = _titles(store, query, snipper, min(limit, MAX_TITLE_HITS))
     rows = _messages(store, query, limit - len(hits), conversation, order)
     for ulid, message, title, words, role, provider, model, created, state in rows:
         hits.append(
@@ -45,7 +50,7 @@ def search(
                 conversation_id=ulid,
                 message_id=message,
                 title=title,
-                snippet=snippet(words, query.terms),
+                snippet=snipper.cut(words),
                 role=role,
                 model=model_ref(provider, model),
                 created_at=to_datetime(created),
@@ -55,23 +60,24 @@ def search(
     return hits
 
 
-def _titles(store: Store, query: Query, limit: int) -> list[SearchHit]:
+def _titles(store: Store, query: Query, snipper: Snipper, limit: int) -> list[SearchHit]:
     """Return chats whose title matches; a search with facets is about messages only."""
     if query.conditions or not query.terms:
         return []
     rows = store.all(
         tuple[str, str, str | None, str | None, int],
-        "SELECT c.ulid, c.title, c.provider, c.model, c.updated_at FROM conversation_fts f"
-        " CROSS JOIN conversation c ON c.id = f.rowid WHERE conversation_fts MATCH ?"
-        " AND c.trashed_at IS NULL ORDER BY c.updated_at DESC LIMIT ?",
-        (query.match(), limit),
+        "SELECT c.ulid, c.title, c.provider, c.model, c.updated_at FROM"
+        " (SELECT rowid FROM conversation_fts WHERE conversation_fts MATCH ?"
+        " ORDER BY rowid DESC LIMIT ?) f CROSS JOIN conversation c ON c.id = f.rowid"
+        " WHERE c.trashed_at IS NULL ORDER BY c.updated_at DESC LIMIT ?",
+        (query.match(), COMPARED_TITLES, limit),
     )
     return [
         SearchHit(
             conversation_id=ulid,
             message_id=None,
             title=title,
-            snippet=snippet(title, query.terms),
+            snippet=snipper.cut(title),
             role="",
             model=model_ref(provider, model),
             created_at=to_datetime(updated),

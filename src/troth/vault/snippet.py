@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 
 from troth.vault.cjk import split_runs
 from troth.vault.query import Term
@@ -17,7 +16,6 @@ SCANNED_CHARS = 200_000
 """A match further into a text than this is found, but not shown."""
 
 _MARKS = str.maketrans({START: " ", END: " "})
-_SPACES = re.compile(r"\s+")
 
 
 class _Folding(dict[int, int]):
@@ -39,42 +37,65 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLDING)
 
 
-@cache
-def pattern(terms: Sequence[Term]) -> re.Pattern[str] | None:
-    """Return what finds any of the terms in folded text."""
-    choices = [_choice(term) for term in terms]
-    return re.compile("|".join(choices)) if choices else None
+def _words(term: Term) -> list[str]:
+    """Return what stands one after the other in a match, folded."""
+    words: list[str] = []
+    for piece, is_run in split_runs(fold(term.text)):
+        words += [piece] if is_run else re.findall(r"[^\W_]+", piece)
+    return words
+
+
+def _first_word(term: Term) -> str:
+    return next(iter(_words(term)), "")
 
 
 def _choice(term: Term) -> str:
-    pieces: list[str] = []
-    for piece, is_run in split_runs(fold(term.text)):
-        words = [piece] if is_run else re.findall(r"[^\W_]+", piece)
-        pieces += [re.escape(word) for word in words]
-    joined = r"[\W_]*".join(pieces)
+    joined = r"[\W_]*".join(re.escape(word) for word in _words(term))
     is_run_first, is_run_last = (split_runs(term.text)[place][1] for place in (0, -1))
     before = "" if is_run_first else r"(?<![^\W_])"
     after = "" if is_run_last else (r"[^\W_]*" if term.is_prefix else r"(?![^\W_])")
     return f"{before}{joined}{after}"
 
 
-def snippet(text: str, terms: Sequence[Term], *, length: int = LENGTH_CHARS) -> str:
-    """Return about `length` characters round the first match, on one line, matches marked."""
-    text = text[:SCANNED_CHARS].translate(_MARKS)
-    finder = pattern(tuple(terms))
-    folded = fold(text)
-    first = finder.search(folded) if finder is not None else None
-    start = 0 if first is None else max(0, first.start() - BEFORE_CHARS)
-    if start:
-        space = text.find(" ", start, start + BEFORE_CHARS)
-        start = start if space < 0 else space + 1
-    window, end = text[start : start + length], 0
-    marked: list[str] = ["…"] if start else []
-    for found in finder.finditer(folded, start, start + length) if finder is not None else ():
-        left, right = found.start() - start, found.end() - start
-        marked += [window[end:left], START, window[left:right], END]
-        end = right
-    marked.append(window[end:])
-    if len(text) > start + length:
-        marked.append("…")
-    return _SPACES.sub(" ", "".join(marked)).strip()
+class Snipper:
+    """Cuts pieces for one search; made once for all its hits."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        choices = [_choice(term) for term in terms]
+        self._finder = re.compile("|".join(choices)) if choices else None
+        self._beginnings = tuple(_first_word(term) for term in terms)
+
+    def cut(self, text: str, *, length: int = LENGTH_CHARS) -> str:
+        """Return about `length` characters round the first match, on one line, matches marked."""
+        text = text[:SCANNED_CHARS]
+        folded = fold(text)
+        first = self._first(folded)
+        start = 0 if first is None else max(0, first.start() - BEFORE_CHARS)
+        if start:
+            space = text.find(" ", start, start + BEFORE_CHARS)
+            start = start if space < 0 else space + 1
+        window, end = text[start : start + length].translate(_MARKS), 0
+        marked: list[str] = ["…"] if start else []
+        for found in self._matches(folded, first, start + length):
+            left, right = found.start() - start, found.end() - start
+            marked += [window[end:left], START, window[left:right], END]
+            end = right
+        marked.append(window[end:])
+        if len(text) > start + length:
+            marked.append("…")
+        return " ".join("".join(marked).split())
+
+    def _first(self, folded: str) -> re.Match[str] | None:
+        """A plain search for the words finds the place: the pattern would try every letter."""
+        if self._finder is None:
+            return None
+        places = [folded.find(word) for word in self._beginnings]
+        start = min((place for place in places if place >= 0), default=-1)
+        return None if start < 0 else self._finder.search(folded, start)
+
+    def _matches(
+        self, folded: str, first: re.Match[str] | None, end: int
+    ) -> Iterator[re.Match[str]]:
+        """Yield the matches before `end`."""
+        if first is not None and self._finder is not None:
+            yield from self._finder.finditer(folded, first.start(), end)
