@@ -11,7 +11,7 @@ from troth.domain.error import TrothError
 from troth.domain.model import Json
 from troth.engine.directory import ModelChoice
 from troth.engine.engine import Engine
-from troth.explain import explain
+from troth.explain import explain, lack_words
 
 
 def configure(parser: Parser) -> None:
@@ -87,7 +87,7 @@ def _row(choice: ModelChoice) -> tuple[str, ...]:
         price = "local"
     elif info.price_input is not None and info.price_output is not None:
         price = f"${info.price_input:g}/${info.price_output:g}"
-    return str(info.ref), context, price, "" if choice.is_ready else "no key"
+    return str(info.ref), context, price, lack_words(choice.lack)
 
 
 def _choice_json(choice: ModelChoice) -> Json:

@@ -72,7 +72,16 @@ class ModelChoice:
     endpoint: Endpoint
     key: KeyStatus | None
     is_ready: bool
-    """Whether a message could be sent now: a key is there, or none is needed."""
+    """Whether a message could be sent now: a key is there, or none is needed and it was found."""
+
+    @property
+    def lack(self) -> str:
+        """What a first message still wants: `key`, `login` or `server`; "" for nothing."""
+        if self.is_ready:
+            return ""
+        if not self.endpoint.needs_key:
+            return "server"
+        return "login" if self.endpoint.options.get("route") == "relay" else "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ class Directory:
         self._live: dict[str, tuple[ModelInfo, ...]] = {}
         self._endpoints: dict[str, Endpoint] = {}
         self._faults: dict[str, ConfigError] = {}
+        self._named: frozenset[str] = frozenset()
         self._local: tuple[ModelInfo, ...] = ()
         self._demo: tuple[ModelInfo, ...] = ()
         self._config_models: dict[str, tuple[ModelInfo, ...]] = {}
@@ -122,6 +132,7 @@ class Directory:
             else:
                 merged[name] = merge_endpoint(known.get(name), custom)
         self._endpoints = merged
+        self._named = frozenset(settings.providers)
         self._config_models = {name: row.models for name, row in settings.providers.items()}
 
     async def load(self) -> None:
@@ -234,9 +245,13 @@ class Directory:
 
     def _choices(self, endpoint: Endpoint) -> Iterable[ModelChoice]:
         key = self.key_status(endpoint.name)
-        is_ready = key is not None or not endpoint.needs_key
+        is_ready = key is not None or (not endpoint.needs_key and self._is_found(endpoint))
         for info in self.known_models(endpoint.name):
             yield ModelChoice(info, endpoint, key, is_ready)
+
+    def _is_found(self, endpoint: Endpoint) -> bool:
+        """Whether a server that wants no key was named, or has answered: many stand in a table."""
+        return endpoint.is_own or endpoint.name in self._named or endpoint.name in self._live
 
     def known_models(self, provider: str) -> tuple[ModelInfo, ...]:
         """Return a provider's models: its live list if it was ever asked, else the snapshot."""

@@ -7,6 +7,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
+from troth.explain.readiness import lack_sentence, lack_words
 from troth.explain.sending import QUIET_NOTICES, left_out_lines, left_out_words, notice_words
 from troth.explain.verdicts import (
     OutcomeWords,
@@ -28,6 +29,8 @@ __all__ = [
     "crossing_words",
     "explain",
     "explain_failure",
+    "lack_sentence",
+    "lack_words",
     "left_out_lines",
     "left_out_words",
     "notice_words",

@@ -18,7 +18,7 @@ from troth.domain.error import TrothError
 from troth.engine.comparison_lineups import lineup, lineups, save_lineup
 from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, ColumnSpec
 from troth.engine.comparison_text import parse_spec, write_spec
-from troth.explain import explain
+from troth.explain import explain, lack_words
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.choice import ChoiceScreen
@@ -113,7 +113,7 @@ class StartScreen(ModalScreen[LineUp | None]):
             if rank is None:
                 continue
             count = counts[str(ref)]
-            state = price_words(choice.info) if choice.is_ready else "no key"
+            state = lack_words(choice.lack) or price_words(choice.info)
             cells = (choice.endpoint.title or ref.provider, state, f"×{count}" if count else "")
             mark = "✓" if count else ""
             order = (rank, 0 if choice.is_ready else 1, place)

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
-from troth.explain import explain
+from troth.explain import explain, lack_sentence, lack_words
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import model_sentence, price_words, written_count
@@ -64,7 +64,7 @@ class ModelScreen(ModalScreen[Picked | None]):
                 placeholder="name of a model or provider",
                 words=self._words,
                 columns=(
-                    Column(12, 40),
+                    Column(20, 40),
                     Column(6, 56, is_right_aligned=True),
                     Column(13, 0, is_right_aligned=True),
                 ),
@@ -88,7 +88,7 @@ class ModelScreen(ModalScreen[Picked | None]):
             self.run_worker(self._refresh(message.row.id), exclusive=True)
         else:
             choice = self._choice(message.row.id)
-            self.dismiss(Picked(ref, choice is not None and not choice.is_ready))
+            self.dismiss(Picked(ref, choice is not None and choice.lack == "key"))
 
     def action_dismiss_none(self) -> None:
         self.dismiss(None)
@@ -148,8 +148,8 @@ class ModelScreen(ModalScreen[Picked | None]):
             self.query_one(".hint", Static).update("")
             return
         text = model_sentence(choice.info)
-        if not choice.is_ready:
-            text += f" {choice.endpoint.title or choice.endpoint.name} needs a key: Enter adds it."
+        if choice.lack:
+            text += f" {lack_sentence(choice.lack, choice.endpoint.title or choice.endpoint.name)}"
         self.query_one(".hint", Static).update(clean_line(text))
 
 
@@ -171,9 +171,7 @@ def _rows(choices: Sequence[ModelChoice], words: str, current: ModelRef | None) 
 def _row(choice: ModelChoice, *, is_current: bool) -> Row:
     info = choice.info
     context = written_count(info.context_tokens) if info.context_tokens else ""
-    last = price_words(info) if choice.is_ready else "no key"
-    if choice.endpoint.is_own and choice.is_ready:
-        last = "local"
+    last = lack_words(choice.lack) or ("local" if choice.endpoint.is_own else price_words(info))
     return Row(
         str(info.ref),
         info.ref.model,
