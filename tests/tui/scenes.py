@@ -97,6 +97,10 @@ async def still(pilot: Pilot[int]) -> None:
         for field in screen.query(Input):
             field.cursor_blink = False
             field._cursor_visible = True
+        if isinstance(screen, ChatScreen) and screen.desk is not None:
+            # A draft is counted on the meter a moment after the last key, however slow this is.
+            while screen.desk.talking._draft_timer is not None:
+                await pilot.pause(0.02)
     await pilot.pause()
     await pilot.wait_for_scheduled_animations()
     await pilot.pause()

@@ -25,7 +25,6 @@ from troth.transport import Transport, host_of
 from troth.vault.vault import Vault
 from troth.verifiers import registry
 from troth.verifiers.base import Evidence, Facts, Wanted
-from troth.verifiers.opengradient import signature_of
 from troth.verifiers.opengradient_hardware import ATTESTATION
 from troth.verifiers.opengradient_keys import SCHEME
 from troth.verifiers.trust import Expectation, Trust, short
@@ -85,7 +84,7 @@ class Judge:
             raise NotFound("exchange", message.id)
         trace = trace or Trace()
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange, endpoint)
+        trust = await self._with_memory(exchange, endpoint, facts)
         nonce = secrets.token_bytes(32)
         wanted = registry.wanted_for(exchange, nonce, trust, facts=facts)
         there = {name.partition(":")[0] for name in trace.evidence}
@@ -107,7 +106,7 @@ class Judge:
         if exchange is None:
             raise NotFound("exchange", message.id)
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange, endpoint)
+        trust = await self._with_memory(exchange, endpoint, facts)
         evidence = await chat.store.evidence(message.id)
         verdict = await _check(message, exchange, evidence, trust, facts)
         await chat.store.record_verdict(message.id, verdict)
@@ -151,17 +150,19 @@ class Judge:
             return wanted.request
         return replace(wanted.request, secret_headers=(("authorization", f"Bearer {key}"),))
 
-    async def _with_memory(self, exchange: Exchange, endpoint: Endpoint) -> Trust:
+    async def _with_memory(self, exchange: Exchange, endpoint: Endpoint, facts: Facts) -> Trust:
         """Return the trust with the replay memory for this one signature."""
         trust = await self.trust(endpoint)
-        name = signature_of(exchange)
+        name = await asyncio.to_thread(registry.signature_name, exchange, trust, facts=facts)
         seen = await self._vault().state(_SEEN + name) if name else None
         return trust.with_seen({name: seen} if seen else {})
 
     async def _remember(
         self, exchange: Exchange, verdict: Verdict, trust: Trust, facts: Facts
     ) -> None:
-        seen = registry.remembered(exchange, verdict, trust, facts=facts).seen
+        seen = (
+            await asyncio.to_thread(registry.remembered, exchange, verdict, trust, facts=facts)
+        ).seen
         for name, message_id in seen.items():
             if name not in trust.seen:
                 await self._vault().set_state(_SEEN + name, message_id)

@@ -7,6 +7,7 @@ than a wrong precision. Measured on mixed English prose and code, four character
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from troth.domain.message import BlobPart, Message, TextPart, ToolCallPart, ToolResultPart
@@ -17,15 +18,15 @@ _CHARACTERS_A_TOKEN = 4
 _MESSAGE_OVERHEAD = 4
 _IMAGE_TOKENS = 1_100
 """A 1024-pixel square on the large vendors: 765 to 1,600 (provider pages, November 2026)."""
-_WIDE_FROM = "\u2e80"
-"""First code point of the scripts that are written without spaces (CJK radicals and up)."""
+_WIDE = re.compile("[\u2e80-\U0010ffff]+")
+"""The scripts that are written without spaces: CJK radicals and up."""
 
 
 def estimate_text(text: str) -> int:
     """Return the likely number of tokens in `text`."""
     if text.isascii():
         return -(-len(text) // _CHARACTERS_A_TOKEN)
-    wide = sum(character >= _WIDE_FROM for character in text)
+    wide = sum(map(len, _WIDE.findall(text)))
     return wide + -(-(len(text) - wide) // _CHARACTERS_A_TOKEN)
 
 

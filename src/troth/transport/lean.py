@@ -13,6 +13,7 @@ from typing import cast
 
 sys.modules.setdefault("httpx._main", cast("ModuleType", None))
 
+import httpcore  # noqa: E402
 import httpx  # noqa: E402
 
-__all__ = ["httpx"]
+__all__ = ["httpcore", "httpx"]

@@ -5,7 +5,7 @@ It is kept in memory and is made of facts only: no path, no header, no byte of w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -44,36 +44,58 @@ class LedgerEntry:
     bytes_in: int = 0
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What has been counted of one entry; cheap, for each chunk of each stream adds to it."""
+
+    first_at: datetime
+    last_at: datetime
+    count: int = 0
+    failures: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+    def entry(self, key: _Key) -> LedgerEntry:
+        """Return the entry as it stands now."""
+        numbers = (self.count, self.failures, self.bytes_out, self.bytes_in)
+        return LedgerEntry(*key, self.first_at, self.last_at, *numbers)
+
+
 class LedgerLine:
     """One request while it runs; it writes itself into the ledger as it goes."""
 
-    def __init__(self, ledger: Ledger, key: _Key) -> None:
-        self._ledger = ledger
-        self._key = key
+    __slots__ = ("_tally",)
+
+    def __init__(self, tally: _Tally) -> None:
+        self._tally = tally
 
     def sent(self, size: int) -> None:
-        self._ledger.add(self._key, bytes_out=size)
+        self._tally.bytes_out += size
+        self._tally.last_at = datetime.now(UTC)
 
     def received(self, size: int) -> None:
-        self._ledger.add(self._key, bytes_in=size)
+        self._tally.bytes_in += size
+        self._tally.last_at = datetime.now(UTC)
 
     def failed(self) -> None:
-        self._ledger.add(self._key, failures=1)
+        self._tally.failures += 1
+        self._tally.last_at = datetime.now(UTC)
 
 
 _Key = tuple[str, int, str, Sight, bool, str]
+"""The fields of an entry up to `via`, in their order."""
 
 
 class Ledger:
     """What left this machine since the program started."""
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, LedgerEntry] = {}
+        self._tallies: dict[_Key, _Tally] = {}
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
         """All entries, in the order of first contact."""
-        return tuple(self._entries.values())
+        return tuple(tally.entry(key) for key, tally in self._tallies.items())
 
     def open(
         self,
@@ -88,22 +110,7 @@ class Ledger:
         """Note that a contact begins, before a byte leaves."""
         key = (host, port, purpose, sight, is_encrypted, via)
         now = datetime.now(UTC)
-        if key not in self._entries:
-            self._entries[key] = LedgerEntry(
-                host, port, purpose, sight, is_encrypted, via, now, now
-            )
-        self.add(key, count=1)
-        return LedgerLine(self, key)
-
-    def add(
-        self, key: _Key, *, count: int = 0, failures: int = 0, bytes_out: int = 0, bytes_in: int = 0
-    ) -> None:
-        entry = self._entries[key]
-        self._entries[key] = replace(
-            entry,
-            last_at=datetime.now(UTC),
-            count=entry.count + count,
-            failures=entry.failures + failures,
-            bytes_out=entry.bytes_out + bytes_out,
-            bytes_in=entry.bytes_in + bytes_in,
-        )
+        tally = self._tallies.setdefault(key, _Tally(now, now))
+        tally.count += 1
+        tally.last_at = now
+        return LedgerLine(tally)

@@ -16,6 +16,7 @@ from troth.transport.address import Address, proxy_address
 from troth.transport.failures import is_cut, network_error
 from troth.transport.lean import httpx
 from troth.transport.ledger import LedgerLine
+from troth.transport.merging import merge_chunks
 from troth.transport.tls import check_pinned
 
 Pool = httpx.AsyncHTTPTransport
@@ -49,6 +50,12 @@ class Pools:
 
 
 def make_pool(context: ssl.SSLContext, limits: httpx.Limits, proxy: str | None) -> Pool:
+    pool = _make_pool(context, limits, proxy)
+    merge_chunks(pool)
+    return pool
+
+
+def _make_pool(context: ssl.SSLContext, limits: httpx.Limits, proxy: str | None) -> Pool:
     if proxy is None:
         return Pool(verify=context, trust_env=False, limits=limits)
     if proxy_address(proxy) is None:

@@ -77,7 +77,8 @@ def run(
     frame = show_first_frame(kind, _read_look(environ))
     try:
         close_to_others()
-        from troth.tui.application import TrothApp, run_app
+        from troth.tui.application import TrothApp
+        from troth.tui.running import run_app
 
         app = TrothApp(kind, environ=environ, chat_id=chat_id, uses_keyring=uses_keyring)
     except BaseException:

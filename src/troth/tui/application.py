@@ -7,11 +7,8 @@ ends the app (a key, SIGTERM, a terminal that went away), drafts and partial rep
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -23,6 +20,7 @@ from textual.screen import Screen
 
 from troth.tui.app import look_file
 from troth.tui.clipboard import osc52
+from troth.tui.collecting import Collector
 from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
@@ -39,6 +37,7 @@ _WARM_UP_DELAY_S = 0.06
 """After the first paint: long enough for keys that waited to be shown first."""
 
 _LOCK_CHECK_S = 10.0
+_NOBODY_TYPES_S = 4.0
 
 
 class TrothApp(App[int]):
@@ -87,6 +86,7 @@ class TrothApp(App[int]):
         self._has_engine = asyncio.Event()
         self._uses_keyring = uses_keyring
         self._idle = Idle()
+        self._collector = Collector()
         self._place: tuple[str, int, int] | None = None
         """What was read when the vault was locked: ids and numbers, no words."""
         self._screens_shown = 0
@@ -130,8 +130,7 @@ class TrothApp(App[int]):
             await base.remove_children()
 
     def on_ready(self) -> None:
-        gc.freeze()
-        gc.enable()
+        self._collector.begin()
         early, self._early = self._early or [], None
         for event in early:
             self.post_message(event)
@@ -142,12 +141,7 @@ class TrothApp(App[int]):
 
     async def _warm_up(self) -> None:
         """Import what the first message will need, without holding up a single key."""
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(0.0005)
-        try:
-            await asyncio.to_thread(_import_everything)
-        finally:
-            sys.setswitchinterval(interval)
+        await asyncio.to_thread(_import_everything)
         self._warm.set()
         if self._kind == "unlock":
             return
@@ -215,7 +209,7 @@ class TrothApp(App[int]):
         self.looks.load(self, settings.theme, self.engine.paths.themes_dir, mouse=settings.mouse)
         if not self._lock_timer_runs:
             self._lock_timer_runs = True
-            self.set_interval(_LOCK_CHECK_S, self._lock_when_idle)
+            self.set_interval(_LOCK_CHECK_S, self._look_round)
 
     def enter_chat(self) -> None:
         """Go from unlock or welcome into the chat.
@@ -266,8 +260,11 @@ class TrothApp(App[int]):
         return bool(await answer)
 
     async def _warm_engine(self, engine: Engine) -> None:
-        """Do what the first message would have to wait for, and the first verdict after it."""
+        """Do what the first message would have to wait for, its first code and its verdict."""
+        from troth.tui.widgets import markdown_code
+
         await engine.warm_up(engine.default_model())
+        await asyncio.to_thread(markdown_code.warm_up)
 
     # -- locking and leaving
 
@@ -278,6 +275,11 @@ class TrothApp(App[int]):
             self._early.append(event)
             return
         await super().on_event(event)
+
+    def _look_round(self) -> None:
+        """Do now and then what is done when nobody is there."""
+        self._collector.look(is_idle=self._idle.seconds() > _NOBODY_TYPES_S)
+        self._lock_when_idle()
 
     def _lock_when_idle(self) -> None:
         if self.engine is None or self.engine.vault.is_memory or self.engine.is_locked:
@@ -316,6 +318,7 @@ class TrothApp(App[int]):
 
     async def seal(self) -> None:
         """Close the engine: partial replies and drafts go into the vault. Safe to call twice."""
+        self._collector.end()
         engine, self.engine = self.engine, None
         if engine is not None:
             await engine.close()
@@ -348,49 +351,5 @@ class TrothApp(App[int]):
 
 def _import_everything() -> None:
     """Import what is needed soon, off the event loop's thread."""
-    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "vault.vault"):
+    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "vault.vault", "vault.inbox"):
         import_module(f"troth.{name}")
-
-
-def run_app(app: TrothApp) -> int:
-    """Run the app until it ends, then seal what it holds."""
-    return asyncio.run(_run(app))
-
-
-async def _run(app: TrothApp) -> int:
-    hung_up = _watch_signals(app)
-    try:
-        result = await app.run_async(mouse=app.looks.wants_mouse)
-    finally:
-        await app.seal()
-    if hung_up():
-        # The terminal is gone: Textual's writer would only fail on it.
-        os._exit(128 + signal.SIGHUP)
-    if app.return_code:
-        return app.return_code
-    return result or 0
-
-
-def _watch_signals(app: TrothApp) -> Callable[[], bool]:
-    """Leave in order when told to; returns whether the terminal went away."""
-    is_gone = False
-    loop = asyncio.get_running_loop()
-
-    def leave() -> None:
-        app.run_worker(app.action_quit(), name="leave")
-
-    def hang_up() -> None:
-        nonlocal is_gone
-        is_gone = True
-
-        async def seal_and_go() -> None:
-            await app.save_drafts()
-            await app.seal()
-            os._exit(128 + signal.SIGHUP)
-
-        app.run_worker(seal_and_go(), name="hang up")
-
-    if sys.platform != "win32":
-        loop.add_signal_handler(signal.SIGTERM, leave)
-        loop.add_signal_handler(signal.SIGHUP, hang_up)
-    return lambda: is_gone

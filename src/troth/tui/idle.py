@@ -32,6 +32,10 @@ class Idle:
         """Somebody pressed a key or moved the mouse."""
         self._active_at = self._awake()
 
+    def seconds(self) -> float:
+        """Return how long nobody has done anything, sleep not counted."""
+        return self._awake() - self._active_at
+
     def is_over(self, minutes: int) -> bool:
         """Whether it is time to lock; 0 minutes is never.
 
@@ -39,4 +43,4 @@ class Idle:
         """
         apart = self._through_sleep() - self._awake()
         has_slept, self._apart = apart - self._apart > SLEPT_S, apart
-        return minutes > 0 and (has_slept or self._awake() - self._active_at > minutes * 60)
+        return minutes > 0 and (has_slept or self.seconds() > minutes * 60)

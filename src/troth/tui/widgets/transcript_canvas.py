@@ -6,6 +6,7 @@ frame repaints only the lines that differ. Reads no clock, does no I/O.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -35,7 +36,7 @@ from troth.tui.widgets.transcript_select import span_in
 from troth.tui.widgets.transcript_thumb import thumb_rows
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
+    from asyncio import TimerHandle
 
 FRAME_S = 1 / 30
 
@@ -63,8 +64,9 @@ class TranscriptCanvas(Widget):
         self._strips: list[Strip | None] = []
         self._hits: re.Pattern[str] | None = None
         self._palette: Palette | None = None
+        self._is_palette_known = False
         self._palette_key: tuple[object, object] | None = None
-        self._frame_timer: Timer | None = None
+        self._frame_timer: TimerHandle | None = None
         self._is_dirty = False
         self._drawn_width = 0
         self._pressed: tuple[int, int] | None = None
@@ -78,11 +80,17 @@ class TranscriptCanvas(Widget):
         """Ask for a frame: at once if the last one was long ago, else when its time has come."""
         self._is_dirty = True
         if self._frame_timer is None and self.is_running:
-            self._frame_timer = self.set_timer(FRAME_S, self._end_frame)
-            self.call_later(self._frame)
+            self._begin_frame()
 
-    def on_mount(self) -> None:
-        self.wake()
+    def _begin_frame(self) -> None:
+        """Draw with the next message; the loop's own timer, for Textual's is a task each time."""
+        self._frame_timer = asyncio.get_running_loop().call_later(FRAME_S, self._end_frame)
+        self.call_later(self._frame)
+
+    def _end_frame(self) -> None:
+        self._frame_timer = None
+        if self._is_dirty and self.is_running:
+            self._begin_frame()
 
     def _frame(self) -> None:
         if self._is_dirty:
@@ -90,11 +98,12 @@ class TranscriptCanvas(Widget):
             self.gather()
             self.redraw()
 
-    def _end_frame(self) -> None:
-        self._frame_timer = None
-        if self._is_dirty:
-            self._frame_timer = self.set_timer(FRAME_S, self._end_frame)
-            self._frame()
+    def on_mount(self) -> None:
+        self.wake()
+
+    def on_unmount(self) -> None:
+        if self._frame_timer is not None:
+            self._frame_timer.cancel()
 
     def redraw(self) -> None:
         """Work out the lines on screen and repaint those that differ."""
@@ -143,6 +152,9 @@ class TranscriptCanvas(Widget):
         self.refresh()
 
     def _prepare_palette(self) -> None:
+        if self._palette is not None and self._is_palette_known:
+            return  # asking for the style walks up the whole tree, which no frame should pay
+        self._is_palette_known = True
         variables, ground = self.app.theme_variables, self.rich_style
         key = (variables, ground)
         if self._palette is None or self._palette_key != key:
@@ -183,6 +195,7 @@ class TranscriptCanvas(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._is_palette_known = False
         if self.is_attached and self._strips:
             self.redraw()
 
