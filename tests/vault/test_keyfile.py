@@ -9,6 +9,7 @@ import pytest
 
 from troth.domain.error import (
     HeaderDamaged,
+    HeaderMissing,
     VaultError,
     VaultMissing,
     VaultNewer,
@@ -156,7 +157,7 @@ async def test_wrong_secret_damage_newer_and_missing_are_four_different_errors(
     with pytest.raises(VaultNewer):
         await Vault.open(made.directory, passphrase=PASSPHRASE)
     header.unlink()
-    with pytest.raises(VaultMissing) as missing:
+    with pytest.raises(HeaderMissing) as missing:
         await Vault.open(made.directory, passphrase=PASSPHRASE)
     assert missing.value.path == str(header)
     with pytest.raises(VaultMissing):

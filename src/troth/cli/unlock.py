@@ -18,6 +18,8 @@ from pathlib import Path
 from troth.cli.output import Console
 from troth.domain.error import (
     KeyringFailed,
+    VaultDamaged,
+    VaultError,
     VaultLocked,
     VaultMissing,
     VaultOlder,
@@ -105,10 +107,12 @@ async def open_knowing(
 ) -> Vault:
     """Open the vault and say what the user should know of it.
 
-    One that is older than it was here before is opened only after their yes.
+    One that is older than it was here before, or damaged, is opened only after their yes.
     """
 
-    async def open_it(*, accept_older: bool, is_read_only: bool = False) -> Vault:
+    async def open_it(
+        *, accept_older: bool = False, accept_damaged: bool = False, is_read_only: bool = False
+    ) -> Vault:
         try:
             return await Vault.open(
                 paths.vault_dir,
@@ -116,32 +120,43 @@ async def open_knowing(
                 recovery_words=recovery_words,
                 from_keyring=from_keyring,
                 accept_older=accept_older,
+                accept_damaged=accept_damaged,
                 is_read_only=is_read_only,
             )
         except VaultReadOnly:
             if is_read_only:
                 raise
             # A disc, or a folder that is closed to us: what is there can still be read.
-            return await open_it(accept_older=accept_older, is_read_only=True)
+            return await open_it(
+                accept_older=accept_older, accept_damaged=accept_damaged, is_read_only=True
+            )
 
     try:
-        vault = await open_it(accept_older=False)
+        vault = await open_it()
     except VaultOlder as error:
-        if not can_ask():
-            raise
-        from troth.explain import explain
-
-        words = explain(error, "shell")
-        console.note(f"{words.title}. {words.detail}")
-        if ask_shown("Type yes to open it all the same: ").strip().lower() != "yes":
-            raise
+        _ask_after(error, console, "Type yes to open it all the same: ")
         vault = await open_it(accept_older=True)
+    except VaultDamaged as error:
+        _ask_after(error, console, "Type yes to open what is left: ")
+        vault = await open_it(accept_older=True, accept_damaged=True)
     for notice in vault.notices:
         from troth.explain import QUIET_NOTICES, notice_words
 
         if notice not in QUIET_NOTICES:
             console.note(f"troth: {notice_words(notice)}")
     return vault
+
+
+def _ask_after(error: VaultError, console: Console, question: str) -> None:
+    """Tell what is wrong; raises `error` unless the person says yes."""
+    if not can_ask():
+        raise error
+    from troth.explain import explain
+
+    words = explain(error, "shell")
+    console.note(f"{words.title}. {words.detail}")
+    if ask_shown(question).strip().lower() != "yes":
+        raise error
 
 
 def given_passphrase(environ: Mapping[str, str]) -> str | None:

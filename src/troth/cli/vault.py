@@ -54,13 +54,18 @@ def _configure_care(group: Subcommands) -> None:
         "--recovery", action="store_true", help="open it with the recovery words"
     )
     restoring.set_defaults(run=vault_care.run_restore)
+    mending = add_subcommand(group, "mend", "put the copy of a damaged key file in its place")
+    mending.set_defaults(run=vault_care.run_mend)
     rekeying = add_subcommand(group, "rekey", "encrypt everything again under a new key")
     rekeying.set_defaults(run=vault_care.run_rekey)
 
 
 async def run_init(arguments: Arguments, console: Console) -> int:
     directory = find_paths(os.environ).vault_dir
-    if vault_status(directory).exists:
+    status = vault_status(directory)
+    if status.problem is not None:
+        raise status.problem
+    if status.exists:
         raise VaultExists(str(directory))
     passphrase = new_passphrase(console)
     console.status("Making the vault; this takes a second ...")

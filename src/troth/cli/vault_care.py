@@ -1,4 +1,4 @@
-"""`troth vault passphrase|recovery|keyring|check|backup|restore|rekey`: the care of a vault."""
+"""The care of a vault: its passphrase, words and keyring; check, backup, restore, mend, rekey."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ from troth.cli.unlock import (
     open_knowing,
     open_vault,
 )
-from troth.domain.error import UsageError, VaultLocked, VaultMissing
+from troth.domain.error import HeaderDamaged, UsageError, VaultLocked, VaultMissing
 from troth.settings import Paths, find_paths
 from troth.vault.check import CheckProgress
-from troth.vault.upkeep import rekey_vault, restore_backup
+from troth.vault.upkeep import (
+    has_header_copy,
+    has_other_header_copy,
+    recover_header_copy,
+    rekey_vault,
+    restore_backup,
+)
 from troth.vault.vault import Vault, vault_status
 
 
@@ -121,6 +127,25 @@ async def run_restore(arguments: Arguments, console: Console) -> int:
     console.note(f"{restored.messages:,} messages are back in {directory}.")
     if restored.replaced is not None:
         console.note(f"The vault that was there before is kept in {restored.replaced}.")
+    return ExitCode.OK
+
+
+async def run_mend(_arguments: Arguments, console: Console) -> int:
+    """Put `vault.json.bak` in place of a damaged or missing `vault.json`."""
+    directory = find_paths(os.environ).vault_dir
+    status = vault_status(directory)
+    if not status.exists:
+        raise VaultMissing(str(directory))
+    if not isinstance(status.problem, HeaderDamaged) and not has_other_header_copy(directory):
+        console.note("The key file reads well and its copy is the same: nothing to mend.")
+        return ExitCode.OK
+    if not has_header_copy(directory):
+        raise status.problem or HeaderDamaged(str(directory), "there is no whole copy beside it")
+    kept = await recover_header_copy(directory)
+    console.note(f"The copy is in place: {directory / 'vault.json'}.")
+    if kept is not None:
+        console.note(f"What stood there before is kept in {kept.name}.")
+    console.note("Open the vault now; if it does not open, bring back a backup.")
     return ExitCode.OK
 
 

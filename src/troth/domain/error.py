@@ -31,7 +31,9 @@ TrothError
 ├── ExtraMissing          a part of Troth that is installed apart
 ├── VaultError
 │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
+│   │   └── DatabaseMissing
 │   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
+│   │   └── HeaderMissing
 │   └── VaultReadOnly  DiskFull  KeyringFailed
 ├── LocalModelError
 │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
@@ -301,6 +303,12 @@ class VaultMissing(VaultError):
     kind = "vault-missing"
 
 
+class DatabaseMissing(VaultMissing):
+    """`vault.json` is there, `vault.db` is not."""
+
+    kind = "database-missing"
+
+
 class VaultExists(VaultError):
     kind = "vault-exists"
 
@@ -321,6 +329,12 @@ class HeaderDamaged(VaultError):
     """`vault.json` cannot be trusted: altered, truncated or not ours."""
 
     kind = "header-damaged"
+
+
+class HeaderMissing(HeaderDamaged):
+    """`vault.db` is there, `vault.json` is not."""
+
+    kind = "header-missing"
 
 
 class VaultDamaged(VaultError):

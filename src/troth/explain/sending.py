@@ -44,8 +44,10 @@ _NOTICES = {
     "migrated": "The vault was brought to the newest format; a backup was made first.",
     "never-seen-here": "This vault was not opened here before, so its age cannot be told.",
     "older-accepted": "The vault is older than when it was last used here, as you were told.",
-    "changed-outside": "Another program changed the vault's file.",
-    "check-recommended": "`troth vault check` would look through all of it.",
+    "changed-outside": "Another program changed the vault's file; it was looked through.",
+    "further-than-seen": "The vault is further on than this computer last noted, as after a power "
+    "cut or a copy from elsewhere; it was looked through.",
+    "check-recommended": "It is too large to look through at once: `troth vault check` does.",
     "inbox-unreadable": "A reply that ended while the vault was locked cannot be opened: its file "
     "was damaged, or the vault was rekeyed meanwhile. It stays in vault.inbox.",
     "read-only": "The vault cannot be written here: it is open for reading, nothing new is kept.",

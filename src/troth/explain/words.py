@@ -130,13 +130,24 @@ OF_THE_NETWORK = {
 OF_THE_VAULT = {
     "vault": Words(
         "The vault cannot be used",
-        "Something about its files is not as it must be.",
-        "`troth vault status` shows what is there.",
+        "Something about its files or its disk is not as it must be.",
+        "Look at the place that is named; everything that was stored before is safe.",
     ),
     "vault-missing": Words(
         "There is no vault yet",
         "Chats and keys are kept in an encrypted vault, and none was made here.",
         "`troth vault init` makes one.",
+    ),
+    "database-missing": Words(
+        "The vault's database is missing",
+        "vault.json, its key file, is there; vault.db, which holds all chats, is not.",
+        "Put vault.db back where it was, or bring back a backup with `troth vault restore`.",
+    ),
+    "header-missing": Words(
+        "The vault's key file is missing",
+        "vault.db, which holds all chats, is there; vault.json, which opens it, is not.",
+        "Put vault.json back where it was. Else `troth vault mend` takes the copy vault.json.bak, "
+        "if that is whole, and `troth vault restore` brings back a backup.",
     ),
     "vault-exists": Words(
         "There is a vault already",
@@ -150,7 +161,7 @@ OF_THE_VAULT = {
     ),
     "wrong-passphrase": Words(
         "That passphrase does not open this vault",
-        "The vault itself is sound. Caps Lock may be on, or another keyboard layout.",
+        "Its key file reads well. Caps Lock may be on, or another keyboard layout.",
         "Try again; the twelve recovery words open it too.",
     ),
     "wrong-recovery-words": Words(
@@ -161,12 +172,14 @@ OF_THE_VAULT = {
     "header-damaged": Words(
         "The vault's key file is damaged",
         "vault.json was altered or cut, or is not Troth's. Your passphrase is not to blame.",
-        "Put the copy beside it, vault.json.bak, in its place; else bring back a backup.",
+        "`troth vault mend` puts the copy vault.json.bak in its place, if that is whole; "
+        "else `troth vault restore` brings back a backup.",
     ),
     "vault-damaged": Words(
         "The vault is damaged",
         "A part of it is not what was written. Troth does not show what it cannot vouch for.",
-        "Copy the whole folder before anything else, then bring back a backup.",
+        "Copy the whole folder before anything else; then `troth vault restore` brings back a "
+        "backup. Without one, the app can open what is left.",
     ),
     "vault-newer": Words(
         "A newer Troth wrote this vault",

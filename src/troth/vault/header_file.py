@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from troth.domain.error import HeaderDamaged, VaultError, VaultMissing
+from pathlib import Path
+
+from troth.domain.error import HeaderDamaged, HeaderMissing, VaultError, VaultMissing
 from troth.vault.errors import typed_errors
 from troth.vault.files import replace_file
 from troth.vault.keyfile import MAX_HEADER_BYTES, Header, parse_header
@@ -10,24 +12,26 @@ from troth.vault.places import Places
 
 
 def read_header(places: Places) -> Header:
-    """Raises VaultMissing, HeaderDamaged (its detail says if the copy beside it is whole)."""
+    """Raises VaultMissing, HeaderMissing, HeaderDamaged: both say if the copy is whole."""
     path = places.header
     try:
         with typed_errors(path), path.open("rb") as file:
             content = file.read(MAX_HEADER_BYTES + 1)
     except VaultError as error:
         if not path.exists():
-            detail = "vault.json is missing, vault.db is there" if places.database.exists() else ""
-            raise VaultMissing(str(path), detail) from error
+            if not places.database.exists():
+                raise VaultMissing(str(path)) from error
+            raise HeaderMissing(str(path), _about_copy(places)) from error
         raise
     try:
         return parse_header(content, str(path))
     except HeaderDamaged as error:
-        if has_whole_copy(places):
-            raise HeaderDamaged(
-                str(path), f"{error.detail}; the copy vault.json.bak is whole"
-            ) from error
-        raise
+        raise HeaderDamaged(str(path), f"{error.detail}; {_about_copy(places)}") from error
+
+
+def _about_copy(places: Places) -> str:
+    whole = has_whole_copy(places)
+    return "the copy vault.json.bak is whole" if whole else "there is no whole copy beside it"
 
 
 def write_header(places: Places, header: Header) -> None:
@@ -47,19 +51,29 @@ def write_header(places: Places, header: Header) -> None:
         replace_file(places.header_backup, content)
 
 
-def recover_header(places: Places) -> None:
-    """Put the whole `.bak` in place of a damaged or missing header. Raises HeaderDamaged."""
-    with typed_errors(places.header_backup):
-        content = places.header_backup.read_bytes()
-    parse_header(content, str(places.header_backup))
+def recover_header(places: Places) -> Path | None:
+    """Put the whole `.bak` in place of a damaged or missing header; return where that one is kept.
+
+    Raises HeaderDamaged, and then nothing has changed.
+    """
+    copy, kept = read_copy(places), places.header.with_name("vault.json.damaged")
+    if copy is None:
+        raise HeaderDamaged(str(places.header_backup), "the copy is missing or damaged too")
     with typed_errors(places.header):
-        replace_file(places.header, content)
+        if places.header.is_file():
+            replace_file(kept, places.header.read_bytes())
+        replace_file(places.header, copy.to_bytes())
+    return kept if kept.exists() else None
 
 
 def has_whole_copy(places: Places) -> bool:
     """Whether `vault.json.bak` can be read."""
+    return read_copy(places) is not None
+
+
+def read_copy(places: Places) -> Header | None:
+    """Return what `vault.json.bak` holds; None where it is missing or damaged."""
     try:
-        parse_header(places.header_backup.read_bytes())
+        return parse_header(places.header_backup.read_bytes())
     except (OSError, VaultError):
-        return False
-    return True
+        return None

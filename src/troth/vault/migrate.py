@@ -35,18 +35,15 @@ def create(store: Store) -> None:
     connection.execute("COMMIT").fetchall()
 
 
-def migrate(
-    store: Store, steps: Mapping[int, Step] = STEPS, target: int = schema.VERSION
-) -> Path | None:
-    """Bring the tables to `target`; return the copy that was made first, None when up to date.
+def look(store: Store, target: int = schema.VERSION) -> int:
+    """Return the version of the tables. Changes nothing.
 
     Raises VaultNewer, or VaultDamaged when this is no vault's database or another vault's.
     """
-    connection = store.connection
     where = str(store.path or "")
-    if connection.pragma("application_id") != schema.APPLICATION_ID:
+    if store.connection.pragma("application_id") != schema.APPLICATION_ID:
         raise VaultDamaged(where, "not the database of a vault")
-    version = connection.pragma("user_version")
+    version = store.connection.pragma("user_version")
     if not isinstance(version, int) or version < 1:
         raise VaultDamaged(where, "its schema version makes no sense")
     if version > target:
@@ -54,6 +51,18 @@ def migrate(
     owner = store.one(tuple[str], "SELECT vault_id FROM meta WHERE id = 1")
     if owner is None or owner[0] != store.vault_id:
         raise VaultDamaged(where, "the database belongs to another vault")
+    return version
+
+
+def migrate(
+    store: Store, steps: Mapping[int, Step] = STEPS, target: int = schema.VERSION
+) -> Path | None:
+    """Bring the tables to `target`; return the copy that was made first, None when up to date.
+
+    Raises what `look` raises.
+    """
+    connection = store.connection
+    version = look(store, target)
     if version == target:
         return None
     copy = _copy(store, version)

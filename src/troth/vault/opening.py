@@ -8,28 +8,41 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apsw
 
-from troth.domain.error import HeaderDamaged, VaultDamaged, VaultError, VaultMissing, VaultOlder
+from troth.domain.error import (
+    HeaderDamaged,
+    VaultDamaged,
+    VaultError,
+    VaultOlder,
+    WrongPassphrase,
+    WrongRecoveryWords,
+)
 from troth.vault import migrate
 from troth.vault.errors import typed_errors
 from troth.vault.kdf import Keys
 from troth.vault.lane import Lane
 from troth.vault.places import Places, is_on_network, sync_folder_above
+from troth.vault.preflight import look_at_files
+from troth.vault.sql import Connection
 from troth.vault.store import Store, checkpoint, commit_state, connect, writing
 from troth.vault.tally import Tally
 from troth.vault.wiping import look_for_work, tend, wipe_for
 
 if TYPE_CHECKING:
-    from troth.vault.freshness import Seen
+    from troth.vault.freshness import Seen, SeenFile
+    from troth.vault.keyfile import Header
 
 CHECKED_AT_OPEN_BYTES = 64 << 20
 """A vault up to this size that another program touched is walked before it opens (about 2 s);
 a larger one opens with a notice that asks for `troth vault check`."""
+NOTING_TRIES, NOTING_PAUSE_S = 5, 0.01
+"""Another process notes its commit in the sidecar microseconds after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +99,29 @@ def unlock_directory(
 ) -> Access:
     """Read the header and derive the keys. Takes about a second: call it in a thread."""
     from troth.vault.header_file import read_header
+    from troth.vault.switching import finish_switch
     from troth.vault.unlock import unlock
 
     places = Places(directory)
     header = read_header(places)
-    if not places.database.exists() and not places.fresh_database.exists():
-        raise VaultMissing(str(places.database), "vault.json is there, vault.db is missing")
+    if not places.fresh_database.exists():
+        with typed_errors(places.database):
+            look_at_files(places)
     try:
         keys = unlock(
             header, passphrase=passphrase, recovery_words=recovery_words, from_keyring=from_keyring
         )
-    except VaultError as error:
-        if isinstance(error, HeaderDamaged) and not error.path:
-            raise HeaderDamaged(str(places.header), error.detail) from error
+    except (WrongPassphrase, WrongRecoveryWords):
+        if _opens_copy(places, header, passphrase, recovery_words):
+            detail = "it was changed by another program; the copy vault.json.bak opens"
+            raise HeaderDamaged(str(places.header), detail) from None
         raise
+    except HeaderDamaged as error:
+        raise HeaderDamaged(error.path or str(places.header), error.detail) from error
     access = Access(header.vault_id, keys, places.database, terms)
     with typed_errors(places.database):
         if not terms.is_read_only:
-            _finish_switch(places, keys)
+            finish_switch(places, keys)
         if is_on_network(directory):
             access.is_exclusive = True
             access.notices.append("network-folder")
@@ -112,26 +130,25 @@ def unlock_directory(
     return access
 
 
-def _finish_switch(places: Places, keys: Keys) -> None:
-    """End a creation, rekey or restore that was cut between writing the header and the last rename.
+def _opens_copy(
+    places: Places, header: Header, passphrase: str | None, recovery_words: str | None
+) -> bool:
+    """Whether what does not open the key file opens another copy of it.
 
-    The header is written only when the fresh database is whole, so whichever of the two opens with
-    the header's key is the right one.
+    A key file that somebody changed and summed up anew cannot be told from a wrong passphrase by
+    itself. Costs a second derivation, only where the two files differ.
     """
-    for leftover in places.leftovers():
-        leftover.unlink()
-    if not places.fresh_database.exists():
-        return
+    from troth.vault.header_file import read_copy
+    from troth.vault.unlock import unlock
+
+    copy = read_copy(places)
+    if copy is None or copy == header:
+        return False
     try:
-        connection = connect(places.fresh_database, keys.database)
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        finally:
-            connection.close()
-    except apsw.Error:
-        places.fresh_database.unlink()  # left over from a switch that never reached the header
-        return
-    places.take_fresh_database()
+        unlock(copy, passphrase=passphrase, recovery_words=recovery_words)
+    except VaultError:
+        return False
+    return True
 
 
 def lanes(access: Access) -> Opened:
@@ -165,21 +182,45 @@ def open_writer(access: Access) -> Store:
         return _open_read_only(access)
     path = access.path
     with typed_errors(path):
-        found = None if path is None else path.stat()  # before anything of ours writes to it
-        connection = connect(
-            path, access.keys.database, is_exclusive=access.is_exclusive, vfs=access.vfs
-        )
+        found = None if path is None else _look_first(path)
+        connection = _connect(access)
         store = Store(connection, access.keys, access.vault_id, path)
         try:
-            connection.pragma("journal_mode", "WAL")
+            # Whoever refuses a vault leaves its files as they are: also the log, which the last
+            # connection would else move into the database as far as it can be read.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             store.tally = Tally(connection, access.keys.rows)
             _watch_log(store)
             _meet(store, access, found)
             look_for_work(store)
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         except BaseException:
             store.close()
             raise
     return store
+
+
+def _connect(access: Access, *, is_read_only: bool = False) -> Connection:
+    try:
+        return connect(
+            access.path,
+            access.keys.database,
+            is_read_only=is_read_only,
+            is_exclusive=access.is_exclusive,
+            vfs=access.vfs,
+        )
+    except apsw.NotADBError as error:
+        raise VaultDamaged(
+            str(access.path),
+            "it does not open with the key in vault.json: it belongs to another vault, or its"
+            " beginning is damaged",
+        ) from error
+
+
+def _look_first(path: Path) -> os.stat_result:
+    """Return how the database is found, before anything of ours writes to it."""
+    look_at_files(Places(path.parent))
+    return path.stat()
 
 
 def _watch_log(store: Store) -> None:
@@ -200,17 +241,37 @@ def _meet(store: Store, access: Access, found: os.stat_result | None) -> None:
         return
     store.seen = SeenFile(Places(store.path.parent).seen, access.keys.freshness)
     seen = store.seen.read()  # before the database, which other processes move on
-    if migrate.migrate(store) is not None:
-        access.notices.append("migrated")
+    migrate.look(store)
     sequence, head, _ = commit_state(store)
     is_behind = _compare(access, seen, sequence, head)
-    if is_behind or (seen is None and sequence) or _is_touched(found, seen):
-        _look_closer(store, access)
+    is_ahead = seen is not None and _is_ahead(store.seen, sequence)
+    store.connection.pragma("journal_mode", "WAL")
+    if migrate.migrate(store) is not None:
+        access.notices.append("migrated")
+        sequence, head, _ = commit_state(store)
+    if is_ahead:
+        _look_closer(store, access, "further-than-seen")
+    elif is_behind or (seen is None and sequence) or _is_touched(found, seen):
+        _look_closer(store, access, "changed-outside")
     if seen is None:
         with writing(store):
             pass
-    elif is_behind:
+    elif is_behind or is_ahead:
         store.seen.write(sequence, head, store.path)
+
+
+def _is_ahead(sidecar: SeenFile, sequence: int) -> bool:
+    """Whether the vault is further on than was noted here, now that others had time to note it.
+
+    So it is after a power cut; and where database, log and sidecar were copied at different
+    moments, which can leave new pages in the log on old ones in the database.
+    """
+    for _ in range(NOTING_TRIES):
+        seen = sidecar.read()
+        if seen is not None and sequence <= seen.sequence:
+            return False
+        time.sleep(NOTING_PAUSE_S)
+    return True
 
 
 def _compare(access: Access, seen: Seen | None, sequence: int, head: bytes) -> bool:
@@ -237,11 +298,11 @@ def _is_touched(found: os.stat_result, seen: Seen | None) -> bool:
     return (found.st_size, found.st_mtime_ns) != (seen.size_bytes, seen.modified_ns)
 
 
-def _look_closer(store: Store, access: Access) -> None:
+def _look_closer(store: Store, access: Access, why: str) -> None:
     """Walk a vault that another program may have touched. Raises VaultDamaged."""
     from troth.vault.check import check, check_index
 
-    access.notices.append("changed-outside")
+    access.notices.append(why)
     path = store.path
     if path is None or path.stat().st_size > CHECKED_AT_OPEN_BYTES:
         access.notices.append("check-recommended")
@@ -258,7 +319,7 @@ def open_reader(access: Access) -> Store:
     if access.terms.is_read_only:
         return _open_read_only(access)
     with typed_errors(access.path):
-        connection = connect(access.path, access.keys.database)
+        connection = _connect(access)
         connection.pragma("query_only", 1)
         return Store(connection, access.keys, access.vault_id, access.path)
 
@@ -270,13 +331,14 @@ def _open_read_only(access: Access) -> Store:
     path = access.path
     with typed_errors(path):
         store = Store(
-            connect(path, access.keys.database, is_read_only=True),
+            _connect(access, is_read_only=True),
             access.keys,
             access.vault_id,
             path,
         )
         try:
             if path is not None:
+                migrate.look(store)
                 seen = SeenFile(Places(path.parent).seen, access.keys.freshness).read()
                 sequence, head, _ = commit_state(store)
                 _compare(access, seen, sequence, head)

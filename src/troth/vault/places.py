@@ -55,14 +55,23 @@ class Places:
         return self.folder / "vault.db"
 
     @property
+    def log(self) -> Path:
+        """The write-ahead log: what was committed and is not yet in `database`."""
+        return self.folder / "vault.db-wal"
+
+    @property
+    def shared_memory(self) -> Path:
+        return self.folder / "vault.db-shm"
+
+    @property
     def fresh_database(self) -> Path:
         """A database that is whole and waits to take the place of `database`."""
         return self.folder / "vault.db.new"
 
     def take_fresh_database(self) -> None:
         """Put the fresh database in place; a log of the old one must never meet it."""
-        self.database.with_name("vault.db-wal").unlink(missing_ok=True)
-        self.database.with_name("vault.db-shm").unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
+        self.shared_memory.unlink(missing_ok=True)
         self.fresh_database.replace(self.database)
         sync_folder(self.folder)
 

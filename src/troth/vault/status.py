@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from troth.domain.error import VaultError, VaultMissing
+from troth.domain.error import DatabaseMissing, VaultError, VaultMissing
 from troth.vault.places import Places
 
 
@@ -51,7 +51,7 @@ def vault_status(directory: Path) -> VaultStatus:
     costs = [slot.cost.memory_kib for slot in header.slots if slot.cost is not None]
     missing = None
     if not places.database.exists() and not places.fresh_database.exists():
-        missing = VaultMissing(str(places.database), "vault.json is there, vault.db is missing")
+        missing = DatabaseMissing(str(places.database))
     return VaultStatus(
         directory=directory,
         exists=True,

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from troth.domain.error import UsageError
+from troth.domain.error import UsageError, VaultError
 from troth.vault import transfer
 from troth.vault.check import CheckProgress, CheckReport, check, check_index
-from troth.vault.header_file import has_whole_copy, recover_header
+from troth.vault.header_file import has_whole_copy, read_copy, read_header, recover_header
 from troth.vault.kdf import DEFAULT_MEMORY_KIB, Cost
 from troth.vault.opening import Opened
 from troth.vault.places import Places
@@ -166,9 +166,22 @@ def has_header_copy(directory: Path) -> bool:
     return has_whole_copy(Places(directory))
 
 
-async def recover_header_copy(directory: Path) -> None:
-    """Put the whole copy of `vault.json` in place of a damaged one. Raises HeaderDamaged."""
-    await asyncio.to_thread(recover_header, Places(directory))
+def has_other_header_copy(directory: Path) -> bool:
+    """Whether a whole copy lies there that is not the same as `vault.json`. Cheap."""
+    places = Places(directory)
+    copy = read_copy(places)
+    try:
+        return copy is not None and read_header(places) != copy
+    except VaultError:
+        return copy is not None
+
+
+async def recover_header_copy(directory: Path) -> Path | None:
+    """Put the whole copy of `vault.json` in its place; return where the old one is kept, if it was.
+
+    Raises HeaderDamaged where there is no whole copy.
+    """
+    return await asyncio.to_thread(recover_header, Places(directory))
 
 
 def _on_this_loop(report: Callable[[ValueT], None] | None) -> Callable[[ValueT], None]:
