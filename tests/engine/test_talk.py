@@ -199,7 +199,7 @@ async def test_queued_messages_go_when_the_reply_ends_and_wait_after_a_stop(
     gate = Gate()
     engine, server = await open_engine([gated_after(HELLO, 2, gate), openai_chat_stream(["Two"])])
     chat, reply = await ask(engine)
-    engine.enqueue(chat, "next")
+    await engine.waiting.put(chat, "next")
     with pytest.raises(UsageError):
         await engine.send(chat, "now")
     gate.open()

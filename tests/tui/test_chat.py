@@ -100,6 +100,28 @@ async def test_a_waiting_message_can_be_taken_back_and_dropped(tmp_path: Path) -
         await stage.until(lambda: stage.settled == 2)
 
 
+async def test_after_a_stop_the_waiting_message_says_so_and_goes_by_its_key(
+    tmp_path: Path,
+) -> None:
+    answers = [
+        gated_after(openai_chat_stream(["one", " more"]), 2, asyncio.Event()),
+        openai_chat_stream(["two"]),
+    ]
+    async with run_app(tmp_path, answers) as stage:
+        await stage.type("first")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "one" in stage.text)
+        await stage.type("second")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "next  second" in stage.text)
+        await stage.pilot.press("escape")
+        await stage.until(lambda: "Waits for you" in stage.text)
+        await stage.pilot.press("alt+down")
+        await stage.until(lambda: stage.settled == 4)
+        assert path_texts(stage) == ["first", "one", "second", "two"]
+        assert "Waits for you" not in stage.text
+
+
 async def test_the_draft_stays_when_sending_cannot_work(tmp_path: Path) -> None:
     async with run_app(tmp_path, with_provider=False) as stage:
         await stage.type("nobody to ask")

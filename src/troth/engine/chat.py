@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from troth.domain.conversation import Conversation
+from troth.domain.error import Failure
 from troth.domain.message import Message, Part, Role, TextPart
 from troth.domain.model import ModelRef, Params
 from troth.domain.verdict import Verdict
@@ -26,7 +27,17 @@ class Queued:
     """A message that waits for the running reply to end. It can still be edited or removed."""
 
     id: str
+    """The id that its message will have."""
     parts: tuple[Part, ...]
+    is_kept: bool = False
+    """Whether it waits for the user: it comes from last time, or stands behind a refused one."""
+    failure: Failure | None = None
+    """Why it could not be sent when its turn came."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it goes only when the user says so."""
+        return self.is_kept or self.failure is not None
 
     @property
     def text(self) -> str:
@@ -78,6 +89,10 @@ class Chat:
     def is_replying(self) -> bool:
         own = self.reply is not None and self.reply.is_running
         return own or any(column.is_replying for column in self.columns)
+
+    def waiting(self, queued_id: str) -> Queued | None:
+        """Return a message that waits; None when it has gone."""
+        return next((queued for queued in self.queue if queued.id == queued_id), None)
 
     def add_column(self, model: ModelRef, params: Params, head_id: str | None) -> Chat:
         """Return another way through the same tree: its model, parameters and head are its own.

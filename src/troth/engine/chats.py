@@ -15,6 +15,7 @@ from troth.engine.boundary import load_care
 from troth.engine.chat import Chat
 from troth.engine.feed import ChatChanged, ChatRemoved, Feed
 from troth.engine.ids import new_ulid
+from troth.engine.waiting import load_queue
 from troth.settings import Settings
 from troth.vault.vault import Vault
 
@@ -95,6 +96,7 @@ class Chats:
         chat.draft = await vault.draft(conversation_id)
         chat.verdicts = await vault.verdicts(conversation_id)
         await load_care(chat)
+        await load_queue(chat)
         return self._open.setdefault(conversation_id, chat)
 
     def opened(self, conversation_id: str) -> Chat | None:

@@ -19,7 +19,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from troth.domain.error import NotFound, UsageError
+from troth.domain.error import Failure, NotFound, UsageError
 from troth.domain.message import Message, Part, TextPart
 from troth.domain.model import ModelRef, Params
 from troth.engine.chat import Chat
@@ -49,6 +49,8 @@ from troth.engine.feed import ChatChanged, Feed
 from troth.engine.ids import new_ulid
 from troth.engine.reply import Reply
 from troth.engine.talk import Talk
+
+_NAMES_HIDDEN = "the names are hidden: vote, reveal them and keep an answer, then send this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,21 @@ class Comparison:
         known = (state.head_id, state.asked_id, self._base_id)
         head = next((id for id in known if id is not None and id in tree), self._base_id)
         chat = self.chat.add_column(state.spec.model, state.spec.params, head)
-        return Column(state, chat, self._talk, save=self.save, told=self._tell)
+        return Column(
+            state, chat, self._talk, save=self.save, told=self._tell, ended=self._column_ended
+        )
+
+    def _column_ended(self) -> None:
+        """Let what was written in the chat meanwhile go on, once the last column has answered.
+
+        Where a column was stopped or failed, the user looks first.
+        """
+        if self.is_running or not self.chat.queue:
+            return
+        if self.voting.is_blind:
+            self._talk.waiting.hold(self.chat, Failure.of(UsageError(_NAMES_HIDDEN)))
+        elif all(column.has_answered for column in self._columns):
+            self._talk.waiting.go_on_soon(self.chat)
 
     def _prompts(self) -> list[tuple[Part, ...]]:
         """The turns after the first one, as the column that came furthest was asked them."""

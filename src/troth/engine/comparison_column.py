@@ -8,15 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from troth.domain.error import Failure, TrothError, UsageError
-from troth.domain.message import Finish, Part
+from troth.domain.message import Part
 from troth.engine.chat import Chat
 from troth.engine.comparison_state import ColumnState
 from troth.engine.reply import Reply
-from troth.engine.talk import Talk
+from troth.engine.talk import GOES_ON, Talk
 
 Ask = Callable[[], Awaitable[Reply]]
-_GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
-"""After these a column takes its next turn; after anything else it waits for the user."""
 
 
 class Column:
@@ -30,6 +28,7 @@ class Column:
         *,
         save: Callable[[], Awaitable[None]],
         told: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
         self.id = state.id
         self.spec = state.spec
@@ -42,6 +41,7 @@ class Column:
         self._talk = talk
         self._save = save
         self._told = told
+        self._ended = ended
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
 
@@ -59,6 +59,14 @@ class Column:
     def is_halted(self) -> bool:
         """Whether it has turns to take and waits for `retry` or `resume`."""
         return not self.is_running and (bool(self.waiting) or self.failure is not None)
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether its last reply came to its end, and was not stopped."""
+        reply = self.reply
+        return not self._is_stopping and bool(
+            reply and reply.message and reply.message.finish in GOES_ON
+        )
 
     @property
     def head_id(self) -> str | None:
@@ -82,6 +90,7 @@ class Column:
             self.chat.conversation, system_prompt=board.system_prompt, policy=board.policy
         )
         self._task = asyncio.create_task(self._drive(first), name=f"column {self.id}")
+        self._task.add_done_callback(lambda _: self._ended())
 
     def stop(self) -> None:
         """Stop the running reply, or the one that is just about to be asked for."""
@@ -119,7 +128,7 @@ class Column:
         await self._save()
         await reply.closed()
         await self._save()
-        return reply.message is not None and reply.message.finish in _GOES_ON
+        return reply.message is not None and reply.message.finish in GOES_ON
 
     def swap_asked(self, base_id: str) -> None:
         """Forget what was asked: the column begins again at `base_id`."""

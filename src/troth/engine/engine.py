@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.error import ConfigError, NotFound, TrothError
-from troth.domain.message import BlobPart, Part, TextPart
+from troth.domain.message import BlobPart, Part
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.attach import as_parts, read_attachment
-from troth.engine.chat import Chat, PromptHistory, Queued
+from troth.engine.chat import Chat
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
 from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
+from troth.engine.last_model import LastModel
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
 from troth.engine.proofs import Proofs
@@ -33,6 +34,7 @@ from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
 from troth.engine.talk import Talk
 from troth.engine.verification import Verification
+from troth.engine.waiting import Waiting
 from troth.providers.registry import provider_for
 from troth.settings import Paths, Settings, find_paths, load_settings
 from troth.transport import Ledger, Transport
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
     from troth.engine.enclaves import Enclaves
     from troth.local.installer import InstallProgress
     from troth.local.shelf import InstalledModel
-
-_LAST_MODEL = "last_model"
 
 
 class Engine:
@@ -76,13 +76,12 @@ class Engine:
         self._verification = Verification(paths, self._transport, lambda: self.vault, key_for)
         self.proofs = Proofs(self._verification, self._directory.endpoint)
         """Verdicts, kept bytes, receipts and the trust file."""
-        self._prompts = PromptHistory()
         refused = RefusedParameters(lambda: self.vault)
         self._preparation = Preparation(self._directory, self._reach, self._verification, refused)
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
-        self._last_model: ModelRef | None = None
+        self._last_model = LastModel()
 
     @cached_property
     def comparisons(self) -> Comparisons:
@@ -119,9 +118,8 @@ class Engine:
     async def load(self) -> None:
         """Read what is remembered from the vault: keys, model lists, the last model, prompts."""
         await self._directory.load()
-        await self._prompts.load(self.vault)
-        last = await self.vault.state(_LAST_MODEL)
-        self._last_model = ModelRef.parse(last) if last else None
+        await self._talk.prompts.load(self.vault)
+        await self._last_model.load(self.vault)
         self._directory.set_local(self._local.infos())
 
     async def use_vault(self, vault: Vault) -> None:
@@ -143,7 +141,7 @@ class Engine:
         self._talk.hold(self.vault.inbox())
         self._feed.tell(Locked())
         self._chats.forget()
-        self._prompts.forget()
+        self._talk.prompts.forget()
         self._directory.forget()
         await self.vault.close()
 
@@ -212,10 +210,12 @@ class Engine:
     async def update_chat(self, chat: Chat | str, **changes: Unpack[ChatChanges]) -> Conversation:
         """Change title, pin, archive, system prompt, persona, parameters, model or policy."""
         conversation = await self._chats.update(chat, **changes)
-        if model := changes.get("model"):
-            self._last_model = model
-            await self.vault.set_state(_LAST_MODEL, str(model))
+        await self._chosen(conversation, changes.get("model"))
         return conversation
+
+    async def _chosen(self, conversation: Conversation, model: ModelRef | None) -> None:
+        if not conversation.is_incognito:  # such a chat leaves no trace
+            await self._last_model.remember(self.vault, model)
 
     async def delete_chat(self, conversation_id: str) -> None:
         """Put a chat into the trash."""
@@ -247,7 +247,7 @@ class Engine:
 
     def recent_prompts(self) -> list[str]:
         """Return the last prompts of all chats, oldest first."""
-        return self._prompts.all()
+        return self._talk.prompts.all()
 
     async def blob(self, chat: Chat, sha256: str) -> bytes | None:
         """Return the bytes of an attachment or a made image."""
@@ -265,18 +265,17 @@ class Engine:
         self, chat: Chat, parts: Sequence[Part] | str, *, model: ModelRef | None = None
     ) -> Reply:
         """Send a message; raises before anything is stored when it cannot work."""
-        parts = as_parts(parts)
-        reply = await self._talk.send(chat, parts, model)
-        if not chat.conversation.is_incognito:
-            prompt = "".join(part.text for part in parts if isinstance(part, TextPart))
-            await self._prompts.remember(self.vault, prompt)
+        reply = await self._talk.send(chat, as_parts(parts), model)
+        await self._chosen(chat.conversation, model)
         return reply
 
     async def regenerate(
         self, chat: Chat, message_id: str, *, model: ModelRef | None = None
     ) -> Reply:
         """Ask again; the new reply stands beside the old one."""
-        return await self._talk.regenerate(chat, message_id, model)
+        reply = await self._talk.regenerate(chat, message_id, model)
+        await self._chosen(chat.conversation, model)
+        return reply
 
     async def continue_reply(self, chat: Chat, message_id: str) -> Reply:
         """Let a cut reply go on."""
@@ -291,14 +290,14 @@ class Engine:
         model: ModelRef | None = None,
     ) -> Reply:
         """Send another wording of one of the user's messages."""
-        return await self._talk.edit_and_resend(chat, message_id, as_parts(parts), model)
+        reply = await self._talk.edit_and_resend(chat, message_id, as_parts(parts), model)
+        await self._chosen(chat.conversation, model)
+        return reply
 
-    def enqueue(self, chat: Chat, parts: Sequence[Part] | str) -> Queued:
-        """Let a message wait until the running reply has ended."""
-        return self._talk.enqueue(chat, as_parts(parts))
-
-    def unqueue(self, chat: Chat, queued_id: str) -> Queued | None:
-        return self._talk.unqueue(chat, queued_id)
+    @property
+    def waiting(self) -> Waiting:
+        """Messages that wait for a reply to end."""
+        return self._talk.waiting
 
     async def attach(self, path: Path) -> BlobPart:
         """Read a file into a part of the next message; raises NotFound or UsageError."""
@@ -316,8 +315,8 @@ class Engine:
         """Return the model for new chats: config, last used, installed, else None."""
         if configured := ModelRef.parse(self.settings.default_model):
             return configured
-        if self._last_model is not None:
-            return self._last_model
+        if self._last_model.ref is not None:
+            return self._last_model.ref
         return next((info.ref for info in self._local.infos()), None)
 
     def models(self) -> list[ModelChoice]:

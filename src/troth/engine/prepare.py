@@ -171,10 +171,12 @@ class Preparation:
         )
 
 
-def user_message(chat: Chat, parts: Sequence[Part], parent_id: str | None) -> Message:
+def user_message(
+    chat: Chat, parts: Sequence[Part], parent_id: str | None, *, message_id: str = ""
+) -> Message:
     """Return the user's words as a message that is not stored yet."""
     return Message(
-        id=new_ulid(),
+        id=message_id or new_ulid(),
         conversation_id=chat.id,
         parent_id=parent_id,
         role=Role.USER,

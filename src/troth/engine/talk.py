@@ -18,7 +18,7 @@ from troth.domain.message import Finish, Message, Part, Role, TextPart
 from troth.domain.model import Endpoint, ModelRef
 from troth.engine.assembly import Assembly
 from troth.engine.channel import Trace
-from troth.engine.chat import Chat, Queued, title_from
+from troth.engine.chat import Chat, PromptHistory, Queued, title_from
 from troth.engine.chats import Chats
 from troth.engine.feed import ChatChanged, Feed, ReplyBegan
 from troth.engine.ids import new_ulid
@@ -27,13 +27,14 @@ from troth.engine.prepare import Preparation, failed_message, user_message
 from troth.engine.reply import Reply
 from troth.engine.run import ReplyRun, Seal
 from troth.engine.verification import Verification
+from troth.engine.waiting import Waiting, refuse_empty
 from troth.transport import Transport
 
 if TYPE_CHECKING:
     from troth.vault.inbox import Inbox
 
-_GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
-"""After these the queue goes on; after a stop, a cut or a failure it waits for the user."""
+GOES_ON = frozenset({Finish.STOP, Finish.LENGTH, Finish.TOOL_CALLS, Finish.OTHER, Finish.REFUSED})
+"""After these what waits goes on; after a stop, a cut or a failure it waits for the user."""
 
 
 class Talk:
@@ -55,19 +56,32 @@ class Talk:
         self._running: dict[Reply, asyncio.Task[None]] = {}
         self.blobs: dict[str, bytes] = {}
         """Bytes of attachments that no stored message refers to yet."""
+        self.prompts = PromptHistory()
+        self.waiting = Waiting(self._send_waiting, feed, self.blobs)
         self._keeper = Keeper()
 
-    async def send(self, chat: Chat, parts: Sequence[Part], model: ModelRef | None = None) -> Reply:
+    async def send(
+        self,
+        chat: Chat,
+        parts: Sequence[Part],
+        model: ModelRef | None = None,
+        *,
+        message_id: str = "",
+    ) -> Reply:
         """Store the message and ask for a reply.
 
         Raises KeyMissing, LocalModelMissing, PolicyRefused or UsageError before anything is
         stored, so that the draft stays where it is.
         """
         self._refuse_second(chat)
-        _refuse_empty(parts)
+        refuse_empty(parts)
         await self._preparation.check(chat, model)
-        message = await self.ask_only(chat, parts)
-        return await self._answer(chat, message.id, model)
+        message = await self.ask_only(chat, parts, message_id=message_id)
+        reply = await self._answer(chat, message.id, model)
+        if chat.board is None and not chat.conversation.is_incognito:
+            prompt = "".join(part.text for part in parts if isinstance(part, TextPart))
+            await self.prompts.remember(chat.store, prompt)
+        return reply
 
     async def regenerate(self, chat: Chat, message_id: str, model: ModelRef | None = None) -> Reply:
         """Ask again for the reply `message_id`; the new one becomes its sibling."""
@@ -91,12 +105,12 @@ class Talk:
         await chat.load_rest()
         return await self._answer(chat, message.id, None, continues=True)
 
-    async def ask_only(self, chat: Chat, parts: Sequence[Part]) -> Message:
+    async def ask_only(self, chat: Chat, parts: Sequence[Part], *, message_id: str = "") -> Message:
         """Store the user's message, and leave the answers to the columns of the chat."""
         self._refuse_second(chat)
-        _refuse_empty(parts)
+        refuse_empty(parts)
         await chat.load_rest()
-        message = user_message(chat, parts, chat.conversation.head_id)
+        message = user_message(chat, parts, chat.conversation.head_id, message_id=message_id)
         await self._store_user_message(chat, message)
         return message
 
@@ -114,24 +128,6 @@ class Talk:
         await self._store_user_message(chat, message)
         return await self._answer(chat, message.id, model)
 
-    # the queue
-
-    def enqueue(self, chat: Chat, parts: Sequence[Part]) -> Queued:
-        """Let a message wait for the running reply to end."""
-        queued = Queued(new_ulid(), tuple(parts))
-        chat.queue.append(queued)
-        self._feed.tell(ChatChanged(chat.id))
-        return queued
-
-    def unqueue(self, chat: Chat, queued_id: str) -> Queued | None:
-        """Take a waiting message back, for editing or for good; None when it has gone."""
-        for queued in chat.queue:
-            if queued.id == queued_id:
-                chat.queue.remove(queued)
-                self._feed.tell(ChatChanged(chat.id))
-                return queued
-        return None
-
     # inside
 
     def hold(self, inbox: Inbox | None) -> None:
@@ -145,10 +141,12 @@ class Talk:
     async def stop_all(self) -> None:
         """Stop and seal every running reply, also while the vault is locked."""
         self._keeper.give_up()
+        self.waiting.leave()
         for reply in list(self._running):
             reply.stop()
         if self._running:
             await asyncio.wait(self._running.values())
+        await self.waiting.close()
 
     @staticmethod
     def _refuse_second(chat: Chat) -> None:
@@ -221,7 +219,8 @@ class Talk:
                 reply.publish([Notice("not_judged", error.kind)])
         finally:
             reply.close()
-        await self._go_on(chat, reply)
+        if reply.message and reply.message.finish in GOES_ON:
+            await self.waiting.go_on(chat)
 
     def _sealer(self, chat: Chat, reply: Reply) -> Seal:
         async def seal(message: Message, exchange: Exchange | None, assembly: Assembly) -> None:
@@ -261,23 +260,8 @@ class Talk:
         chat.verdicts[reply.id] = verdict
         reply.publish([VerdictReady(reply.id, verdict)])
 
-    async def _go_on(self, chat: Chat, reply: Reply) -> None:
-        """Send the next waiting message, unless the user should look first."""
-        if self._keeper.is_leaving:
-            return
-        if chat.queue and reply.message and reply.message.finish in _GOES_ON:
-            queued = chat.queue[0]
-            try:
-                await self.send(chat, queued.parts)
-            except TrothError:
-                return  # it stays in the queue, and says why when the user sends it
-            chat.queue.remove(queued)
-            self._feed.tell(ChatChanged(chat.id))
-
-
-def _refuse_empty(parts: Sequence[Part]) -> None:
-    if not any(not isinstance(part, TextPart) or part.text.strip() for part in parts):
-        raise UsageError("there is nothing to send")
+    async def _send_waiting(self, chat: Chat, queued: Queued) -> Reply:
+        return await self.send(chat, queued.parts, message_id=queued.id)
 
 
 def _known(chat: Chat, message_id: str) -> Message:

@@ -10,17 +10,17 @@ from troth.domain.message import Message
 from troth.vault.store import Store
 
 CHUNK_BYTES = 262_144
+QUEUE_PREFIX = "queue:"
+"""State rows that hold the messages waiting in a chat, with the digests of what they carry."""
 
 
 def attach(store: Store, message_id: int, message: Message, blobs: Mapping[str, bytes]) -> None:
     """Keep the blobs that came with a message and bind to it all that it refers to.
 
-    Raises UsageError when bytes do not have the digest that they are handed over under.
+    Raises UsageError as `keep` does.
     """
     for sha256, content in blobs.items():
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise UsageError("a blob does not have the digest that it was given")
-        _keep(store, sha256, content)
+        keep(store, sha256, content)
     for sha256 in {blob.sha256 for blob in message.blobs} | set(blobs):
         store.run(
             "INSERT INTO message_blob(message_id, blob_id) SELECT ?, id FROM blob WHERE sha256 = ?",
@@ -28,7 +28,13 @@ def attach(store: Store, message_id: int, message: Message, blobs: Mapping[str, 
         )
 
 
-def _keep(store: Store, sha256: str, content: bytes) -> None:
+def keep(store: Store, sha256: str, content: bytes) -> None:
+    """Store bytes under their digest, once; `drop_unused` deletes what nothing refers to.
+
+    Raises UsageError when they do not have the digest that they are handed over under.
+    """
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UsageError("a blob does not have the digest that it was given")
     if store.one(tuple[int], "SELECT 1 FROM blob WHERE sha256 = ?", (sha256,)) is not None:
         return
     blob_id = store.insert(
@@ -58,7 +64,10 @@ def load(store: Store, sha256: str) -> bytes | None:
 
 
 def drop_unused(store: Store) -> int:
-    """Delete blobs that no message refers to any more; return how many."""
+    """Delete blobs that no message, also none that waits, refers to any more; return how many."""
     return store.run(
         "DELETE FROM blob WHERE NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_id = blob.id)"
+        " AND NOT EXISTS (SELECT 1 FROM state WHERE substr(name, 1, ?) = ?"
+        " AND instr(value, blob.sha256))",
+        (len(QUEUE_PREFIX), QUEUE_PREFIX),
     )

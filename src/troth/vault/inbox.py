@@ -167,7 +167,7 @@ def _bytes(text: object) -> bytes:
 
 def _encode(parcel: Parcel) -> bytes:
     message, exchange = parcel.message, parcel.exchange
-    text, parts = dump_parts(message)
+    text, parts = dump_parts(message.parts)
     fields: Fields = {
         "kind": "reply",
         "conversation": message.conversation_id,

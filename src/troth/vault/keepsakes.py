@@ -6,7 +6,10 @@ prints a row or copies a table gives nothing away.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from troth.domain.error import VaultDamaged
+from troth.vault import blobs
 from troth.vault.kdf import Sealed, seal, unseal
 from troth.vault.rows import clean
 from troth.vault.store import Store
@@ -48,6 +51,16 @@ def set_state(store: Store, name: str, value: str) -> None:
         "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
         (name, clean(value)),
     )
+
+
+def save_queue(store: Store, conversation: str, value: str, contents: Mapping[str, bytes]) -> None:
+    """Keep the messages that wait in a chat, and the bytes that go with them; "" removes them."""
+    for sha256, content in contents.items():
+        blobs.keep(store, sha256, content)
+    if value:
+        set_state(store, blobs.QUEUE_PREFIX + conversation, value)
+    else:
+        store.run("DELETE FROM state WHERE name = ?", (blobs.QUEUE_PREFIX + conversation,))
 
 
 def secret(store: Store, name: str) -> str | None:

@@ -122,7 +122,7 @@ def insert(store: Store, conversation_id: int, message: Message, exchange: Excha
         if found is None:
             raise NotFound("parent message", message.parent_id)
         parent_id, parent = found[0], _Node(found[1], found[2])
-    text, parts = dump_parts(message)
+    text, parts = dump_parts(message.parts)
     row = (
         line_field(message.id),
         message.role.value,

@@ -13,7 +13,7 @@ MESSAGES_AT_ONCE = 2_000
 """About so many go in one transaction, so that a reply never waits for a whole trash."""
 
 _DAY_MICROSECONDS = 86_400_000_000
-_OWN_STATE = ("comparison", "votes", "judgements")
+_OWN_STATE = ("comparison", "votes", "judgements", "queue")
 
 DoomedChat = tuple[int, str, int]
 """Row id, ulid and number of messages."""

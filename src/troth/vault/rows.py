@@ -122,12 +122,11 @@ def load(text: str) -> object:
         raise VaultDamaged(detail="a stored value is not JSON") from error
 
 
-def dump_parts(message: Message) -> tuple[str, str | None]:
-    """Return the message's own words and its parts; no parts when it is one piece of text.
+def dump_parts(parts: Sequence[Part]) -> tuple[str, str | None]:
+    """Return a message's own words and its parts; no parts when it is one piece of text.
 
     Text stands only in the first; `["text", n]` among the parts takes the next n code points.
     """
-    parts = message.parts
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return clean(parts[0].text), None
     words: list[str] = []

@@ -303,6 +303,16 @@ class Vault:
     async def save_draft(self, conversation_id: str, text: str) -> None:
         await self._writer.run(written(keepsakes.save_draft), conversation_id, text)
 
+    async def queue(self, conversation_id: str) -> str:
+        """Return the messages that wait in a chat, as they were saved; "" for none."""
+        return await self._reader.run(keepsakes.state, blobs.QUEUE_PREFIX + conversation_id) or ""
+
+    async def save_queue(
+        self, conversation_id: str, value: str, contents: Mapping[str, bytes]
+    ) -> None:
+        """Keep what waits in a chat, with the attachments that it names; "" removes it."""
+        await self._writer.run(written(keepsakes.save_queue), conversation_id, value, contents)
+
     async def secret(self, name: str) -> str | None:
         return await self._reader.run(keepsakes.secret, name)
 

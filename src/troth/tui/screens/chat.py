@@ -249,7 +249,7 @@ class ChatScreen(Screen[None]):
 
     def on_queue_bar_edit_pressed(self, message: QueueBar.EditPressed) -> None:
         if self.desk is not None:
-            self.desk.talking.take_back(message.place)
+            self.run_worker(self.desk.talking.take_back(message.place), group="queue")
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         """Only the menu of /commands comes this far: the sidebar keeps its own."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Static
 
+from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.tui.commands import Scope
 from troth.tui.keys import footer_items
@@ -17,6 +18,7 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.compare_visit import Comparing
 from troth.tui.screens.listing import Listing
 from troth.tui.screens.page import Page
+from troth.tui.screens.queue_words import queued_words, waiting_note
 from troth.tui.screens.reading import Reading
 from troth.tui.screens.talking import Talking
 from troth.tui.screens.verification import Verifying
@@ -101,13 +103,16 @@ class Desk:
             title.chat_title = conversation.title or "New chat"
             title.model = conversation.model.model if conversation.model else "no model yet"
             title.state = self._state_words(is_incognito=conversation.is_incognito)
-            self._queue.texts = tuple(queued.text for queued in chat.queue)
-            edit, drop = (
-                self.app.keymap.first(command) for command in ("queue.edit", "queue.remove")
-            )
-            self._queue.hint = f"{edit} edit  {drop} drop"
+            self._draw_queue(chat)
         self.verifying.follow()
         screen.footer.items = tuple(footer_items(self.app.keymap, facts, *self._scopes()))
+
+    def _draw_queue(self, chat: Chat) -> None:
+        queue, first = self._queue, self.app.keymap.first
+        queue.texts = tuple(queued_words(queued) for queued in chat.queue)
+        queue.note = waiting_note(chat)
+        send = f"{first('queue.send')} send  " if queue.note else ""
+        queue.hint = f"{send}{first('queue.edit')} edit  {first('queue.remove')} drop"
 
     def _state_words(self, *, is_incognito: bool) -> str:
         if is_incognito:
@@ -148,6 +153,7 @@ class Desk:
             "prompt.attach": self.visits.attach,
             "reading.enter": lambda _: page.enter(),
             "reply.stop": lambda _: talking.stop(),
+            "queue.send": lambda _: talking.send_waiting(),
             "queue.edit": lambda _: talking.take_back(),
             "queue.remove": lambda _: talking.drop(),
             "view.up": lambda _: page.scroll_pages(-0.9),

@@ -197,7 +197,12 @@ class Talking:
         if text.strip():
             parts.insert(0, TextPart(text.removeprefix("/") if text.startswith("//") else text))
         if chat.is_replying:
-            self.engine.enqueue(chat, parts)
+            try:
+                await self.engine.waiting.put(chat, parts)
+            except TrothError as error:
+                self._screen.say_error(error)
+                self._screen.prompt.give_back(text)
+                return
             self._sent()
             return
         if await self.attempt(self.engine.send(chat, parts)):
@@ -262,23 +267,43 @@ class Talking:
         self._screen.draw_attached([attachment_words(part.blob) for part in self.attached])
         await self.measure()
 
-    def take_back(self, place: int = -1) -> None:
-        """Bring a waiting message back into the prompt."""
-        if (queued := self._unqueue(place)) is not None:
-            text, written = queued, self._screen.prompt.text
-            self._screen.prompt.set_text(f"{text}\n{written}" if written.strip() else text)
-
-    def drop(self, place: int = -1) -> None:
-        """Throw a waiting message away."""
-        self._unqueue(place)
-
-    def _unqueue(self, place: int) -> str | None:
+    async def send_waiting(self) -> None:
+        """Let the first waiting message go now."""
         chat = self.chat
         if chat is None or not chat.queue:
-            return None
-        queued = self.engine.unqueue(chat, chat.queue[place].id)
+            return
+        if await self.attempt(self.engine.waiting.send(chat, chat.queue[0].id)):
+            self._screen.say(None)
+            self._screen.draw_frame()
+
+    async def take_back(self, place: int = -1) -> None:
+        """Bring a waiting message back into the prompt, with its attachments."""
+        chat = self.chat
+        if chat is None or not -len(chat.queue) <= place < len(chat.queue):
+            return
+        queued, prompt = chat.queue[place], self._screen.prompt
+        written = prompt.text
+        prompt.set_text(f"{queued.text}\n{written}" if written.strip() else queued.text)
+        try:
+            # The draft first: whatever happens in between, the words are in one of the two.
+            await self.save_draft()
+            taken = await self.engine.waiting.take(chat, queued.id)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        if taken is None:
+            prompt.set_text(written)  # it was sent meanwhile
+            return
+        self.attached += [part for part in taken.parts if isinstance(part, BlobPart)]
+        self._screen.draw_attached([attachment_words(part.blob) for part in self.attached])
         self._screen.draw_frame()
-        return queued.text if queued is not None else None
+
+    async def drop(self, place: int = -1) -> None:
+        """Throw a waiting message away."""
+        chat = self.chat
+        if chat is not None and -len(chat.queue) <= place < len(chat.queue):
+            await self.engine.waiting.take(chat, chat.queue[place].id)
+            self._screen.draw_frame()
 
     # -- news of the engine
 
