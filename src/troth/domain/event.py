@@ -80,7 +80,10 @@ class RawItemDone:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The model's own end. `detail` is the wire's word for it."""
+    """The model's own end. `detail` is the wire's word for it.
+
+    It is "" for a refusal that the model itself put into words: the reply says all there is to say.
+    """
 
     finish: Finish
     detail: str = ""

@@ -45,6 +45,8 @@ class ModelInfo:
     efforts: tuple[str, ...] = ()
     """Legal values of the reasoning effort, weakest first; empty when unknown."""
     takes_temperature: bool | None = None
+    max_tokens_field: str = ""
+    """Under which name it takes its limit of tokens, where that is not its endpoint's."""
     price_input: float | None = None
     price_output: float | None = None
     price_cached: float | None = None
