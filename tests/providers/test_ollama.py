@@ -15,9 +15,9 @@ from providers.turns import blob, body_of, endpoint, model
 from providers.wire_decoding import decode_all_ways
 from troth.domain.error import ReplyMalformed
 from troth.domain.message import Message, ToolCallPart, ToolResultPart
-from troth.domain.model import Endpoint, ModelRef, Params
+from troth.domain.model import Endpoint, ModelInfo, ModelRef, Params
 from troth.domain.turn import Turn
-from troth.providers.ollama import NUM_CTX, OllamaProvider, parse_details, show_request
+from troth.providers.ollama import NUM_CTX, OllamaProvider
 from troth.providers.parts import CONTINUE_PROMPT
 
 PNG = b"\x89PNG\r\n\x1a\n123"
@@ -155,14 +155,16 @@ def test_what_is_no_model_list_is_said_to_be_none(body: bytes) -> None:
 
 
 def test_details_tell_context_and_abilities() -> None:
-    request = show_request(OWN, None, "qwen3:8b")
+    provider, ref = OllamaProvider(), ModelRef("ollama", "qwen3:8b")
+    request = provider.description_request(OWN, None, ref)
     assert (request.url, request.body) == (
         "http://127.0.0.1:11434/api/show",
         b'{"model":"qwen3:8b"}',
     )
-    info = parse_details(
+    info = provider.parse_description(
         b'{"model_info":{"qwen3.context_length":40960},"capabilities":["completion","thinking"]}',
-        ModelRef("ollama", "qwen3:8b"),
+        ModelInfo(ref, title="8.2B"),
     )
+    assert info.title == "8.2B"
     assert (info.context_tokens, info.reasons) == (40960, True)
     assert info.accepts("image") is False

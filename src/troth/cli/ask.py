@@ -184,9 +184,10 @@ async def _say_what_stays_behind(
         console.note(f"troth: {left_out_words(plan.left_out)} ({model} cannot take it).")
     limit = plan.context_limit
     if limit is not None and plan.context_tokens > limit:
-        console.note(
-            f"troth: this is about {plan.context_tokens:,} tokens and {model} reads {limit:,}."
-        )
+        from troth.explain import too_long_words
+
+        words = too_long_words(str(model), plan.context_tokens, limit, is_cut=plan.cuts_silently)
+        console.note(f"troth: {' '.join(words)}")
 
 
 def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> int:

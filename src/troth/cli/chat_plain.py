@@ -28,6 +28,7 @@ from troth.explain import (
     explain,
     explain_failure,
     left_out_words,
+    too_long_words,
 )
 
 
@@ -177,6 +178,11 @@ class PlainChat:
         plan = await self.engine.plan(self.chat, parts)
         if words := left_out_words(plan.left_out):
             self.console.line(f"({words})")
+        limit = plan.context_limit
+        if limit is not None and plan.context_tokens > limit:
+            model = str(plan.model.ref)
+            told = too_long_words(model, plan.context_tokens, limit, is_cut=plan.cuts_silently)
+            self.console.line(" ".join(told))
         reply = await self.engine.send(self.chat, parts)
         self.attached = []
         await self.answer(reply)

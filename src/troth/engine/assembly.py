@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from troth.domain.error import ContentRefused, ProviderError, ReplyEmpty, TokensSpent
 from troth.domain.event import (
     BlobArrived,
     Finished,
@@ -29,6 +30,7 @@ from troth.domain.message import (
     ThinkingPart,
     ToolCallPart,
 )
+from troth.domain.model import ModelRef
 from troth.domain.usage import Usage
 
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
@@ -71,6 +73,28 @@ class Assembly:
     def has_content(self) -> bool:
         """Whether anything worth keeping has come."""
         return bool(self._runs or self._calls or self.links)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether anything but thinking has come."""
+        is_answer = (not isinstance(run, tuple) or run[0] is TextPart for run in self._runs)
+        return bool(self._calls or self.links) or any(is_answer)
+
+    def shortfall(self, model: ModelRef) -> ProviderError | None:
+        """Return what is wrong with a reply that came to its own end; None for an answer."""
+        detail = self.finish_detail
+        error: ProviderError | None = None
+        match self.finish:
+            case Finish.REFUSED if detail or not self.has_answer:
+                error = ContentRefused(detail, provider=model.provider, model=model.model)
+            case Finish.LENGTH if not self.has_answer:
+                error = TokensSpent(detail, provider=model.provider, model=model.model)
+            case Finish.STOP | Finish.OTHER | None if not self.has_answer:
+                detail = "" if self.finish is Finish.STOP else detail
+                error = ReplyEmpty(detail, provider=model.provider, model=model.model)
+            case _:
+                pass  # an answer, or an end that says enough: cut, paused, tools asked for
+        return error
 
     def add(self, event: WireEvent) -> None:
         """Take one event."""

@@ -24,6 +24,7 @@ from troth.engine.endpoints import (
 )
 from troth.engine.model_codec import decode_models, encode_models
 from troth.providers import catalogue
+from troth.providers.base import DescribesModels
 from troth.providers.errors import error_from
 from troth.providers.registry import known_endpoints, provider_for
 from troth.settings import Settings
@@ -49,6 +50,9 @@ _DEMO_ENDPOINT = Endpoint(
 """What `troth demo` shows; its models are listed once it was asked for."""
 _KEY_PREFIX = "key:"
 _MODELS_PREFIX = "models:"
+_ASKED_AT_ONCE = 8
+_DESCRIBED = 200
+"""Models of one list that are asked for apart."""
 _ASKED = "models"
 """State row that names the providers whose list is remembered."""
 
@@ -285,11 +289,39 @@ class Directory:
     async def refresh(self, provider: str) -> tuple[ModelInfo, ...]:
         """Ask a provider for its models, and remember the answer."""
         endpoint = self.endpoint(provider)
-        models = await self._ask_models(endpoint, self.key_for(provider))
+        key = self.key_for(provider)
+        models = await self._ask_models(endpoint, key)
+        describer = provider_for(endpoint.wire)
+        if isinstance(describer, DescribesModels):
+            models = await self._described(describer, endpoint, key, models)
         self._live[provider] = models
         await self._vault.set_state(_MODELS_PREFIX + provider, encode_models(models))
         await self._vault.set_state(_ASKED, json.dumps(sorted(self._live)))
         return self.known_models(provider)
+
+    async def _described(
+        self,
+        provider: DescribesModels,
+        endpoint: Endpoint,
+        key: str | None,
+        models: tuple[ModelInfo, ...],
+    ) -> tuple[ModelInfo, ...]:
+        """Ask for each model what the list does not tell; one that does not answer stays listed."""
+        room = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+        async def describe(listed: ModelInfo) -> ModelInfo:
+            request = provider.description_request(endpoint, key, listed.ref)
+            async with room:
+                try:
+                    answer = await self._transport.send(request, purpose="model list", timeout_s=10)
+                    if answer.status != 200:
+                        return listed
+                    return provider.parse_description(answer.body, listed)
+                except TrothError:
+                    return listed
+
+        described = await asyncio.gather(*map(describe, models[:_DESCRIBED]))
+        return (*described, *models[_DESCRIBED:])
 
     async def test_key(self, provider: str, key: str) -> tuple[ModelInfo, ...]:
         """Ask for the model list with a key that is not stored yet."""

@@ -30,6 +30,7 @@ from troth.engine.reply import Reply
 from troth.engine.run import Job
 from troth.engine.tokens import estimate_prompt
 from troth.engine.verification import Verification
+from troth.providers.base import CutsContext
 from troth.providers.registry import provider_for
 
 Reach = Callable[[ModelRef], Awaitable[tuple[Endpoint, str | None]]]
@@ -47,6 +48,9 @@ class SendPlan:
     context_tokens: int
     """An estimate of everything that will be sent."""
     context_limit: int | None
+    """Tokens that the model reads at once, as it will be asked; None where nobody says."""
+    cuts_silently: bool
+    """Whether the server drops the beginning of what is too long, and says nothing."""
     is_key_missing: bool
     crossing: Crossing | None = None
     """What would go to a plain provider for the first time: sending raises until it is decided."""
@@ -106,6 +110,10 @@ class Preparation:
         info, endpoint = self.target(chat, model)
         draft = [user_message(chat, parts, chat.conversation.head_id)] if parts else []
         withheld = await self._withheld(chat, info, endpoint)
+        provider = provider_for(endpoint.wire)
+        limit = info.context_tokens
+        if isinstance(provider, CutsContext):
+            limit = provider.context_limit(info, endpoint)
         context = self._context(chat, [*chat.path, *draft], info, endpoint, {}, withheld)
         status = self._directory.key_status(endpoint.name)
         return SendPlan(
@@ -114,7 +122,8 @@ class Preparation:
             left_out=context.left_out,
             message_count=len(context.messages),
             context_tokens=estimate_prompt(chat.conversation.system_prompt, context.messages),
-            context_limit=info.context_tokens,
+            context_limit=limit,
+            cuts_silently=isinstance(provider, CutsContext),
             is_key_missing=endpoint.needs_key and status is None,
             crossing=await self.crossing(chat, info, endpoint),
         )
@@ -127,7 +136,7 @@ class Preparation:
         raw_items = await chat.store.raw_items(replied)
         withheld = await self._withheld(chat, info, endpoint)
         context = self._context(chat, path, info, endpoint, raw_items, withheld)
-        params, dropped = await self._refused.without(info.ref, chat.conversation.params)
+        info, params, dropped = await self._refused.apply(info, chat.conversation.params)
         left_out = context.left_out + tuple(
             LeftOut("parameter", 1, "refused_before", name) for name in dropped
         )
@@ -146,7 +155,7 @@ class Preparation:
             provider=provider_for(endpoint.wire),
             reach=lambda: self._reach(info.ref),
             message=_blank(chat, reply, parent_id, params, left_out),
-            remember_refused=lambda field: self._refused.remember(info.ref, field),
+            remember_refused=lambda lesson: self._refused.remember(info.ref, lesson),
             pace=self._pace,
             channel=self._verification.channel(endpoint, chat.conversation.policy),
         )

@@ -61,7 +61,7 @@ class Job:
     message: Message
     """The message to be, without content: ids, model, params and what was left out."""
     remember_refused: Callable[[str], Awaitable[None]]
-    """Told the name of a parameter that this model refuses."""
+    """Told what a refusal taught about this model, see `RefusedParameters`."""
     pace: Pace
     """When this provider may be asked; shared by all who ask it."""
     channel: Channel
@@ -164,7 +164,7 @@ class ReplyRun:
     def _has_bytes(self) -> bool:
         """Whether a byte of a reply has come: from then on nothing is asked again."""
         record = self._record
-        return record is not None and record.status < 400 and bool(record.body)
+        return record is not None and record.status < 300 and bool(record.body)
 
     async def _attempt(self, attempt: int) -> None:
         job = self._job
@@ -179,7 +179,7 @@ class ReplyRun:
             record.request_headers = response.request_headers
             record.left(response.sent_at)
             record.body = bytearray()
-            if response.status >= 400:
+            if response.status >= 300:
                 await self._refuse(response, record)
             job.pace.ease(job.model.ref.provider)
             content_type = find_header(response.headers, "content-type") or ""
@@ -232,13 +232,13 @@ class ReplyRun:
         """Change what the provider refused, each thing once; False when there is nothing to."""
         from troth.engine.amend import amend  # rarely needed, and never before the first byte
 
-        amendment = amend(error, self._turn, self._model)
+        amendment = amend(error, self._turn, self._model, self._job.provider.wire)
         if amendment is None:
             return False
         self._turn, self._model = amendment.turn, amendment.model
         self._left_out += amendment.left_out
-        if amendment.parameter:
-            await self._job.remember_refused(amendment.parameter)
+        if amendment.lesson:
+            await self._job.remember_refused(amendment.lesson)
         if amendment.wire_name:
             self._job.reply.publish([Notice("parameter_dropped", amendment.wire_name)])
         return True
@@ -273,6 +273,8 @@ class ReplyRun:
             return Finish.STOPPED
         error = asking.exception()
         if error is None:
+            shortfall = self._assembly.shortfall(self._model.ref)
+            self._failure = None if shortfall is None else Failure.of(shortfall)
             return self._assembly.finish or Finish.STOP
         if isinstance(error, TrothError):
             self._failure = Failure.of(error)

@@ -8,7 +8,13 @@ from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
 from troth.explain.readiness import lack_sentence, lack_words
-from troth.explain.sending import QUIET_NOTICES, left_out_lines, left_out_words, notice_words
+from troth.explain.sending import (
+    QUIET_NOTICES,
+    left_out_lines,
+    left_out_words,
+    notice_words,
+    too_long_words,
+)
 from troth.explain.verdicts import (
     OutcomeWords,
     Tone,
@@ -38,5 +44,6 @@ __all__ = [
     "policy_detail",
     "policy_words",
     "skipped_words",
+    "too_long_words",
     "verdict_words",
 ]

@@ -74,6 +74,17 @@ def left_out_words(items: Sequence[LeftOut]) -> str:
     return f"left out {listed}" if listed else ""
 
 
+def too_long_words(model: str, tokens: int, limit: int, *, is_cut: bool) -> tuple[str, str]:
+    """Return what to say of a prompt over a model's limit, and what to do; both are estimates."""
+    told = f"This is about {tokens:,} tokens and {model} reads {limit:,}"
+    if is_cut:
+        return (
+            f"{told}: its server drops the beginning, and says nothing.",
+            "Begin a new chat, or raise `num_ctx` in the provider's options in config.toml.",
+        )
+    return f"{told}.", "Begin a new chat, or choose a model with a larger context."
+
+
 def left_out_lines(items: Sequence[LeftOut]) -> Iterator[str]:
     """Yield one line an item with its reason, for the place where there is room."""
     for item in items:

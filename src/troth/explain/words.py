@@ -82,6 +82,16 @@ OF_PROVIDERS = {
         "The connection ended before the reply did. What had come is kept and marked.",
         "{go_on}.",
     ),
+    "reply-empty": Words(
+        "{which} gave no answer",
+        "The reply came to its end without a word. What you asked is kept.",
+        "{again}, in other words if need be; or {pick_model}.",
+    ),
+    "tokens-spent": Words(
+        "{which} used up its tokens before it answered",
+        "Thinking counts too: the limit of tokens was reached before the first word.",
+        "{params} raises the limit or lowers the effort.",
+    ),
     "seal-broken": Words(
         "The sealed channel to {who} broke",
         "What came through the relay was changed, cut, or not sealed; nothing after it is shown.",

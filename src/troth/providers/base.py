@@ -5,7 +5,7 @@ A new wire is one new file and one row in `registry`. Nothing here or below does
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from troth.domain.event import WireEvent
 from troth.domain.exchange import HttpRequest
@@ -53,4 +53,26 @@ class Provider(Protocol):
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         """Read the provider's model list; raise ReplyMalformed when it is none."""
+        ...
+
+
+@runtime_checkable
+class CutsContext(Protocol):
+    """A wire whose server drops the beginning of a prompt that is too long, and says nothing."""
+
+    def context_limit(self, model: ModelInfo, endpoint: Endpoint) -> int:
+        """Return how many tokens it keeps of what it is sent."""
+        ...
+
+
+@runtime_checkable
+class DescribesModels(Protocol):
+    """A wire whose model list says little: what a model can do is asked for apart."""
+
+    def description_request(
+        self, endpoint: Endpoint, key: str | None, model: ModelRef
+    ) -> HttpRequest: ...
+
+    def parse_description(self, body: bytes, listed: ModelInfo) -> ModelInfo:
+        """Return what the list and the description say together; raise ReplyMalformed."""
         ...

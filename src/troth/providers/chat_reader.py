@@ -41,6 +41,7 @@ FINISHES = {
     "eos_token": Finish.STOP,
     "end_turn": Finish.STOP,
     "stop_sequence": Finish.STOP,
+    "complete": Finish.STOP,
     "completed": Finish.STOP,
     "length": Finish.LENGTH,
     "max_tokens": Finish.LENGTH,
@@ -73,9 +74,9 @@ class ChatReader:
     """
 
     __slots__ = (
-        "_calls", "_details", "_finish", "_is_done", "_keeps_reasoning", "_model", "_pieces",
-        "_reasoning", "_seen", "_slots", "_so_far", "_sources", "_started", "_tags", "_usage",
-        "_wire_finish", "has_content",
+        "_calls", "_details", "_finish", "_has_declined", "_is_done", "_keeps_reasoning", "_model",
+        "_pieces", "_reasoning", "_seen", "_slots", "_so_far", "_sources", "_started", "_tags",
+        "_usage", "_wire_finish", "has_content",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +89,8 @@ class ChatReader:
         self._is_done = False
         self._finish: Finish | None = None
         self._wire_finish = ""
+        self._has_declined = False
+        """Whether the model said no in words of its own."""
         self._usage: Usage | None = None
         self._calls: dict[int, str] = {}
         self._slots: dict[int, int] = {}
@@ -140,7 +143,8 @@ class ChatReader:
         self._is_done = True
         events = [] if self._tags is None else self._tags.close()
         events += (RawItemDone(item) for item in self._raw_items())
-        events.append(Finished(self._finish or Finish.OTHER, self._wire_finish))
+        detail = "" if self._has_declined else self._wire_finish
+        events.append(Finished(self._finish or Finish.OTHER, detail))
         return events
 
     def _raise_error(self, value: Object, choice: Object, *, has_choices: bool) -> None:
@@ -239,7 +243,7 @@ class ChatReader:
         """Take what few deltas have: refusals, tool calls, images, citations."""
         if refusal := as_text(delta.get("refusal")):
             self.has_content = True
-            self._finish = Finish.REFUSED
+            self._finish, self._has_declined = Finish.REFUSED, True
             events.append(TextDelta(refusal))
         if calls := delta.get("tool_calls"):
             for position, call in enumerate(as_list(calls)):

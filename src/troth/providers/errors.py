@@ -77,6 +77,16 @@ def error_from(
 
     `now` (aware) serves waits that are told as a date where the answer has no Date header.
     """
+    if 300 <= status < 400:
+        # Redirects are not followed: the key and the words would go to somebody else.
+        place = find_header(headers, "location") or ""
+        return ReplyMalformed(
+            _presentable(f"it points to {place}" if place else ""),
+            provider=provider,
+            model=model,
+            status=status,
+            code="redirect",
+        )
     text = body.decode("utf-8", "replace").strip().removeprefix("\ufeff")
     facts = _Facts()
     is_markup = text.startswith("<")

@@ -8,12 +8,13 @@ traffic.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from troth.domain.error import ReplyMalformed
 from troth.domain.event import (
     BlobArrived,
     Finished,
     ReplyStarted,
-    TextDelta,
     ThinkingDelta,
     ToolCallDelta,
     UsageReported,
@@ -48,6 +49,7 @@ from troth.providers.parts import (
     sniff_media_type,
 )
 from troth.providers.replay import in_words, sent_as
+from troth.providers.think_tags import ThinkTags
 from troth.providers.wirejson import (
     Object,
     as_count,
@@ -114,7 +116,7 @@ class OllamaProvider:
         )
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
-        """Read `/api/tags`. It tells no context size; `parse_details` does, from `/api/show`."""
+        """Read `/api/tags`. It tells no context size; `/api/show` does."""
         value = as_object(parse_json(body))
         rows = value.get("models")
         if not isinstance(rows, list):
@@ -124,17 +126,55 @@ class OllamaProvider:
         infos = (_model(as_object(row), endpoint) for row in rows)
         return tuple(info for info in infos if info is not None)
 
+    def context_limit(self, model: ModelInfo, endpoint: Endpoint) -> int:
+        """Return `num_ctx` as it is sent: the server drops what is beyond it, without a word."""
+        asked = as_count(endpoint.options.get("num_ctx")) or NUM_CTX
+        return min(asked, model.context_tokens or asked)
+
+    def description_request(
+        self, endpoint: Endpoint, key: str | None, model: ModelRef
+    ) -> HttpRequest:
+        """Ask what a model can do (`/api/show`)."""
+        return HttpRequest(
+            "POST",
+            f"{endpoint.base_url}/api/show",
+            (("content-type", "application/json"), *endpoint.headers),
+            dump_json({"model": model.model}),
+            key_headers(endpoint, key, header="authorization"),
+        )
+
+    def parse_description(self, body: bytes, listed: ModelInfo) -> ModelInfo:
+        """Read the answer of `/api/show`: context size and capabilities."""
+        value = as_object(parse_json(body))
+        if "model_info" not in value and "capabilities" not in value:
+            raise ReplyMalformed("no description", provider=listed.ref.provider, code="models")
+        info = as_object(value.get("model_info"))
+        counts = (
+            as_count(count) for name, count in info.items() if name.endswith(".context_length")
+        )
+        told = value.get("capabilities")
+        if not isinstance(told, list):
+            return replace(listed, context_tokens=next(counts, None) or listed.context_tokens)
+        capabilities = {as_text(name) for name in told}
+        return replace(
+            listed,
+            context_tokens=next(counts, None) or listed.context_tokens,
+            input_modalities=frozenset({"text", *(["image"] if "vision" in capabilities else [])}),
+            reasons="thinking" in capabilities,
+        )
+
 
 class OllamaReader:
     """Reads the lines of one reply. The end mark is `done: true`."""
 
-    __slots__ = ("_calls", "_is_done", "_model", "_started")
+    __slots__ = ("_calls", "_is_done", "_model", "_started", "_tags")
 
     def __init__(self, model: ModelRef) -> None:
         self._model = model
         self._started = False
         self._is_done = False
         self._calls = 0
+        self._tags = ThinkTags()
 
     @property
     def is_finished(self) -> bool:
@@ -153,7 +193,7 @@ class OllamaReader:
         if thinking := as_text(message.get("thinking")):
             events.append(ThinkingDelta(thinking))
         if text := as_text(message.get("content")):
-            events.append(TextDelta(text))
+            events += self._tags.feed(text)
         for call in as_list(message.get("tool_calls")):
             events.append(self._call(as_object(call), as_text(value.get("created_at"))))
         for image in as_list(message.get("images")) or as_list(value.get("images")):
@@ -183,6 +223,7 @@ class OllamaReader:
 
     def _end(self, value: Object, events: list[WireEvent]) -> None:
         self._is_done = True
+        events += self._tags.close()
         usage = Usage(as_count(value.get("prompt_eval_count")), as_count(value.get("eval_count")))
         if usage != Usage():
             events.append(UsageReported(usage))
@@ -193,48 +234,13 @@ class OllamaReader:
         events.append(Finished(finish, reason))
 
 
-def show_request(endpoint: Endpoint, key: str | None, model: str) -> HttpRequest:
-    """Ask what a model can do (`/api/show`)."""
-    return HttpRequest(
-        "POST",
-        f"{endpoint.base_url}/api/show",
-        (("content-type", "application/json"), *endpoint.headers),
-        dump_json({"model": model}),
-        key_headers(endpoint, key, header="authorization"),
-    )
-
-
-def parse_details(body: bytes, ref: ModelRef) -> ModelInfo:
-    """Read the answer of `/api/show`: context size and capabilities."""
-    value = as_object(parse_json(body))
-    if "model_info" not in value and "capabilities" not in value:
-        raise ReplyMalformed("no model details", provider=ref.provider, code="models")
-    info = as_object(value.get("model_info"))
-    context = next(
-        (as_count(count) for name, count in info.items() if name.endswith(".context_length")), None
-    )
-    told = value.get("capabilities")
-    capabilities = {as_text(name) for name in as_list(told)}
-    knows = isinstance(told, list)
-    modalities = {"text", *(["image"] if "vision" in capabilities else [])}
-    return ModelInfo(
-        ref,
-        context_tokens=context,
-        input_modalities=frozenset(modalities) if knows else None,
-        reasons="thinking" in capabilities if knows else None,
-        source="live",
-        is_local=True,
-    )
-
-
 def _digits(text: str) -> str:
     return "".join(letter for letter in text if letter in "0123456789")
 
 
 def _options(turn: Turn, model: ModelInfo, endpoint: Endpoint) -> Object:
-    asked = as_count(endpoint.options.get("num_ctx")) or NUM_CTX
     params = turn.params
-    options: Object = {"num_ctx": min(asked, model.context_tokens or asked)}
+    options: Object = {"num_ctx": OllamaProvider().context_limit(model, endpoint)}
     if params.temperature is not None:
         options["temperature"] = params.temperature
     if params.top_p is not None:

@@ -14,7 +14,7 @@ those that `options` reads for every wire:
 | `continue_style` | `` | how a cut reply is gone on with, see `_continue` |
 | `continue_path` | `chat_path` | where such a request goes (DeepSeek: its beta path) |
 | `reasoning_replay` | [] | beginnings of model ids that want their `reasoning_content` back |
-| `think_tags` | false | whether text may begin with thinking between `<think>` tags |
+| `think_tags` | true | whether text may begin with thinking between `<think>` tags |
 | `call_id_length` | 0 | exact length of tool call ids (Mistral: 9 letters and digits) |
 | `chat_path`, `models_path` | `/chat/completions`, `/models` | below the base URL |
 
@@ -81,7 +81,7 @@ class ChatProvider:
         body: Object = {"model": model.ref.model, "messages": messages, "stream": True}
         if endpoint.options.get("stream_usage", True):
             body["stream_options"] = {"include_usage": True}
-        body |= _parameters(turn, endpoint)
+        body |= _parameters(turn, model, endpoint)
         if is_prefixed and endpoint.options.get("continue_style") == "vllm":
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         path = as_text(endpoint.options.get("continue_path")) if is_prefixed else ""
@@ -103,7 +103,7 @@ class ChatProvider:
         reader = ChatReader(
             model,
             keeps_reasoning=wants_reasoning_back(endpoint, model),
-            has_think_tags=endpoint.options.get("think_tags") is True,
+            has_think_tags=endpoint.options.get("think_tags") is not False,
         )
         return ReplyDecoder(reader, provider=model.provider, model=model.model)
 
@@ -140,7 +140,7 @@ def _replays(item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
     return item.kind == "reasoning_details"
 
 
-def _parameters(turn: Turn, endpoint: Endpoint) -> Object:
+def _parameters(turn: Turn, model: ModelInfo, endpoint: Endpoint) -> Object:
     """Return only what the user set: many reasoning models refuse even the default values."""
     params, options = turn.params, endpoint.options
     body: Object = {}
@@ -149,7 +149,7 @@ def _parameters(turn: Turn, endpoint: Endpoint) -> Object:
     if params.top_p is not None:
         body["top_p"] = params.top_p
     if params.max_output_tokens is not None:
-        field = as_text(options.get("max_tokens_field")) or "max_tokens"
+        field = model.max_tokens_field or as_text(options.get("max_tokens_field")) or "max_tokens"
         body[field] = params.max_output_tokens
     if params.seed is not None:
         body["seed"] = params.seed

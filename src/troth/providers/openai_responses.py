@@ -243,4 +243,4 @@ def _words(item: Object) -> str:
 
 
 def _call_id(item: Object) -> str:
-    return as_text(item.get("call_id")) if item.get("type") in CALL_ARGUMENTS else ""
+    return as_text(item.get("call_id")) if as_text(item.get("type")) in CALL_ARGUMENTS else ""

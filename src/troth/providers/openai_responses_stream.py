@@ -59,9 +59,11 @@ class ResponsesReader:
         self._has_started = False
         self._is_finished = False
         self._is_refused = False
-        self._spoken: set[tuple[int | None, int | None, str]] = set()
+        self._places: dict[str, int] = {}
+        """Output index of each item by its id, for servers that name items only (llama.cpp)."""
+        self._spoken: set[tuple[int, int | None, str]] = set()
         """Output and content index of what came in deltas, so that `done` is not read twice."""
-        self._calls: dict[int | None, int] = {}
+        self._calls: dict[int, int] = {}
         """Index of each tool call by its output index."""
         self._done: dict[int, Object] = {}
         self._sources: set[str] = set()
@@ -81,10 +83,19 @@ class ResponsesReader:
                 return self._say(value, "thinking", ThinkingDelta)
             case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
                 return self._extend_call(value)
+            case "response.output_text.done":
+                return self._say_whole(value, "text", TextDelta)
+            case "response.refusal.done":
+                self._is_refused = True
+                return self._say_whole(value, "refusal", TextDelta)
+            case "response.reasoning_summary_text.done" | "response.reasoning_text.done":
+                return self._say_whole(value, "thinking", ThinkingDelta)
             case "response.output_item.added":
-                return self._open_item(_index(value), as_object(value.get("item")))
+                item = as_object(value.get("item"))
+                return self._open_item(self._place(value, item), item)
             case "response.output_item.done":
-                return self._end_item(_index(value), as_object(value.get("item")))
+                item = as_object(value.get("item"))
+                return self._end_item(self._place(value, item), item)
             case "response.reasoning_summary_part.added":
                 return self._break_summary(value)
             case "response.output_text.annotation.added":
@@ -122,35 +133,56 @@ class ResponsesReader:
         self._has_started = True
         return [ReplyStarted(as_text(response.get("model")), as_text(response.get("id")))]
 
+    def _place(self, value: Object, item: Object | None = None) -> int:
+        """Return the output index that an event belongs to."""
+        index = as_count(value.get("output_index"))
+        if index is not None:
+            return index
+        name = as_text(value.get("item_id")) or as_text((item or {}).get("id"))
+        if not name:
+            return len(self._done)  # the item that is open now
+        return self._places.setdefault(name, len(self._places))
+
     def _say(
         self, value: Object, kind: str, event: type[TextDelta] | type[ThinkingDelta]
     ) -> list[WireEvent]:
         text = as_text(value.get("delta"))
         if not text:
             return []
-        self._spoken.add((_index(value), as_count(value.get("content_index")), kind))
+        self._spoken.add((self._place(value), _part_index(value), kind))
+        return [event(text)]
+
+    def _say_whole(
+        self, value: Object, kind: str, event: type[TextDelta] | type[ThinkingDelta]
+    ) -> list[WireEvent]:
+        """Take the end of a text, which holds all of it: news where no delta of it came."""
+        text = as_text(value.get("refusal" if kind == "refusal" else "text"))
+        place = (self._place(value), _part_index(value), kind)
+        if not text or place in self._spoken:
+            return []
+        self._spoken.add(place)
         return [event(text)]
 
     def _break_summary(self, value: Object) -> list[WireEvent]:
         """Set the parts of a summary apart: each is a paragraph with a title of its own."""
         return [ThinkingDelta("\n\n")] if as_count(value.get("summary_index")) else []
 
-    def _open_item(self, index: int | None, item: Object) -> list[WireEvent]:
-        if item.get("type") not in CALL_ARGUMENTS or index in self._calls:
+    def _open_item(self, index: int, item: Object) -> list[WireEvent]:
+        if as_text(item.get("type")) not in CALL_ARGUMENTS or index in self._calls:
             return []
         call = self._calls[index] = len(self._calls)
         return [ToolCallDelta(call, as_text(item.get("call_id")), as_text(item.get("name")))]
 
     def _extend_call(self, value: Object) -> list[WireEvent]:
-        index, piece = _index(value), as_text(value.get("delta"))
+        index, piece = self._place(value), as_text(value.get("delta"))
         if index not in self._calls or not piece:
             return []  # arguments of a tool that the server runs itself
         self._spoken.add((index, None, "call"))
         return [ToolCallDelta(self._calls[index], arguments=piece)]
 
-    def _end_item(self, index: int | None, item: Object) -> list[WireEvent]:
+    def _end_item(self, index: int, item: Object) -> list[WireEvent]:
         """Take a whole item: what of it came in deltas is not read again."""
-        self._done[len(self._done) if index is None else index] = item
+        self._done[index] = item
         match item.get("type"):
             case "message":
                 return self._message(index, as_list(item.get("content")))
@@ -171,7 +203,7 @@ class ResponsesReader:
             case _:
                 return []
 
-    def _message(self, index: int | None, content: list[Json]) -> list[WireEvent]:
+    def _message(self, index: int, content: list[Json]) -> list[WireEvent]:
         events: list[WireEvent] = []
         for number, part in enumerate(map(as_object, content)):
             kind = "refusal" if part.get("type") == "refusal" else "text"
@@ -182,7 +214,7 @@ class ResponsesReader:
             events += self._sources_in(as_list(part.get("annotations")))
         return events
 
-    def _reasoning(self, index: int | None, item: Object) -> list[WireEvent]:
+    def _reasoning(self, index: int, item: Object) -> list[WireEvent]:
         """Give the thinking of a server that sent no deltas of it."""
         if any(spoken[0] == index for spoken in self._spoken):
             return []
@@ -243,7 +275,8 @@ class ResponsesReader:
             finish = Finish.TOOL_CALLS if self._calls else Finish.STOP
         else:
             finish = Finish.OTHER
-        return [*events, *self._raw_items(), Finished(finish, reason or status)]
+        detail = "" if finish is Finish.REFUSED and not reason else reason or status
+        return [*events, *self._raw_items(), Finished(finish, detail)]
 
     def _raw_items(self) -> list[WireEvent]:
         """Return the items for sending back, in order, where plain parts would lose something.
@@ -259,8 +292,10 @@ class ResponsesReader:
         return raw_items(list(zip(kinds, items, strict=True)), self._provider, self._model, WIRE)
 
 
-def _index(value: Object) -> int | None:
-    return as_count(value.get("output_index"))
+def _part_index(value: Object) -> int:
+    """Return which part of its item an event belongs to."""
+    index = as_count(value.get("content_index"))
+    return (as_count(value.get("summary_index")) if index is None else index) or 0
 
 
 def _usage(usage: Object) -> list[WireEvent]:

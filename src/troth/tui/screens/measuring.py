@@ -10,7 +10,7 @@ from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.prepare import SendPlan
 from troth.engine.tokens import estimate_text
-from troth.explain import left_out_words
+from troth.explain import left_out_words, too_long_words
 from troth.tui.screens.entries import written_count
 from troth.tui.widgets.notice_bar import Words
 
@@ -28,7 +28,9 @@ class Meter:
         self._screen = screen
         self._engine = engine
         self._tokens_without_draft = 0
-        self._limit: int | None = None
+        self._plan: SendPlan | None = None
+        self._is_told = False
+        """Whether it was said that the next message is too long."""
 
     async def measure(
         self, chat: Chat, attached: list[BlobPart], *, is_switch: bool = False
@@ -42,7 +44,7 @@ class Meter:
         except TrothError as error:
             self._screen.say_error(error)
             return
-        self._tokens_without_draft, self._limit = plan.context_tokens, plan.context_limit
+        self._tokens_without_draft, self._plan = plan.context_tokens, plan
         self.draw()
         last = chat.tree.get(chat.conversation.head_id or "")
         told = left_out_words(last.left_out) if last is not None else ""
@@ -53,11 +55,17 @@ class Meter:
     def draw(self) -> None:
         """Show how full the context is, the draft included."""
         tokens = self._tokens_without_draft + estimate_text(self._screen.prompt.text)
-        if not self._limit:
+        limit = self._plan.context_limit if self._plan is not None else None
+        if self._plan is None or not limit:
             self._screen.draw_meter(f"~{written_count(tokens)} tokens", is_high=False)
             return
-        text = f"~{written_count(tokens)} of {written_count(self._limit)}"
-        self._screen.draw_meter(text, is_high=tokens > _HIGH * self._limit)
+        text = f"~{written_count(tokens)} of {written_count(limit)}"
+        self._screen.draw_meter(text, is_high=tokens > _HIGH * limit)
+        if tokens > limit and not self._is_told:
+            model, is_cut = self._plan.model.ref.model, self._plan.cuts_silently
+            title, step = too_long_words(model, tokens, limit, is_cut=is_cut)
+            self._screen.say(Words(title, next_step=step, tone="warn"))
+        self._is_told = tokens > limit
 
 
 def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
