@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from troth.verifiers.hpke import CHACHA20_POLY1305, HpkeFailed, expand, extract, setup_sender
 from troth.verifiers.ohttp import (
+    BILLING_MARK,
     OhttpFailed,
     Opener,
     is_consistent,
@@ -207,3 +208,45 @@ def test_a_key_of_small_order_is_refused() -> None:
         seal_request(OhttpConfig(1, 0x20, 1, CHACHA20_POLY1305, bytes(32)), b"", SEED)
     with pytest.raises(OhttpFailed):
         seal_request(OhttpConfig(1, 0x10, 1, CHACHA20_POLY1305, bytes(32)), b"", SEED)
+
+
+def test_a_note_on_costs_between_chunks_is_passed_over_however_it_is_cut() -> None:
+    config, own = key_pair()
+    request, opener = seal_request(config, b"{}", SEED)
+    _, sealer = open_request(config, own, request)
+    sealed = sealer.seal_chunks([b"one", b"two"], bytes(32))
+    last = len(sealer.seal_chunks([b"two"], bytes(32))) - 32
+    note = BILLING_MARK + (7).to_bytes(4, "big") + b'{"a":1}'
+    noted = sealed[:-last] + note + sealed[-last:]
+    for step in (1, 5, len(noted)):
+        chunks = opener.chunks()
+        opened = [
+            p for at in range(0, len(noted), step) for p in chunks.feed(noted[at : at + step])
+        ]
+        assert b"".join([*opened, chunks.close()]) == b"onetwo"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        BILLING_MARK[:-2] + b"x\n" + bytes(4),
+        BILLING_MARK + (1 << 20).to_bytes(4, "big"),
+        b"\x0a" + bytes(40),
+        b"\x05" + bytes(40),
+    ],
+)
+def test_what_only_looks_like_a_note_is_refused(note: bytes) -> None:
+    config, own = key_pair()
+    request, opener = seal_request(config, b"{}", SEED)
+    _, sealer = open_request(config, own, request)
+    sealed = sealer.seal_chunks([b"one", b"two"], bytes(32))
+    last = len(sealer.seal_chunks([b"two"], bytes(32))) - 32
+    chunks = opener.chunks()
+    with pytest.raises(OhttpFailed):
+        chunks.feed(sealed[:-last] + note + sealed[-last:])
+
+
+def key_pair() -> tuple[OhttpConfig, bytes]:
+    own = derive_private_key(SEED)
+    public = X25519PrivateKey.from_private_bytes(own).public_key().public_bytes_raw()
+    return OhttpConfig(1, 0x20, 1, CHACHA20_POLY1305, public), own

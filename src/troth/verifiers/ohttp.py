@@ -40,6 +40,12 @@ _REQUEST = b"message/bhttp request"
 _RESPONSE = b"message/bhttp response"
 _CHUNKED = b"message/bhttp chunked response"
 _HEADER_BYTES, _ENC_BYTES = 7, 32
+_TAG_BYTES = 16
+BILLING_MARK = b"\n--opengradient-ohttp-billing-v1--\n"
+"""Begins a note on costs that the gateway writes in the clear between two chunks, for the relay to
+take out: mark, length (4), JSON (tee-gateway `ohttp_controller.py` at 72e5a89). A relay that leaves
+it in is no fault. As a length its first byte would be 10, shorter than any sealed chunk."""
+_MAX_BILLING_BYTES = 4096
 
 
 class OhttpFailed(ValueError):
@@ -163,17 +169,30 @@ class ChunkOpener:
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._received = bytearray()
-        self._keys: tuple[Aead, bytes] | None = None
+        self._aead: Aead | None = None
+        self._nonce = 0
+        """Of the next chunk: the derived one with the counter in it."""
+        self._first_nonce = 0
         self._counter = 0
         self._is_last = False
         self._is_closed = False
 
     def feed(self, received: bytes) -> list[bytes]:
         """Take the next bytes and return the inner bytes that they complete; raise OhttpFailed."""
-        self._received += received
+        buffer = self._received
+        buffer += received
+        if self._aead is None and not self._take_nonce():
+            return []
         opened: list[bytes] = []
-        while not self._is_last and (sealed := self._next_chunk()) is not None:
-            opened.append(self._decrypt(sealed, b""))
+        at = 0
+        while not self._is_last and at < len(buffer):
+            start, end = self._next_chunk(at)
+            if not end:
+                break
+            if start:
+                opened.append(self._decrypt(bytes(buffer[start:end]), b""))
+            at = end
+        del buffer[:at]
         return opened
 
     def close(self) -> bytes:
@@ -183,43 +202,62 @@ class ChunkOpener:
         self._is_closed = True
         return self._decrypt(bytes(self._received), b"final")
 
-    def _next_chunk(self) -> bytes | None:
-        if self._keys is None:
-            size = _nonce_bytes(self._opener.aead_id)
-            if len(self._received) < size:
-                return None
-            nonce = bytes(self._received[:size])
-            opener = self._opener
-            self._keys = _response_keys(opener.aead_id, opener.enc, opener.chunked_secret, nonce)
-            del self._received[:size]
-        if not self._received:
-            return None
-        width = 1 << (self._received[0] >> 6)
-        if len(self._received) < width:
-            return None
-        head = int.from_bytes(self._received[:width], "big")
-        size = head & ((1 << (8 * width - 2)) - 1)
-        if size > MAX_CHUNK_BYTES:
-            raise OhttpFailed("A chunk of the sealed answer is far too large.")
+    def _take_nonce(self) -> bool:
+        opener = self._opener
+        size = _nonce_bytes(opener.aead_id)
+        if len(self._received) < size:
+            return False
+        nonce = bytes(self._received[:size])
+        del self._received[:size]
+        self._aead, own = _response_keys(opener.aead_id, opener.enc, opener.chunked_secret, nonce)
+        self._first_nonce = self._nonce = int.from_bytes(own, "big")
+        return True
+
+    def _next_chunk(self, at: int) -> tuple[int, int]:
+        """Return where the sealed bytes of the chunk at `at` begin and where what follows begins.
+
+        (0, 0) while it is not whole, (0, end) for what is no chunk: a note, or the last length.
+        """
+        buffer = self._received
+        first = buffer[at]
+        if first == BILLING_MARK[0]:
+            return 0, self._skip_billing(at)
+        width = 1 << (first >> 6)
+        if len(buffer) < at + width:
+            return 0, 0
+        size = int.from_bytes(buffer[at : at + width], "big") & ((1 << (8 * width - 2)) - 1)
+        start = at + width
         if size == 0:
-            del self._received[:width]
             self._is_last = True
-            return None
-        if len(self._received) < width + size:
-            return None
-        sealed = bytes(self._received[width : width + size])
-        del self._received[: width + size]
-        return sealed
+            return 0, start
+        if not _TAG_BYTES <= size <= MAX_CHUNK_BYTES:
+            raise OhttpFailed("A chunk of the sealed answer has a length that none can have.")
+        return (start, start + size) if len(buffer) >= start + size else (0, 0)
+
+    def _skip_billing(self, at: int) -> int:
+        """Return where a note on costs ends, 0 while it is not whole; raise OhttpFailed."""
+        buffer = self._received
+        body = at + len(BILLING_MARK) + 4
+        if not BILLING_MARK.startswith(bytes(buffer[at : body - 4])):
+            raise OhttpFailed("A chunk of the sealed answer has a length that none can have.")
+        if len(buffer) < body:
+            return 0
+        size = int.from_bytes(buffer[body - 4 : body], "big")
+        if size > _MAX_BILLING_BYTES:
+            raise OhttpFailed("What the relay left in the sealed answer is far too long.")
+        return body + size if len(buffer) >= body + size else 0
 
     def _decrypt(self, sealed: bytes, associated: bytes) -> bytes:
-        if self._keys is None:
+        if self._aead is None:
             raise OhttpFailed("The sealed answer was cut before its first chunk.")
-        aead, nonce = self._keys
         try:
-            opened = aead.decrypt(_chunk_nonce(nonce, self._counter), sealed, associated)
+            opened = self._aead.decrypt(
+                self._nonce.to_bytes(NONCE_BYTES, "big"), sealed, associated
+            )
         except InvalidTag as error:
             raise OhttpFailed("A chunk of the sealed answer was changed, moved or cut.") from error
         self._counter += 1
+        self._nonce = self._first_nonce ^ self._counter
         return opened
 
 
