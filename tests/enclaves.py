@@ -11,6 +11,8 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -19,7 +21,8 @@ from servers import Answer, RecordedRequest, json_answer
 from troth.verifiers.eth_abi import word
 from troth.verifiers.ohttp import OhttpFailed, open_request
 from troth.verifiers.trust import OhttpConfig
-from verifiers.signer import Gateway
+from verifiers.enclave import Machine, binding
+from verifiers.signer import Gateway, keccak
 from verifiers.test_registry_records import _dynamic, _tuple, encode_record, listing
 
 REPLY = ("Hel", "lo, ", "you 👋")
@@ -35,9 +38,20 @@ class Enclave:
     asked: list[RecordedRequest] = field(default_factory=list)
     served: Gateway | None = None
     """Whose key `/signing-key` hands out, where that is not the one that signs."""
+    machine: Machine | None = None
+    """The hardware that it runs in; without, nobody answers for hardware."""
+    document_changes: dict[str, Any] = field(default_factory=dict)
+    sealing: bytes = b""
+    """Its Oblivious HTTP key, which it signs; empty in a gateway of before that."""
+    sealing_signer: Gateway | None = None
 
     def __call__(self, request: RecordedRequest) -> Answer:
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
+        if path == "/enclave/attestation" and self.machine is not None:
+            document = self._document(bytes.fromhex(query.removeprefix("nonce=")))
+            return Answer(steps=(base64.b64encode(document),))
+        if path == "/v1/ohttp/config" and self.sealing:
+            return json_answer(self.signed_sealing())
         if path == "/signing-key":
             key = self.served or self.gateway
             return json_answer({"public_key": key.pem, "tee_id": key.tee_id})
@@ -47,6 +61,40 @@ class Enclave:
         if path == "/v1/models":
             return json_answer({"data": [{"id": "gpt-4.1"}, {"id": "gpt-image-2"}]})
         return json_answer({"error": "Not Found"}, status=404)
+
+    def _document(self, nonce: bytes) -> bytes:
+        assert self.machine is not None
+        now = datetime.now(UTC)
+        payload = self.machine.payload(
+            user_data=binding(b"", self.gateway.spki),
+            nonce=nonce,
+            timestamp=int(now.timestamp() * 1000),
+            certificate=self.machine.leaf(valid_from=now - timedelta(minutes=1)),
+        )
+        return self.machine.sign(payload | self.document_changes)
+
+    def signed_sealing(self) -> dict[str, Any]:
+        """The answer of `/v1/ohttp/config`: field names as in the published gateway."""
+        signer = self.sealing_signer or self.gateway
+        blob = b"\x01\x00\x20" + self.sealing + b"\x00\x04\x00\x01\x00\x03"
+        digest = keccak(
+            keccak(b"OPENGRADIENT_TEE_OHTTP_CONFIG_V1")
+            + bytes.fromhex(self.gateway.tee_id[2:])
+            + b"".join(number.to_bytes(32, "big") for number in (1, 0x20, 1, 3))
+            + keccak(self.sealing)
+            + keccak(blob)
+        )
+        return {
+            "tee_id": self.gateway.tee_id,
+            "key_id": 1,
+            "kem_id": 0x20,
+            "kdf_id": 1,
+            "aead_id": 3,
+            "public_key": self.sealing.hex(),
+            "key_config": base64.b64encode(blob).decode(),
+            "signature": base64.b64encode(signer.sign(digest)).decode(),
+            "signature_hash": "0x" + digest.hex(),
+        }
 
     def chat(self, request: RecordedRequest) -> Answer:
         if not request.header("authorization"):
@@ -59,6 +107,27 @@ class Enclave:
             return event_stream(self.gateway.stream(asked, list(self.words), stamp))
         body = self.gateway.body(asked, "".join(self.words), stamp)
         return Answer(headers=(("Content-Type", "application/json"),), steps=(body,))
+
+
+def trust_machine(home: Path, machine: Machine, *, knows_code: bool = True) -> None:
+    """Write a trust file in which a machine's root counts, and its code where that is known."""
+    folder = home / "config"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = f"""version = 1
+
+[[root]]
+name = "machine room"
+platform = "aws-nitro"
+sha256 = "{machine.root_sha256}"
+"""
+    if knows_code:
+        text += f"""
+[[measurement]]
+name = "gateway"
+platform = "aws-nitro"
+pcr0 = "{"9b" * 48}"
+"""
+    (folder / "trust.toml").write_text(text, "utf-8")
 
 
 def event_stream(body: bytes) -> Answer:
@@ -125,6 +194,7 @@ class Relay:
 
     enclave: Enclave
     token: str = "token-1"
+    """What a login gives; empty in a relay that wants none."""
     private_key: bytes = b"\x31" * 32
     asked: list[RecordedRequest] = field(default_factory=list)
     opened: list[dict[str, Any]] = field(default_factory=list)
@@ -132,6 +202,8 @@ class Relay:
     """Answered in the clear in place of anything else."""
     spoil: Callable[[bytes], bytes] | None = None
     sends_last_chunk: bool = True
+    billing: bytes = b""
+    """The gateway's note on costs, which a relay is to take out and this one leaves in."""
 
     @property
     def public_key(self) -> bytes:
@@ -140,7 +212,7 @@ class Relay:
 
     def __call__(self, request: RecordedRequest) -> Answer:
         self.asked.append(request)
-        if request.header("authorization") != f"Bearer {self.token}":
+        if self.token and request.header("authorization") != f"Bearer {self.token}":
             return Answer(status=401, steps=(b"invalid token",))
         if self.refusal is not None:
             return self.refusal
@@ -156,6 +228,9 @@ class Relay:
             return _sealed("message/ohttp-res", sealer.seal(answer.body, b"\x07" * 32))
         chunks = [step for step in answer.steps if isinstance(step, bytes)]
         sealed = sealer.seal_chunks(chunks, b"\x07" * 32)
+        if self.billing:
+            size = len(sealer.seal_chunks(chunks[-1:], b"\x07" * 32)) - 32
+            sealed = sealed[:-size] + self.billing + sealed[-size:]
         if not self.sends_last_chunk:
             last = sealer.seal_chunks(chunks[-1:], b"\x07" * 32)
             sealed = sealed[: len(sealed) - (len(last) - 32)]

@@ -11,9 +11,11 @@ from troth.cli.command import Arguments, Parser
 from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
+from troth.settings import check_url
 
 if TYPE_CHECKING:
     from troth.engine.payment import PaymentRequest
+    from troth.verifiers.trust import PinnedKey
 
 # Payments (6 ms) are imported late: `troth ask` takes these arguments and hardly ever pays.
 
@@ -22,8 +24,10 @@ ROUTES = ("direct", "relay", "veil")
 WALLET_VARIABLE = "TROTH_OG_PRIVATE_KEY"
 _OPTIONS = {
     "route": "route",
+    "gateway": "gateway",
     "settlement": "settlement",
     "max_opg": "max_opg_reply",
+    "base_rpc": "balance_rpc",
 }
 
 
@@ -39,6 +43,11 @@ def add_enclave_arguments(parser: Parser) -> None:
     )
     group.add_argument("--route", choices=ROUTES, help="how to get there; direct if absent")
     group.add_argument(
+        "--gateway",
+        metavar="URL",
+        help="with --route relay and no registry: the gateway that the relay leads to",
+    )
+    group.add_argument(
         "--pay-to",
         action="append",
         default=[],
@@ -46,6 +55,9 @@ def add_enclave_arguments(parser: Parser) -> None:
         help="who may be paid, where no registry says so",
     )
     group.add_argument("--max-opg", metavar="N", help="the most that one authorisation may be")
+    group.add_argument(
+        "--base-rpc", metavar="URL", help="endpoint of Base to ask what the wallet holds"
+    )
     group.add_argument("--settlement", choices=("private", "batch", "individual"))
 
 
@@ -78,6 +90,10 @@ def with_route(arguments: Arguments, endpoint: Endpoint) -> Endpoint:
 
 
 def _check_place(endpoint: Endpoint, options: dict[str, Json]) -> None:
+    if gateway := options.get("gateway"):
+        if options.get("route") != "relay":
+            raise UsageError("--gateway goes with --route relay; --base-url names a direct one")
+        check_url(str(gateway))
     if places := options.get("registry"):
         from troth.engine.opengradient.registries import parse_registry
 
@@ -88,15 +104,14 @@ def _check_place(endpoint: Endpoint, options: dict[str, Json]) -> None:
         raise UsageError("--base-url or --registry says where the gateway is")
 
 
-async def pin_key(arguments: Arguments, engine: Engine, provider: str) -> None:
-    """Pin the key of `--pin` for `provider`; raise NotFound or UsageError."""
+async def read_pin(arguments: Arguments, provider: str) -> PinnedKey | None:
+    """Return the key of `--pin` for `provider`, None without; raise NotFound or UsageError."""
     if not (given := arguments.text("pin")):
-        return
+        return None
     content = await asyncio.to_thread(_read, given)
     from troth.engine.opengradient.pinning import pinned_key
 
-    key = pinned_key(content, provider, source=Path(given).name)
-    await engine.proofs.trust_file.pin(key)
+    return pinned_key(content, provider, source=Path(given).name)
 
 
 def _read(given: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
-from troth.cli.enclave_arguments import add_enclave_arguments, pin_key, with_route
+from troth.cli.enclave_arguments import add_enclave_arguments, read_pin, with_route
 from troth.cli.keys import key_words, read_key
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
@@ -88,8 +88,10 @@ async def run_add(arguments: Arguments, console: Console) -> int:
             needs_key=bool(key or variable),
             is_own=arguments.flag("own"),
         )
+        pinned = await read_pin(arguments, name)  # a file that is not there leaves no provider
         await engine.add_endpoint(with_route(arguments, endpoint))
-        await pin_key(arguments, engine, name)
+        if pinned is not None:
+            await engine.proofs.trust_file.pin(pinned)
         if key:
             await engine.set_key(name, key)
         console.note(f"{name} is added. `troth providers test {name}` asks it for its models.")

@@ -112,8 +112,9 @@ class Proofs:
         is_known = verdict.state in _SIGNER_KNOWN
         hardware = next((c for c in verdict.checks if c.name == "hardware"), None)
         is_proven = hardware is None or hardware.outcome is Outcome.PASSED
+        has_document = hardware is not None and is_proven
         return Meaning(
-            who_saw_what(verdict.scheme if is_known else "none", route),
+            who_saw_what(verdict.scheme if is_known else "none", route, asked_enclave=has_document),
             not_proven(verdict),
             _CONDITION if is_known and not is_proven else "",
         )

@@ -63,6 +63,12 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
 }
 """(scheme, route) -> the parties in the order in which your words pass them."""
 
+_ASKED_ENCLAVE = Seen(
+    "The enclave",
+    "yes",
+    "yes",
+    "Troth asked it for its hardware proof, from your address and without your words.",
+)
 _UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of it."),)
 
 _ALWAYS = "That the answer is right. A signature says who sent it, not that it is true."
@@ -96,12 +102,16 @@ _NOTHING_PROVEN = (
 )
 
 
-def who_saw_what(scheme: str, route: str) -> tuple[Seen, ...]:
+def who_saw_what(scheme: str, route: str, *, asked_enclave: bool = False) -> tuple[Seen, ...]:
     """Return the parties that your words passed; `scheme` as in Verdict, with or without profile.
 
-    For what is not in the table it says the worst.
+    `asked_enclave`: behind a relay the enclave was asked for its hardware proof from here. For
+    what is not in the table it says the worst.
     """
-    return WHO_SAW_WHAT.get((scheme.partition("/")[0], route), _UNKNOWN_ROUTE)
+    listed = WHO_SAW_WHAT.get((scheme.partition("/")[0], route), _UNKNOWN_ROUTE)
+    if route != "relay" or not asked_enclave:
+        return listed
+    return tuple(_ASKED_ENCLAVE if seen.who == _ASKED_ENCLAVE.who else seen for seen in listed)
 
 
 def not_proven(verdict: Verdict) -> tuple[str, ...]:

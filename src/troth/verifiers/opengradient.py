@@ -38,6 +38,7 @@ from troth.verifiers.opengradient_keys import (
     signature_id,
     verify_pss,
 )
+from troth.verifiers.opengradient_sealing import OHTTP_CONFIG, sealed_to
 from troth.verifiers.strict_bytes import parse_base64, parse_hex
 from troth.verifiers.strict_json import NotStrict, as_text, parse_object
 from troth.verifiers.trust import Trust, short
@@ -121,6 +122,7 @@ class OpenGradient:
             reached = judged.reached
         _check_times(run)
         _check_replay(run)
+        run.add(*sealed_to(key, evidence, facts))
         run.add(*coverage(run.request, run.reply, run.profile, facts))
         signed_at = None
         if run.proof is not None:
@@ -169,6 +171,12 @@ def wanted_from_gateway(base_url: str, nonce: bytes) -> tuple[Wanted, ...]:
         Wanted(SIGNING_KEY, HttpRequest("GET", f"{base_url}/signing-key"), is_live=False),
         Wanted(f"{ATTESTATION}{asked}", HttpRequest("GET", attestation), is_live=True),
     )
+
+
+def wanted_for_sealing(base_url: str, nonce: bytes) -> tuple[Wanted, ...]:
+    """Return the same, and the signed key that a prompt through a relay can be sealed to."""
+    config = Wanted(OHTTP_CONFIG, HttpRequest("GET", f"{base_url}/v1/ohttp/config"), is_live=False)
+    return (*wanted_from_gateway(base_url, nonce), config)
 
 
 def _read_proof(run: _Run) -> Proof | None:

@@ -11,26 +11,16 @@ from datetime import datetime
 
 from troth.domain.verdict import Outcome, State
 from troth.verifiers.base import Evidence, Facts
-from troth.verifiers.fold import Finding, failed, passed, satisfies, weakest
-from troth.verifiers.ohttp import is_consistent
+from troth.verifiers.fold import Finding, satisfies, weakest
 from troth.verifiers.opengradient_hardware import check_hardware
 from troth.verifiers.opengradient_keys import (
     SigningKey,
     candidate_keys,
     judge_key,
     tee_id_of,
-    verify_ohttp_config,
 )
+from troth.verifiers.opengradient_sealing import SignedOhttp, check_sealing
 from troth.verifiers.trust import OhttpConfig, Trust
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOhttp:
-    """An Oblivious HTTP key as the gateway serves it, with its signature (base64)."""
-
-    config: OhttpConfig
-    tee_id: str
-    signature: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +64,7 @@ def check_before_send(
     judged = judge_key(key, tee_id_of(spki), hardware, trust, facts, now)
     findings = [*hardware.findings, *judged.findings]
     if sealing is not None:
-        findings.append(_check_sealing(key, sealing, signed_sealing))
+        findings.append(check_sealing(key, sealing, signed_sealing))
     has_failed = any(f.outcome is Outcome.FAILED for f in findings)
     reached = weakest([judged.reached, State.FAILED]) if has_failed else judged.reached
     return BeforeSend(tuple(findings), reached, not has_failed and satisfies(reached, policy))
-
-
-def _check_sealing(key: SigningKey, sealing: OhttpConfig, signed: SignedOhttp | None) -> Finding:
-    if not is_consistent(sealing):
-        return failed("channel", "The enclave's sealing key contradicts its own description.")
-    if signed is None:
-        listed = key.record is not None and key.record.ohttp == sealing
-        if listed:
-            return passed("channel", "The sealing key is the one that the registry lists.")
-        return failed("channel", "Nobody vouches for the key that your words would be sealed to.")
-    same = (signed.config.key_id, signed.config.public_key) == (sealing.key_id, sealing.public_key)
-    if not same:
-        return failed("channel", "The enclave signs another sealing key than the registry lists.")
-    if not verify_ohttp_config(key.spki, signed.config, signed.tee_id, signed.signature):
-        return failed("channel", "The enclave's signature on its sealing key is not valid.")
-    return passed("channel", "The sealing key is signed by the enclave's own key.")

@@ -146,6 +146,8 @@ def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
 
 
 def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:
+    if facts.route == "relay":
+        return None  # what counts there is the key that the prompt was sealed to
     if facts.route != "direct" or facts.tls_certificate is None:
         return not_covered("channel", "The connection itself was not tied to the enclave.")
     if sha256(facts.tls_certificate).digest() != tls_sha256:

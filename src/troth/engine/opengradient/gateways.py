@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,16 +16,19 @@ from troth.domain.error import EnclaveRefused, NetworkError
 from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.engine.channel import Fetched
 from troth.transport import Sight, Transport
-from troth.verifiers.base import Evidence, Facts
-from troth.verifiers.opengradient import wanted_from_gateway
+from troth.verifiers.base import Evidence, Facts, Wanted
+from troth.verifiers.opengradient import wanted_for_sealing, wanted_from_gateway
 from troth.verifiers.opengradient_before import BeforeSend, check_before_send
-from troth.verifiers.opengradient_keys import SCHEME, served_key
+from troth.verifiers.opengradient_keys import SCHEME, served_key, tee_id_of
 from troth.verifiers.opengradient_records import RECORDS, write_records
-from troth.verifiers.trust import RegistryRecord, Trust
+from troth.verifiers.opengradient_sealing import served_sealing
+from troth.verifiers.trust import OhttpConfig, RegistryRecord, Trust
 
 _FRESH = timedelta(minutes=10)
 _TIMEOUT_S = 10.0
 _LIMIT_BYTES = 1 << 20
+_Place = tuple[str, bytes, bool]
+"""Base URL, certificate that it must show, and whether its sealing key is asked for too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class Checked:
     evidence: Fetched
     before: BeforeSend
     checked_at: datetime
+    tee_id: str = ""
+    sealing: OhttpConfig | None = None
+    """What a prompt may be sealed to; None where nobody offers a key, or nobody asked."""
 
 
 @dataclass(slots=True)
@@ -41,8 +48,8 @@ class Gateways:
     """Checks gateways, and remembers for some minutes what they said."""
 
     transport: Transport
-    _kept: dict[tuple[str, bytes], tuple[Fetched, datetime]] = field(
-        default_factory=dict[tuple[str, bytes], tuple[Fetched, datetime]]
+    _kept: dict[_Place, tuple[Fetched, datetime]] = field(
+        default_factory=dict[_Place, tuple[Fetched, datetime]]
     )
 
     async def check(
@@ -76,37 +83,80 @@ class Gateways:
         self, record: RegistryRecord, trust: Trust, *, provider: str, policy: str
     ) -> Checked:
         """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
-        fetched = records_evidence((record,))
+        return await self._judge_sealing(
+            records_evidence((record,)), record.public_key, record, trust, provider, policy
+        )
+
+    async def check_sealed(
+        self,
+        base_url: str,
+        trust: Trust,
+        *,
+        provider: str,
+        policy: str,
+        record: RegistryRecord | None = None,
+    ) -> Checked:
+        """Ask the enclave at `base_url` itself who it is before a prompt is sealed for a relay.
+
+        It learns this computer's address from that, and no word of the prompt. Raises as `check`.
+        """
+        certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
+        fetched = await self._evidence(base_url, certificate, seals=True)
+        if record is not None:
+            fetched = {**fetched, **records_evidence((record,))}
+        evidence = answers_of(fetched)
+        spki = record.public_key if record is not None else _claimed_key(evidence, trust, provider)
+        return await self._judge_sealing(fetched, spki, record, trust, provider, policy)
+
+    async def _judge_sealing(
+        self,
+        fetched: Fetched,
+        spki: bytes,
+        record: RegistryRecord | None,
+        trust: Trust,
+        provider: str,
+        policy: str,
+    ) -> Checked:
+        evidence = answers_of(fetched)
+        signed = served_sealing(evidence)
+        listed = record.ohttp if record is not None else None
+        sealing = listed or (signed.config if signed is not None else None)
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
             check_before_send,
-            record.public_key,
-            answers_of(fetched),
-            trust.with_records((record,)),
+            spki,
+            evidence,
+            trust.with_records((record,)) if record is not None else trust,
             now,
             facts=Facts(provider=provider, route="relay"),
             policy=policy,
-            sealing=record.ohttp,
+            sealing=sealing,
+            signed_sealing=signed,
         )
-        return Checked(fetched, before, now)
+        return Checked(fetched, before, now, tee_id_of(spki) if spki else "", sealing)
 
     def forget(self) -> None:
         """Ask again the next time: a gateway has changed, or may have."""
         self._kept.clear()
 
-    async def _evidence(self, base_url: str, certificate: bytes | None) -> Fetched:
-        key = (base_url, certificate or b"")
+    async def _evidence(
+        self, base_url: str, certificate: bytes | None, *, seals: bool = False
+    ) -> Fetched:
+        key = (base_url, certificate or b"", seals)
         kept = self._kept.get(key)
         now = datetime.now(UTC)
         if kept is not None and timedelta() <= now - kept[1] < _FRESH:
             return kept[0]
-        fetched = await self._fetch(base_url, certificate)
-        if len(fetched) == 2:  # an answer that failed is asked for again
+        nonce = secrets.token_bytes(32)
+        wanted = (
+            wanted_for_sealing(base_url, nonce) if seals else wanted_from_gateway(base_url, nonce)
+        )
+        fetched = await self._fetch(wanted, certificate)
+        if len(fetched) == len(wanted):  # an answer that failed is asked for again
             self._kept[key] = fetched, now
         return fetched
 
-    async def _fetch(self, base_url: str, certificate: bytes | None) -> Fetched:
-        wanted = wanted_from_gateway(base_url, secrets.token_bytes(32))
+    async def _fetch(self, wanted: Sequence[Wanted], certificate: bytes | None) -> Fetched:
         answers = await asyncio.gather(*(self._ask(one.request, certificate) for one in wanted))
         return {
             one.name: (one.request, answer)

@@ -20,6 +20,11 @@ class Picked:
     checked: Checked
 
 
+def asks_enclave(policy: str) -> bool:
+    """Whether a chat's policy can only be met by a hardware document that is made for us now."""
+    return policy == "attested"
+
+
 @dataclass(slots=True)
 class Picker:
     """Chooses among the enclaves of one provider."""
@@ -41,13 +46,16 @@ class Picker:
     ) -> Picked:
         """Return an enclave that may read the prompt.
 
-        Tries the one that was used last, then others; when all fail, once more with the registry
-        read again. Raises RegistryFailed, EnclaveRefused, or the last NetworkError.
+        Over a relay the registry's word is enough unless `policy` asks for hardware: then the
+        enclave itself is asked, which shows it this computer's address. Tries the one that was
+        used last, then others; when all fail, once more with the registry read again. Raises
+        RegistryFailed, EnclaveRefused, or the last NetworkError.
         """
         for is_fresh in (False, True):
             listing = await self.registries.read(source, is_fresh=is_fresh)
+            needs_sealing = through_relay and not asks_enclave(policy)
             candidates = self._in_order(
-                provider, usable(listing, needs_sealing=through_relay), forgives=is_fresh
+                provider, usable(listing, needs_sealing=needs_sealing), forgives=is_fresh
             )
             last: TrothError = EnclaveRefused(
                 provider, f"{source.name} lists no enclave that could be used.", policy=policy
@@ -77,6 +85,10 @@ class Picker:
         self, record: RegistryRecord, trust: Trust, provider: str, policy: str, through_relay: bool
     ) -> Checked:
         record = without_url(record)
+        if through_relay and asks_enclave(policy):
+            return await self.gateways.check_sealed(
+                record.endpoint, trust, provider=provider, policy=policy, record=record
+            )
         if through_relay:
             # A question to the enclave itself would show it the address that the relay hides.
             return await self.gateways.check_record(record, trust, provider=provider, policy=policy)

@@ -1,8 +1,10 @@
 """Through the Oblivious HTTP relay: it knows the account and carries sealed bytes, the enclave
 reads the words and never learns where they come from.
 
-The enclave's key is checked first, then the request is sealed to it. What the run keeps are the
-opened bytes and a digest of the sealed ones. Media types and headers: relay of November 2026.
+The enclave's key is checked first, then the request is sealed to it. Who vouches: the registry;
+where the chat wants hardware, the enclave itself is asked before; without a registry the gateway
+that the option `gateway` names is asked. What the run keeps are the opened bytes and a digest of
+the sealed ones. Media types and headers: relay of November 2026.
 """
 
 from __future__ import annotations
@@ -15,11 +17,18 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from troth.domain.error import EnclaveRefused, NetworkError, RegistryFailed, SealBroken
+from troth.domain.error import (
+    EnclaveRefused,
+    LoginMissing,
+    NetworkError,
+    RegistryFailed,
+    SealBroken,
+)
 from troth.domain.exchange import Headers, HttpRequest, find_header
 from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Trace
 from troth.engine.opengradient.direct import Ways
+from troth.engine.opengradient.gateways import Checked, refuse_unless_allowed
 from troth.engine.opengradient.login import Login, Logins
 from troth.engine.opengradient.picking import Picked
 from troth.transport import ResponseStream, Sight
@@ -53,36 +62,64 @@ class RelayChannel:
         logins: Logins,
         source: RegistrySource | None,
     ) -> None:
-        """Without `source` the login names the registry."""
+        """Without `source` the option `gateway` names the enclave, else the login a registry."""
         self._endpoint = endpoint
         self._policy = policy
         self._trust = trust
         self._ways = ways
         self._logins = logins
         self._source = source
+        self._gateway = str(endpoint.options.get("gateway", "")).rstrip("/").removesuffix("/v1")
         self._login: Login | None = None
         self._picked: Picked | None = None
+        self._checked: Checked | None = None
         self._outer = sha256()
         self._has_sealed = False
 
     async def prepare(self, request: HttpRequest) -> HttpRequest:
-        name = self._endpoint.name
-        self._login = await self._logins.current(self._endpoint)
-        source = self._source or self._login.registry
-        self._picked = await self._ways.picker.pick(
-            source, self._trust, provider=name, policy=self._policy, through_relay=True
+        self._login = await self._current_login()
+        self._checked = await self._check_enclave()
+        given = self._endpoint.base_url or (self._login.relay_url if self._login else "")
+        relay = given.rstrip("/").removesuffix("/v1").removesuffix(RELAY_PATH)
+        return replace(request, url=relay + RELAY_PATH, secret_headers=())
+
+    async def _current_login(self) -> Login | None:
+        """Return the login; None for a relay of the user's own that may want none."""
+        try:
+            return await self._logins.current(self._endpoint)
+        except LoginMissing:
+            if self._endpoint.base_url and (self._source or self._gateway):
+                return None
+            raise
+
+    async def _check_enclave(self) -> Checked:
+        name, policy = self._endpoint.name, self._policy
+        source = self._registry()
+        if source is not None:
+            self._picked = await self._ways.picker.pick(
+                source, self._trust, provider=name, policy=policy, through_relay=True
+            )
+            return self._picked.checked
+        checked = await self._ways.gateways.check_sealed(
+            self._gateway, self._trust, provider=name, policy=policy
         )
-        relay = (self._endpoint.base_url or self._login.relay_url).rstrip("/")
-        url = relay.removesuffix("/v1").removesuffix(RELAY_PATH) + RELAY_PATH
-        return replace(request, url=url, secret_headers=())
+        refuse_unless_allowed(checked.before, provider=name, policy=policy)
+        return checked
+
+    def _registry(self) -> RegistrySource | None:
+        if self._source is not None or self._gateway:
+            return self._source
+        return self._login.registry if self._login is not None else None
 
     @asynccontextmanager
     async def open(self, request: HttpRequest) -> AsyncGenerator[Answer]:
         async with AsyncExitStack() as stack:
             sealed, opener = self._seal(request)
             answer = await self._send(request, sealed, stack)
-            if answer.status == 401 and self._login is not None:
+            if answer.status == 401:
                 await stack.aclose()
+                if self._login is None:
+                    raise LoginMissing(self._endpoint.name)
                 self._login = await self._logins.refreshed(self._endpoint, self._login)
                 sealed, opener = self._seal(request)
                 answer = await self._send(request, sealed, stack)
@@ -97,18 +134,17 @@ class RelayChannel:
     def trace(self) -> Trace:
         return Trace(
             route="relay",
-            evidence=self._picked.checked.evidence if self._picked else {},
+            evidence=self._checked.evidence if self._checked else {},
             outer_sha256=self._outer.hexdigest() if self._has_sealed else "",
         )
 
     def _seal(self, request: HttpRequest) -> tuple[HttpRequest, Opener]:
-        assert self._picked is not None
-        assert self._login is not None
-        record = self._picked.record
-        if record.ohttp is None:
+        assert self._checked is not None
+        checked = self._checked
+        if checked.sealing is None:
             raise EnclaveRefused(self._endpoint.name, "This enclave has no key to seal to.")
         try:
-            body, opener = seal_request(record.ohttp, request.body, secrets.token_bytes(32))
+            body, opener = seal_request(checked.sealing, request.body, secrets.token_bytes(32))
         except OhttpFailed as error:
             raise EnclaveRefused(self._endpoint.name, str(error)) from error
         self._outer = sha256(body)
@@ -116,10 +152,11 @@ class RelayChannel:
         headers = (
             ("Content-Type", REQUEST_TYPE),
             ("Accept", CHUNKED_TYPE),
-            ("X-TEE-ID", record.tee_id),
+            ("X-TEE-ID", checked.tee_id),
             ("X-OHTTP-Stream", "true"),
         )
-        bearer = (("Authorization", f"Bearer {self._login.access_token}"),)
+        login = self._login
+        bearer = (("Authorization", f"Bearer {login.access_token}"),) if login else ()
         return HttpRequest("POST", request.url, headers, body, bearer), opener
 
     async def _send(
@@ -134,11 +171,16 @@ class RelayChannel:
             raise
 
     async def _has_new_key(self) -> bool:
-        """Whether the registry, read again, no longer lists the key that was sealed to."""
+        """Whether the key that was sealed to is no longer the enclave's: asked anew."""
+        assert self._checked is not None
+        source = self._registry()
+        if source is None:
+            self._ways.gateways.forget()
+            old = self._checked.sealing
+            self._checked = await self._check_enclave()
+            return self._checked.sealing != old
         assert self._picked is not None
-        assert self._login is not None
         used = self._picked.record
-        source = self._source or self._login.registry
         try:
             listing = await self._ways.picker.registries.read(source, is_fresh=True)
         except RegistryFailed:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `route` | `direct` | `relay` (Oblivious HTTP) or `veil` (og-veil on loopback) |
 | `registry` | | `RPC:ADDRESS`, or a list of them: endpoints that are to agree |
+| `gateway` | | with `relay` and no registry: the gateway behind it, asked who it is |
 | `pay_to` | | addresses that may be paid where no registry names one |
 | `max_opg_reply`, `max_opg_session`, `max_opg_day` | 0.1, 1, 2 | caps of authorisations |
 | `settlement` | `private` | `batch` or `individual` |
