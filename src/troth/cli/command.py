@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("models", "models", "list the models that can answer", "Models"),
     Command("providers", "providers", "list, add, test and remove providers", "Models"),
     Command("login", "login", "log in to a provider's relay with the browser", "Models"),
+    Command("pay", "pay", "see and set what may be drawn from a wallet", "Models"),
     Command("keys", "keys", "keep API keys in the vault", "Models"),
     Command("local", "local", "the model that runs on this computer", "Models"),
     Command("vault", "vault", "make the vault, look at it, change its passphrase", "This computer"),

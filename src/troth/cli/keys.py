@@ -9,6 +9,7 @@ from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, ask_hidden, can_ask, opened_engine
 from troth.domain.error import UsageError
+from troth.domain.model import Endpoint
 from troth.engine.directory import KeyStatus
 
 _LONGEST_KEY = 16_384
@@ -34,7 +35,7 @@ async def run_set(arguments: Arguments, console: Console) -> int:
         endpoint = engine.endpoint(provider)
         if provider == "local":
             raise UsageError("the model on this computer needs no key")
-        if not endpoint.base_url:
+        if not endpoint.base_url and endpoint.wire != "opengradient":
             raise UsageError(
                 f"{provider} has no address yet: `troth providers add {provider} --wire "
                 f"{endpoint.wire} --base-url URL` gives it yours"
@@ -42,12 +43,16 @@ async def run_set(arguments: Arguments, console: Console) -> int:
         if arguments.flag("stdin"):
             key = read_key(sys.stdin)
         elif can_ask():
-            key = ask_hidden(f"Key for {provider} ({endpoint.base_url}): ")
+            key = ask_hidden(f"Key for {provider} ({_place_of(endpoint)}): ")
         else:
             raise UsageError("no terminal to ask at; give the key to --stdin")
         await engine.set_key(provider, key)
-        console.note(f"The key for {provider} is in the vault, for {endpoint.base_url} only.")
+        console.note(f"The key for {provider} is in the vault, for {_place_of(endpoint)} only.")
     return ExitCode.OK
+
+
+def _place_of(endpoint: Endpoint) -> str:
+    return endpoint.base_url or "the enclaves that its registry lists"
 
 
 async def run_list(arguments: Arguments, console: Console) -> int:

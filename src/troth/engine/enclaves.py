@@ -15,6 +15,7 @@ from troth.transport import Transport
 
 if TYPE_CHECKING:
     from troth.engine.demo.demo import Demo
+    from troth.engine.opengradient.approval import Approver
     from troth.engine.opengradient.login import Login
     from troth.engine.opengradient.registries import Listing
     from troth.engine.payment import Payments
@@ -44,6 +45,16 @@ class Enclaves:
     def payments(self) -> Payments:
         """Who is asked before money moves: a face sets `ask`; nobody there means no."""
         return self._verification.payments
+
+    def approver(self, provider: str, rpc: str = "") -> Approver:
+        """Return who reads and sets what Permit2 may draw of a provider's wallet.
+
+        `rpc` is an endpoint of Base, before the provider's own. Raises PaymentRefused.
+        """
+        from troth.engine.opengradient.approval import Approver
+
+        key = self._verification.wallet_key(provider)
+        return Approver(self._endpoint(provider), key, self._transport, rpc)
 
     async def listing(self, provider: str = "") -> Listing:
         """Read the registry of a provider, else the trust file's first; raise RegistryFailed."""

@@ -47,6 +47,8 @@ class PaymentRequest:
     max_per_day: Decimal
     authorised_today: Decimal
     """Before this one."""
+    allowed: Decimal | None = None
+    """What the token lets Permit2 draw; None where no RPC endpoint for it is configured."""
 
 
 Consent = Callable[[PaymentRequest], Awaitable[bool]]
@@ -153,6 +155,18 @@ def _today() -> str:
     return f"opg:{datetime.now(UTC):%Y-%m-%d}"
 
 
+def _allowance_line(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
+    if request.allowed is None:
+        return ()
+    if request.allowed >= request.amount:
+        return (("may draw", f"Permit2 may draw {request.allowed} OPG of this wallet"),)
+    words = (
+        f"Permit2 may draw only {request.allowed} OPG: this cannot be settled before"
+        f" `troth pay approve {request.provider}`, which is asked apart"
+    )
+    return (("may draw", words),)
+
+
 def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
     """Return what a person must see before a yes, as rows of name and value."""
     balance = "not known" if request.balance is None else f"{request.balance} OPG"
@@ -161,6 +175,7 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         ("to", request.pay_to),
         ("from wallet", request.wallet),
         ("balance", balance),
+        *_allowance_line(request),
         ("facilitator", request.facilitator),
         ("network", request.network),
         ("valid until", f"{request.valid_until.astimezone():%d %b %Y %H:%M:%S}"),

@@ -49,7 +49,8 @@ class Verification:
         self._judge: Judge | None = None
         self._trust_file: TrustFile | None = None
         self._routes: Routes | None = None
-        self._wallet_key = wallet_key
+        self.wallet_key = wallet_key
+        """Provider -> private key of the wallet that pays there."""
 
     @cached_property
     def payments(self) -> Payments:
@@ -114,7 +115,7 @@ class Verification:
         if self._routes is None:
             from troth.engine.opengradient.routes import Own, Routes
 
-            own = Own(self._trust_now, self._vault, self._wallet_key, self.payments)
+            own = Own(self._trust_now, self._vault, self.wallet_key, self.payments)
             self._routes = Routes(self._transport, own)
         return self._routes
 
@@ -129,7 +130,7 @@ class Verification:
             from troth.engine.judging import Judge
 
             load = self.trust_file().load
-            self._judge = Judge(self._transport, load, self._vault, self._wallet_key)
+            self._judge = Judge(self._transport, load, self._vault, self.wallet_key)
         return self._judge
 
     def trust_file(self) -> TrustFile:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from troth.domain.error import NetworkError, PaymentRefused
-from troth.domain.exchange import Headers, HttpRequest, find_header
+from troth.domain.exchange import Headers, find_header
 from troth.domain.model import Endpoint
-from troth.engine.opengradient.terms import (
-    ASSET,
-    TermsInvalid,
-    choose_offer,
-    parse_terms,
-)
+from troth.engine.opengradient.approval import Approver, Standing
+from troth.engine.opengradient.terms import TermsInvalid, choose_offer, parse_terms
 from troth.engine.opengradient.wallet import Wallet, WalletUnreadable
 from troth.engine.payment import (
     SETTLEMENTS,
@@ -25,11 +19,10 @@ from troth.engine.payment import (
     Payments,
     to_opg,
 )
-from troth.transport import Sight, Transport
+from troth.transport import Transport
 
 REQUIRED = "PAYMENT-REQUIRED"
 SESSION = "X-Upto-Session"
-_BALANCE_OF = "0x70a08231"
 
 
 @dataclass(slots=True)
@@ -68,11 +61,13 @@ class Payer:
             raise PaymentRefused(name, str(error)) from error
         today = await self.payments.authorised_today()
         self._check_caps(offer.base_units, today, limits)
+        standing = await self._standing()
         now = datetime.now(UTC)
         request = PaymentRequest(
             provider=name,
             wallet=wallet.address,
-            balance=await self._balance(wallet.address, limits),
+            balance=standing.balance if standing else None,
+            allowed=standing.allowed if standing else None,
             amount=to_opg(offer.base_units),
             pay_to=offer.payTo,
             facilitator=offer.extra.facilitatorAddress,
@@ -103,18 +98,11 @@ class Payer:
                     f" {when}, and your limit is {to_opg(cap)}.",
                 )
 
-    async def _balance(self, wallet: str, limits: Limits) -> Decimal | None:
-        """Ask the user's own RPC endpoint for the wallet's OPG; None where none is set or helps."""
-        if not limits.balance_rpc:
+    async def _standing(self) -> Standing | None:
+        """Ask the user's own RPC endpoint about the wallet; None where none is set or helps."""
+        if not Limits.of(self.endpoint).balance_rpc:
             return None
-        call = {"to": ASSET, "data": _BALANCE_OF + wallet.removeprefix("0x").lower().rjust(64, "0")}
-        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
-        headers = (("Content-Type", "application/json"),)
-        request = HttpRequest("POST", limits.balance_rpc, headers, json.dumps(body).encode())
         try:
-            answer = await self.transport.send(
-                request, purpose="wallet", timeout_s=10, limit_bytes=1 << 16, sight=Sight.ADDRESS
-            )
-            return to_opg(int(json.loads(answer.body)["result"], 16))
-        except (NetworkError, ValueError, KeyError, TypeError):
+            return await Approver(self.endpoint, self.private_key, self.transport).standing()
+        except (NetworkError, PaymentRefused):
             return None  # the dialog says that it is not known

@@ -1,4 +1,6 @@
-"""Sign one authorisation with the user's wallet: EIP-712 over Permit2, never an approval.
+"""Sign with the user's wallet: one authorisation (EIP-712 over Permit2), or one transaction.
+
+A transaction is signed for `approval` alone, which asks the user apart from any payment.
 
 `eth-account` comes with the extra `troth[pay]` and takes half a second to import: only here, only
 when a payment is due. The packages `x402` and `og-x402` are not used: they collide with each other
@@ -19,6 +21,7 @@ from typing import Any, Protocol, cast
 
 from troth.domain.error import ExtraMissing
 from troth.engine.opengradient.terms import CHAIN_ID, PERMIT2, SPENDER, Offer, Terms
+from troth.verifiers.keccak import keccak256
 
 _BEFORE_S = 600
 """How far back an authorisation begins: the chain's clock may be behind ours."""
@@ -52,6 +55,10 @@ class _Signed(Protocol):
     signature: bytes
 
 
+class _SignedTransaction(Protocol):
+    raw_transaction: bytes
+
+
 class _Account(Protocol):
     address: str
 
@@ -62,6 +69,8 @@ class _Account(Protocol):
         message_types: Mapping[str, object],
         message_data: Mapping[str, object],
     ) -> _Signed: ...
+
+    def sign_transaction(self, transaction_dict: Mapping[str, object]) -> _SignedTransaction: ...
 
 
 class _Accounts(Protocol):
@@ -99,6 +108,11 @@ class Wallet:
     def address(self) -> str:
         return self._account.address
 
+    def sign_transaction(self, transaction: Mapping[str, object]) -> bytes:
+        """Return a signed transaction, ready to be sent."""
+        to = checksum_address(str(transaction["to"]))
+        return bytes(self._account.sign_transaction({**transaction, "to": to}).raw_transaction)
+
     def authorise(
         self, terms: Terms, offer: Offer, raw_offer: dict[str, Any], now: datetime
     ) -> str:
@@ -131,6 +145,14 @@ class Wallet:
         }
         encoded = json.dumps(payload, separators=(",", ":")).encode()
         return base64.b64encode(encoded).decode("ascii")
+
+
+def checksum_address(address: str) -> str:
+    """Return an address in the mixed case that carries its checksum (EIP-55)."""
+    digits = address.removeprefix("0x").lower()
+    digest = keccak256(digits.encode("ascii")).hex()
+    mixed = (d.upper() if int(c, 16) > 7 else d for d, c in zip(digits, digest, strict=False))
+    return "0x" + "".join(mixed)
 
 
 def message_of(authorisation: Mapping[str, Any]) -> dict[str, object]:
