@@ -55,32 +55,21 @@ async def run(arguments: Arguments, console: Console) -> int:
 
 
 async def find_reply(engine: Engine, text: str) -> tuple[Chat, str]:
-    """Return the chat and id of a reply that was checked; the newest chats are looked at first."""
-    chats = sorted(
-        await engine.chats(is_archived=None), key=lambda chat: chat.updated_at, reverse=True
-    )
+    """Return the chat and id of a reply that was checked; `last` is the newest of all chats."""
     wanted = text.upper()
-    for conversation in chats:
-        if text == _LAST:
-            chat = await engine.open_chat(conversation.id)
-            for message in reversed(chat.path):
-                if message.role is Role.ASSISTANT and message.id in chat.verdicts:
-                    return chat, message.id
-            continue
-        ids = await engine.vault.verdicts(conversation.id)
-        fits = [
-            message_id
-            for message_id in ids
-            if message_id == wanted
-            or (len(wanted) >= _SHORTEST_PART and message_id.endswith(wanted))
-        ]
-        if len(fits) > 1:
-            raise UsageError(f"{len(fits)} replies end in {text!r}: give the whole id")
-        if fits:
-            chat = await engine.open_chat(conversation.id)
-            await chat.load_rest()
-            return chat, fits[0]
-    raise NotFound("reply", text)
+    if text == _LAST:
+        wanted = ""
+    elif len(wanted) < _SHORTEST_PART:
+        raise UsageError(f"give at least {_SHORTEST_PART} letters of the reply's id")
+    found = await engine.vault.checked_replies(wanted)
+    if not found:
+        raise NotFound("reply", text)
+    if wanted and len(found) > 1:
+        raise UsageError(f"more than one reply ends in {text!r}: give the whole id")
+    conversation_id, message_id = found[0]
+    chat = await engine.open_chat(conversation_id)
+    await chat.load_rest()
+    return chat, message_id
 
 
 async def _bundle(engine: Engine, chat: Chat, output: str, console: Console) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from troth.domain.error import NotFound, ReceiptRefused, UsageError
@@ -12,7 +12,7 @@ from troth.domain.model import Endpoint
 from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
 from troth.engine.demo.root import PROVIDER, simulated_trust
-from troth.engine.judging import facts_of
+from troth.engine.judging import TLS_CERTIFICATE, facts_of
 from troth.engine.trusting import TrustFile
 from troth.settings import find_paths
 from troth.verifiers.receipt import Receipt, ReceiptInvalid, build_receipt, parse_receipt
@@ -39,7 +39,9 @@ async def receipt_of(chat: Chat, message: Message, endpoint: Endpoint, trust: Tr
     if exchange is None or verdict is None:
         raise NotFound("proof of this reply", message.id)
     evidence = await chat.store.evidence(message.id)
-    facts = facts_of(message, endpoint)
+    shown = evidence.pop(TLS_CERTIFICATE, None)  # a receipt has a field of its own for it
+    certificate = shown.body if shown is not None else None
+    facts = replace(facts_of(message, endpoint), tls_certificate=certificate)
     signed = signed_parts_of(exchange, evidence, trust, facts=facts)
     return await asyncio.to_thread(build_receipt, exchange, evidence, verdict, signed, facts=facts)
 

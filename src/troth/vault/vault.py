@@ -290,6 +290,10 @@ class Vault:
         """Return the newest verdict of each message that has one."""
         return await self._reader.run(verdicts.newest, conversation_id)
 
+    async def checked_replies(self, ending: str = "", *, limit: int = 2) -> list[tuple[str, str]]:
+        """Return (chat, message) of checked replies whose id ends so, the newest first."""
+        return await self._reader.run(verdicts.checked, ending, limit)
+
     async def evidence(self, message_id: str) -> dict[str, HttpResponse]:
         """Return the newest answer under each name."""
         return await self._reader.run(verdicts.evidence, message_id)

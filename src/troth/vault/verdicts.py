@@ -21,6 +21,15 @@ from troth.vault.rows import (
 )
 from troth.vault.store import Store
 
+ULID_LENGTH = 26
+_CHECKED = (
+    "SELECT c.ulid, m.ulid FROM message m JOIN conversation c ON c.id = m.conversation_id"
+    " WHERE m.role = 'assistant' AND c.trashed_at IS NULL AND EXISTS"
+    " (SELECT 1 FROM verdict v WHERE v.message_id = m.id AND v.is_newest)"
+)
+_NEWEST = " ORDER BY m.created_at DESC, m.id DESC LIMIT ?2"
+_CHECKED_WHOLE = _CHECKED + " AND m.ulid = ?1" + _NEWEST
+_CHECKED_ENDING = _CHECKED + " AND (?1 = '' OR substr(m.ulid, -length(?1)) = ?1)" + _NEWEST
 Evidence = Mapping[str, tuple[HttpRequest, HttpResponse]]
 
 
@@ -96,6 +105,15 @@ def newest(store: Store, conversation: str) -> dict[str, Verdict]:
             is_simulated=bool(sim),
         )
     return verdicts
+
+
+def checked(store: Store, ending: str, limit: int) -> list[tuple[str, str]]:
+    """Return (conversation, message) of checked replies whose id ends so, the newest first.
+
+    "" is every one. Looks at ids alone: no text is read. Chats in the trash are left out.
+    """
+    by_id = _CHECKED_WHOLE if len(ending) == ULID_LENGTH else _CHECKED_ENDING
+    return store.all(tuple[str, str], by_id, (ending, limit))
 
 
 def _checks(text: str) -> tuple[Check, ...]:

@@ -1,0 +1,369 @@
+"""A second checker of receipts, written from SECURITY.md alone: it shares no code with Troth.
+
+`python independent_receipt.py FILE KEY.pem` says what it finds; `check` raises `Refused`. It knows
+OpenGradient's scheme, and hardware documents where a root is given. Keccak is `signer`'s own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cbor2
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
+
+from verifiers.signer import keccak
+
+_FIELDS = {
+    "checks", "digest", "evidence", "format", "message", "model", "outer_sha256", "provider",
+    "received_at", "request", "response", "route", "sent_at", "signed", "tls_certificate",
+    "verdict", "version",
+}  # fmt: skip
+_PROOF = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_timestamp", "tee_id")
+_HEADERS = {
+    "accept", "content-type", "date", "x-ohttp-stream", "x-opengradient-verified", "x-tee-id",
+}  # fmt: skip
+_PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
+
+
+class Refused(Exception):
+    """The receipt does not prove what it says."""
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What holds of a receipt."""
+
+    scheme: str
+    text: str
+    signed_at: datetime
+    spki: bytes
+    is_attested: bool
+
+
+def check(
+    receipt: bytes, *, keys: frozenset[str] = frozenset(), roots: frozenset[str] = frozenset()
+) -> Proven:
+    """Check a receipt; `keys` and `roots` are what the checker trusts, as SHA-256 in hex."""
+    outer = _read(receipt)
+    request = _json(_bytes(outer["request"]["body"]))
+    reply = _Reply(outer["response"])
+    proof = reply.proof
+    output = reply.output()
+    _demand(keccak(output).hex() == proof["tee_output_hash"], "another reply was signed")
+    profile, canonical = _profile(request, proof["tee_request_hash"])
+    stamp = proof["tee_timestamp"]
+    message = keccak(keccak(canonical) + keccak(output) + stamp.to_bytes(32, "big"))
+    signed = outer["signed"]
+    signature = _bytes(proof["tee_signature"])
+    spelt_out = {
+        "canonical_request": canonical,
+        "signed_output": output,
+        "message": message,
+        "signature": signature,
+    }
+    for name, value in spelt_out.items():
+        _demand(_bytes(signed[name]) == value, f"{name} is not what the bytes say")
+    _demand(signed["scheme"] == f"opengradient/{profile}", "another scheme is named")
+    spki = _bytes(signed["public_key"]) or _served(outer)
+    _demand("0x" + keccak(spki).hex() == proof["tee_id"], "the key is not the one that is named")
+    key = load_der_public_key(spki)
+    _demand(isinstance(key, rsa.RSAPublicKey) and key.key_size >= 2048, "the key is too weak")
+    assert isinstance(key, rsa.RSAPublicKey)
+    try:
+        key.verify(signature, message, _PSS, SHA256())
+    except InvalidSignature as error:
+        raise Refused("the signature does not fit") from error
+    sent, came = _time(outer["sent_at"]), _time(outer["received_at"])
+    signed_at = datetime.fromtimestamp(stamp, UTC)
+    margin = timedelta(minutes=2)
+    _demand(sent - margin <= signed_at <= came + margin, "signed at another time")
+    is_attested = _attested(outer, spki, roots, came)
+    _demand(is_attested or sha256(spki).hexdigest() in keys, "nobody vouches for the key")
+    return Proven(signed["scheme"], reply.text, signed_at, spki, is_attested)
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Refused(otherwise)
+
+
+def _json(encoded: bytes) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _demand(len({name for name, _ in pairs}) == len(pairs), "a key stands twice")
+        return dict(pairs)
+
+    try:
+        return json.loads(encoded, object_pairs_hook=once)
+    except ValueError as error:
+        raise Refused("not JSON") from error
+
+
+def _bytes(text: Any) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError) as error:
+        raise Refused("not base64") from error
+    _demand(base64.b64encode(content).decode() == text, "base64 that is not canonical")
+    return content
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Refused("not a time") from error
+    _demand(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") == text, "a time in another form")
+    return moment
+
+
+def _read(receipt: bytes) -> dict[str, Any]:
+    _demand(len(receipt) <= 64 << 20, "too long")
+    outer = _json(receipt)
+    _demand(isinstance(outer, dict) and outer.get("format") == "troth-receipt", "no receipt")
+    _demand(outer.get("version") == 1 and set(outer) == _FIELDS, "another version or fields")
+    rest = {name: value for name, value in outer.items() if name != "digest"}
+    whole = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    _demand(sha256(whole).hexdigest() == outer["digest"], "changed after it was written")
+    _demand(_time(outer["sent_at"]) <= _time(outer["received_at"]), "came before it was asked")
+    for part in (outer["request"], outer["response"], *outer["evidence"]):
+        _demand({name.lower() for name, _ in part["headers"]} <= _HEADERS, "a header too many")
+    names = [entry["name"] for entry in outer["evidence"]]
+    _demand(len(set(names)) == len(names) <= 64, "evidence twice or too much of it")
+    return outer
+
+
+class _Reply:
+    """The text, tool calls and proof of an answer."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        body = _bytes(response["body"])
+        kind = next((v for k, v in response["headers"] if k.lower() == "content-type"), "")
+        self.text = ""
+        self.finish: Any = None
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.proof: dict[str, Any] = {}
+        if kind.startswith("text/event-stream"):
+            self._read_stream(body)
+        else:
+            self._read_object(_json(body))
+        _demand(set(self.proof) == set(_PROOF), "the proof is not whole")
+        _demand(type(self.proof["tee_timestamp"]) is int, "the time is no number")
+        for name in ("tee_request_hash", "tee_output_hash"):
+            _demand(bool(re.fullmatch("[0-9a-f]{64}", self.proof[name])), "not a digest")
+
+    def output(self) -> bytes:
+        if self.finish == "tool_calls" and self.calls:
+            return canonical([self.calls[index] for index in sorted(self.calls)])
+        return self.text.encode("utf-8")
+
+    def _read_object(self, answer: dict[str, Any]) -> None:
+        (choice,) = answer["choices"]
+        self.finish = choice.get("finish_reason")
+        if "message" in choice:
+            self.text = choice["message"].get("content") or ""
+            self.calls = dict(enumerate(choice["message"].get("tool_calls") or []))
+        else:
+            self.text = choice.get("text") or ""
+        self.proof = {name: answer[name] for name in _PROOF if name in answer}
+
+    def _read_stream(self, body: bytes) -> None:
+        lines = re.split(b"\r\n|\r|\n", body)
+        is_ended, data = False, []
+        for line in lines:
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                payload, data = b"\n".join(data), []
+                _demand(not is_ended, "more after the end")
+                is_ended = payload == b"[DONE]"
+                if not is_ended:
+                    self._read_frame(_json(payload))
+        _demand(is_ended, "cut")
+
+    def _read_frame(self, frame: dict[str, Any]) -> None:
+        _demand(not self.proof, "more after the proof")
+        choices = frame.get("choices") or []
+        _demand(len(choices) <= 1 and "error" not in frame, "not one reply")
+        for choice in choices:
+            _demand(choice.get("index", 0) == 0, "a second reply")
+            delta = choice.get("delta") or {}
+            self.text += delta.get("content") or ""
+            self.finish = choice.get("finish_reason") or self.finish
+            for call in delta.get("tool_calls") or []:
+                self._read_call(call)
+        self.proof = {name: frame[name] for name in _PROOF if name in frame}
+
+    def _read_call(self, piece: dict[str, Any]) -> None:
+        empty: dict[str, Any] = {
+            "id": "", "type": "function", "function": {"name": "", "arguments": ""},
+        }  # fmt: skip
+        call = self.calls.setdefault(piece.get("index", 0), empty)
+        call["id"] = piece.get("id") or call["id"]
+        function = piece.get("function") or {}
+        call["function"]["name"] = function.get("name") or call["function"]["name"]
+        call["function"]["arguments"] += function.get("arguments") or ""
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode("ascii")
+
+
+def _profile(request: dict[str, Any], wanted: str) -> tuple[str, bytes]:
+    for profile in ("v1", "v2", "v1c"):
+        try:
+            built = _completion(request) if profile == "v1c" else _chat(request, profile)
+        except KeyError:
+            continue
+        if keccak(canonical(built)).hex() == wanted:
+            return profile, canonical(built)
+    raise Refused("another request was signed")
+
+
+def _chat(request: dict[str, Any], profile: str) -> dict[str, Any]:
+    given = request.get("temperature")
+    built: dict[str, Any] = {
+        "model": request.get("model"),
+        "messages": [_message(message, profile) for message in request["messages"]],
+        "temperature": 0.0 if given is None else float(given),
+    }
+    if request.get("max_tokens") is not None:
+        built["max_tokens"] = request["max_tokens"]
+    for name in ("stop", "tools", "response_format"):
+        if request.get(name):
+            built[name] = request[name]
+    if profile == "v2" and request.get("web_search"):
+        built["web_search"] = True
+    return built
+
+
+def _completion(request: dict[str, Any]) -> dict[str, Any]:
+    given = request.get("temperature", 1.0)
+    built: dict[str, Any] = {
+        "model": request.get("model"),
+        "prompt": request["prompt"],
+        "temperature": 0.0 if given is None else float(given),
+    }
+    if request.get("max_tokens", 16) is not None:
+        built["max_tokens"] = request.get("max_tokens", 16)
+    if request.get("stop"):
+        built["stop"] = request["stop"]
+    if request.get("web_search"):
+        built["web_search"] = True
+    return built
+
+
+def _message(message: dict[str, Any], profile: str) -> dict[str, Any]:
+    role, content = message["role"], message.get("content")
+    if role == "developer" and profile == "v2":
+        role = "system"
+    match role:
+        case "system":
+            return {"role": "system", "content": content}
+        case "user":
+            return {"role": "user", "content": _user(content, profile)}
+        case "assistant":
+            turn: dict[str, Any] = {"role": "assistant", "content": content or ""}
+            if message.get("tool_calls"):
+                turn["tool_calls"] = [
+                    {
+                        "id": call.get("id"),
+                        "type": call.get("type"),
+                        "function": {
+                            "name": call["function"].get("name"),
+                            "arguments": call["function"].get("arguments"),
+                        },
+                    }
+                    for call in message["tool_calls"]
+                ]
+            return turn
+        case "tool":
+            return {"role": role, "content": content, "tool_call_id": message.get("tool_call_id")}
+        case "function":
+            return {"role": role, "content": content, "name": message.get("name")}
+        case _:
+            raise KeyError(role)
+
+
+def _user(content: Any, profile: str) -> Any:
+    if isinstance(content, str):
+        return content
+    if profile == "v1" or not isinstance(content, list):
+        return str(content)
+    parts: list[dict[str, Any]] = []
+    for part in content:
+        if part.get("type") == "text":
+            parts.append({"type": "text", "text": part.get("text") or ""})
+            continue
+        name = (part.get("file") or {}).get("filename") or part.get("filename")
+        parts.append({"type": part.get("type")} | ({"filename": name} if name else {}))
+    return parts
+
+
+def _served(outer: dict[str, Any]) -> bytes:
+    served = next((e for e in outer["evidence"] if e["name"] == "signing-key"), None)
+    _demand(served is not None, "there is no key in it")
+    assert served is not None
+    pem = _json(_bytes(served["body"]))["public_key"].encode()
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    return load_pem_public_key(pem).public_bytes(*form)
+
+
+def _attested(outer: dict[str, Any], spki: bytes, roots: frozenset[str], came: datetime) -> bool:
+    entry = next((e for e in outer["evidence"] if e["name"].startswith("attestation:")), None)
+    if entry is None or entry["status"] != 200 or not roots:
+        return False
+    received = _bytes(entry["body"])
+    try:
+        document = base64.b64decode(received, validate=True)
+    except ValueError:
+        document = received
+    protected, _, encoded, signature = cbor2.loads(document)
+    payload = cbor2.loads(encoded)
+    issued = datetime.fromtimestamp(payload["timestamp"] / 1000, UTC)
+    chain = [x509.load_der_x509_certificate(der) for der in payload["cabundle"]]
+    chain.append(x509.load_der_x509_certificate(payload["certificate"]))
+    _demand(sha256(payload["cabundle"][0]).hexdigest() in roots, "another root")
+    for issuer, certificate in pairwise(chain):
+        certificate.verify_directly_issued_by(issuer)
+    for one in chain:
+        _demand(one.not_valid_before_utc <= issued <= one.not_valid_after_utc, "not valid then")
+    leaf = chain[-1].public_key()
+    assert isinstance(leaf, ec.EllipticCurvePublicKey)
+    r, s = int.from_bytes(signature[:48], "big"), int.from_bytes(signature[48:], "big")
+    over = cbor2.dumps(["Signature1", protected, b"", encoded])
+    leaf.verify(utils.encode_dss_signature(r, s), over, ec.ECDSA(SHA384()))
+    _demand(abs(came - issued) <= timedelta(hours=3), "too far from the reply")
+    nonce = bytes.fromhex(entry["name"].partition(":")[2])
+    _demand(len(nonce) >= 16 and payload["nonce"] == nonce, "another nonce")
+    _demand(any(payload["pcrs"][0]), "a debug enclave")
+    data = payload["user_data"]
+    _demand(data[:2] == data[34:36] == b"\x12\x20" and len(data) == 68, "another binding")
+    _demand(data[36:] == sha256(spki).digest(), "it speaks for another key")
+    shown = _bytes(outer["tls_certificate"])
+    if outer["route"] == "direct" and shown:
+        _demand(data[2:34] == sha256(shown).digest(), "the connection ended elsewhere")
+    return True
+
+
+if __name__ == "__main__":
+    key = load_pem_public_key(Path(sys.argv[2]).read_bytes())
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    print(check(Path(sys.argv[1]).read_bytes(), keys=frozenset({sha256(der).hexdigest()})))
