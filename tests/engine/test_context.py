@@ -110,7 +110,7 @@ def test_failed_and_held_back_replies_stay_out() -> None:
         TEXT_ONLY,
         replays=lambda _: False,
         raw_items={},
-        held_back={"forged"},
+        held_back={"forged": "not_verified"},
     )
     assert [message.text for message in context.messages] == ["?"]
     assert context.left_out == (LeftOut("failed_reply", 1, "not_verified"),)

@@ -159,4 +159,6 @@ def test_the_command_signs_only_the_amount_that_was_typed_twice(
         ended = troth("pay", "approve", "og", "--amount", "2", *given)
         assert ended.code == code, ended.err
         assert len(chain.sent) == (1 if code == 0 else 0)
-        assert troth("pay", "status", "og", "--json").json["balance_opg"] == "5"
+        status = troth("pay", "status", "og", "--json")
+        assert status.code == 0, status.out + status.err
+        assert status.json["balance_opg"] == "5"

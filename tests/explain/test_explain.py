@@ -143,7 +143,7 @@ def test_every_outcome_has_words(outcome: Outcome) -> None:
 
 
 def test_checks_have_titles_also_when_unknown() -> None:
-    assert check_title("reply-bytes") == "Reply text"
+    assert check_title("reply-bytes") == "The words"
     assert check_title("moon-phase") == "Moon phase"
 
 

@@ -11,6 +11,7 @@ from troth.cli.chats import local_time
 from troth.cli.find import find_chat
 from troth.domain.error import UsageError
 from troth.domain.message import Role
+from troth.engine.boundary import falls_short
 from troth.engine.verification import POLICIES
 from troth.explain import (
     check_title,
@@ -108,7 +109,7 @@ async def _verify(talk: PlainChat, argument: str) -> None:
     say(f"{simulated}{words.short}. {words.sentence}")
     if verdict is None:
         return
-    if verdict.is_loud:
+    if falls_short(verdict, talk.chat.conversation.policy):
         is_in = reply.id in talk.chat.allowed
         say(
             "Later models see this reply: you allowed it. /verify refuse keeps it out."

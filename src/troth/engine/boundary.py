@@ -25,7 +25,44 @@ ATTESTED_STATES = frozenset(
         State.PLATFORM_OUTDATED,
     }
 )
+_SIGNED_STATES = frozenset(
+    {
+        State.VERIFIED_ATTESTED,
+        State.VERIFIED_CODE_UNKNOWN,
+        State.VERIFIED_REGISTRY,
+        State.VERIFIED_PINNED,
+        State.PARTLY_COVERED,
+    }
+)
+_ENOUGH: Mapping[str, frozenset[State]] = {
+    "signed": _SIGNED_STATES,
+    "attested": frozenset({State.VERIFIED_ATTESTED}),
+    "device": frozenset[State](),
+}
+_NEVER_SHORT = frozenset({State.LOCAL, State.IMPORTED})
+"""There is nothing to prove about these: no provider answered."""
 _KEY = "care:"
+
+
+def falls_short(verdict: Verdict, policy: str) -> bool:
+    """Whether a reply failed, or proves less than its chat's policy asks for."""
+    if verdict.is_loud:
+        return True
+    wanted = _ENOUGH.get(policy)
+    return wanted is not None and verdict.state not in wanted | _NEVER_SHORT
+
+
+def held_back(chat: Chat) -> Mapping[str, str]:
+    """Return the replies that stay out of what later models are given, each with the reason.
+
+    They come back one by one, when the user says so.
+    """
+    policy = chat.conversation.policy
+    return {
+        message_id: "not_verified" if verdict.is_loud else "below_policy"
+        for message_id, verdict in chat.verdicts.items()
+        if message_id not in chat.allowed and falls_short(verdict, policy)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from troth.domain.message import (
     BlobPart,
@@ -44,13 +45,14 @@ def build_context(
     *,
     replays: Replays,
     raw_items: Mapping[str, tuple[RawItem, ...]],
-    held_back: Collection[str] = (),
+    held_back: Mapping[str, str] = MappingProxyType({}),
     withheld: Collection[str] = (),
 ) -> Context:
     """Cut `path` (oldest first) down to what `model` can take.
 
-    `raw_items` maps message ids to their stored items; `held_back` names replies that failed
-    verification and stay out until the user says otherwise; `withheld` what the user keeps from
+    `raw_items` maps message ids to their stored items; `held_back` names replies that
+    failed verification or prove too little, with the reason: they stay out until the user says
+    otherwise; `withheld` what the user keeps from
     this provider.
     """
     counted: Counter[tuple[str, str]] = Counter()
@@ -59,7 +61,8 @@ def build_context(
     carried: list[BlobPart] = []
     for message in path:
         if message.id in held_back:
-            counted["failed_reply", "not_verified"] += 1
+            reason = held_back[message.id]
+            counted["failed_reply" if reason == "not_verified" else "short_reply", reason] += 1
             continue
         if message.id in withheld:
             counted["kept_back", "boundary"] += 1

@@ -18,7 +18,7 @@ from troth.domain.error import (
 from troth.domain.message import BlobPart, Finish, LeftOut, Message, Part, RawItem, Role
 from troth.domain.model import Endpoint, ModelInfo, ModelRef, Params
 from troth.domain.turn import Turn
-from troth.engine.boundary import Crossing, crossing_of
+from troth.engine.boundary import Crossing, crossing_of, held_back
 from troth.engine.chat import Chat
 from troth.engine.context import Context, build_context
 from troth.engine.directory import Directory
@@ -175,7 +175,7 @@ class Preparation:
             info,
             replays=lambda item: provider.replays(item, endpoint, info.ref),
             raw_items=raw_items,
-            held_back=self._verification.held_back(chat),
+            held_back=held_back(chat),
             withheld=withheld,
         )
 

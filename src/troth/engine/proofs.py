@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from troth.verifiers.meaning import Seen
 
 
-_CONDITION = "If the other end is the enclave that it says it is: its hardware was not proven here."
+_CONDITION = "If the other end is the sealed computer that it says it is; that was not proven here."
 _SIGNER_KNOWN = frozenset(State) - {
     State.FAILED,
     State.UNSIGNED_EXPECTED,

@@ -5,7 +5,7 @@ Policies are enforced closed, before a byte leaves: what is not known to be allo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,14 +58,6 @@ class Verification:
         from troth.engine.payment import Payments
 
         return Payments(self._vault)
-
-    def held_back(self, chat: Chat) -> Collection[str]:
-        """Replies that failed verification: they stay out of what later models are given."""
-        return {
-            message_id
-            for message_id, verdict in chat.verdicts.items()
-            if verdict.is_loud and message_id not in chat.allowed
-        }
 
     async def enforce(self, chat: Chat, model: ModelInfo, endpoint: Endpoint) -> None:
         """Raise PolicyRefused where the chat's policy forbids this model."""

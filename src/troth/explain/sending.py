@@ -16,6 +16,7 @@ _THINGS = {
     "tool_call": ("tool call", "tool calls"),
     "tool_result": ("tool result", "tool results"),
     "failed_reply": ("failed reply", "failed replies"),
+    "short_reply": ("reply below this chat's policy", "replies below this chat's policy"),
     "kept_back": ("message that you keep from it", "messages that you keep from it"),
     "parameter": ("parameter", "parameters"),
 }
@@ -27,6 +28,7 @@ _REASONS = {
     "other_model": "it belongs to another model",
     "unpaired": "its other half is missing",
     "not_verified": "it failed verification",
+    "below_policy": "it proves less than this chat asks for",
     "boundary": "you keep it from providers that prove nothing",
     "not_supported": "the model does not take it",
     "refused": "the model does not take it",

@@ -38,96 +38,115 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.VERIFIED_ATTESTED: VerdictWords(
         "✓",
         "verified",
-        "Signed by an enclave whose hardware and code are known. Checked on this computer. "
-        "It says who sent it, not that it is true.",
+        "This is, to the letter, what a sealed computer (an “enclave”) signed. Its hardware and "
+        "its program were checked here. It says who sent it, not that it is true.",
         "good",
     ),
     State.VERIFIED_CODE_UNKNOWN: VerdictWords(
         "✓",
         "verified, code unknown",
-        "Signed inside genuine hardware; nobody has published what code runs there.",
+        "This is, to the letter, what a genuine sealed computer (an “enclave”) signed. What its "
+        "program does, nobody has published.",
         "good",
     ),
     State.VERIFIED_REGISTRY: VerdictWords(
         "✓",
         "verified by registry",
-        "Signed by a key that the provider's registry lists. The hardware was not checked here.",
+        "This is, to the letter, what was signed, with a key from the provider's public list. "
+        "The computer behind the key was not checked here.",
         "good",
     ),
     State.VERIFIED_PINNED: VerdictWords(
         "✓",
         "verified",
-        "The text shown is the text that was signed, by a key you trust. "
-        "It says who sent it, not that it is true.",
+        "This is, to the letter, what was signed, with a key that you chose to trust. It says who "
+        "sent it, not that it is true.",
         "good",
     ),
     State.SIGNED_UNKNOWN_KEY: VerdictWords(
         "?",
         "signed, key unknown",
-        "The signature is valid, but nobody you trust vouches for the signer.",
+        "It is signed and was not changed since, but nobody you trust says whose signature this "
+        "is. Anyone can make a key and sign with it.",
         "warn",
     ),
     State.PARTLY_COVERED: VerdictWords(
         "?",
         "partly covered",
-        "The signature is valid, but something that is shown is not signed.",
+        "The words are signed and unchanged. Something else that is shown with them is not "
+        "signed: the list below says what.",
         "warn",
     ),
     State.PRIVATE_CHANNEL: VerdictWords(
         "-",
         "private channel",
-        "It came through an attested channel and is not signed. You cannot prove it to others.",
+        "It came straight out of a sealed computer over a locked line, and it carries no "
+        "signature. You can know it; you cannot prove it to others.",
         "plain",
     ),
     State.INCOMPLETE: VerdictWords(
-        "?", "incomplete", "The reply was cut before its end. Not verified.", "warn"
+        "?",
+        "incomplete",
+        "The reply broke off before its end, and the signature comes last. Nothing about it is "
+        "proven.",
+        "warn",
     ),
     State.TLS_ONLY: VerdictWords(
         "-",
         "unsigned",
-        "Not signed by the provider. Only the connection was encrypted (TLS): nothing proves "
-        "which model answered.",
+        "This provider does not sign its replies. Only the way to you was locked (TLS): nothing "
+        "proves which model answered.",
         "plain",
     ),
-    State.LOCAL: VerdictWords("-", "local", "It ran on your own computer.", "plain"),
+    State.LOCAL: VerdictWords(
+        "-",
+        "local",
+        "It was made on your own computer. Nothing left it, so nobody had to be trusted.",
+        "plain",
+    ),
     State.UNSIGNED_EXPECTED: VerdictWords(
         "✗",
         "NOT SIGNED",
-        "This model's replies are signed, and this one is not. Do not rely on it.",
+        "Replies from here are always signed, and this one is not: somebody took the signature "
+        "away, or answered in their place. Do not rely on it.",
         "bad",
     ),
     State.STALE: VerdictWords(
         "?",
         "stale",
-        "The signature is valid but not fresh: it is older than your question, or its evidence has "
+        "The signature is genuine but old: it was made before you asked, or what proved it has "
         "expired since.",
         "warn",
     ),
     State.PLATFORM_OUTDATED: VerdictWords(
         "?",
         "hardware outdated",
-        "The signature holds, but the hardware lacks security updates.",
+        "The signature is genuine, but the computer that made it lacks security updates of its "
+        "maker.",
         "warn",
     ),
     State.FAILED: VerdictWords(
         "✗",
         "FAILED",
-        "It was altered, or is not the answer to your message. Do not rely on it.",
+        "A check that must hold does not: this was changed, or answers another message, or the "
+        "wrong key signed it. Do not rely on it.",
         "bad",
     ),
     State.CANNOT_CHECK: VerdictWords(
         "?",
         "can't check",
-        "Something that is needed for the check is missing. Checking again may help.",
+        "Something that the check needs is missing, so it is neither proven nor disproven. "
+        "Checking again may help.",
         "warn",
     ),
     State.IMPORTED: VerdictWords(
-        "-", "imported", "It came from a file; there is nothing to check.", "plain"
+        "-", "imported", "It came from a file: where it was before, nothing can show.", "plain"
     ),
     State.SIMULATED: VerdictWords(
         "~",
         "SIMULATED",
-        "A demonstration on this computer. It proves nothing about any real service.",
+        "A demonstration: Troth made the sealed computer, its key and its signature here. It "
+        "proves nothing about any real service.",
         "warn",
     ),
 }
@@ -142,19 +161,26 @@ _OUTCOMES: dict[Outcome, OutcomeWords] = {
 }
 
 _CHECKS = {
-    "reply-bytes": "Reply text",
-    "request-bytes": "Your prompt",
+    "expectation": "Must be signed",
+    "reply-bytes": "The words",
+    "request-bytes": "Your question",
     "signature": "Signature",
-    "signing-key": "Key",
-    "hardware": "Hardware",
-    "code": "Code",
-    "freshness": "Freshness",
-    "coverage": "Coverage",
-    "channel": "Connection",
+    "signing-key": "Whose key",
+    "registry": "Public list",
+    "hardware": "The machine",
+    "code": "Its program",
+    "platform": "Its updates",
+    "freshness": "The time",
+    "clock": "The clocks",
+    "replay": "Used once",
     "completeness": "Whole reply",
-    "expectation": "Expected",
-    "replay": "Seen before",
-    "upstream": "Behind the signer",
+    "coverage": "What is signed",
+    "settings": "Your settings",
+    "upstream": "Behind it",
+    "channel": "Connection",
+    "receipt": "The receipt",
+    "trust-file": "Trust file",
+    "verifier": "The check",
 }
 
 

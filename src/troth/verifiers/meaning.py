@@ -22,29 +22,29 @@ class Seen:
     note: str = ""
 
 
-_VENDOR = Seen("The model's vendor", "yes", "no", "It gets your words from the enclave, not you.")
+_VENDOR = Seen("The model's maker", "yes", "no", "It gets your words from the enclave, not you.")
 _NETWORK = Seen("Your network", "no", "yes", "It sees which host you talk to, and how much.")
 
 WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
     ("opengradient", "direct"): (
         _NETWORK,
-        Seen("The enclave", "yes", "yes", "Your words are open inside it, and only there."),
+        Seen("The enclave", "yes", "yes", "A sealed computer: your words are open in it only."),
         _VENDOR,
     ),
     ("opengradient", "relay"): (
         _NETWORK,
         Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
-        Seen("The enclave", "yes", "no", "It sees the relay's address in place of yours."),
-        Seen("The model's vendor", "yes", "no", "It gets your words, not your address or account."),
+        Seen("The enclave", "yes", "no", "A sealed computer; it sees the relay's address."),
+        Seen("The model's maker", "yes", "no", "It gets your words, not your address or account."),
     ),
     ("opengradient", "veil"): (
         Seen("og-veil on this computer", "yes", "yes", "A program of yours; it seals your words."),
         Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
-        Seen("The enclave", "yes", "no", "It sees the relay's address in place of yours."),
+        Seen("The enclave", "yes", "no", "A sealed computer; it sees the relay's address."),
         _VENDOR,
     ),
     ("opengradient", "device"): (
-        Seen("A gateway on this computer", "yes", "yes", "It passes your words on to a vendor."),
+        Seen("A gateway on this computer", "yes", "yes", "It passes your words on to the maker."),
         _VENDOR,
     ),
     ("near", "direct"): (
@@ -74,9 +74,11 @@ _UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of
 _ALWAYS = "That the answer is right. A signature says who sent it, not that it is true."
 _NOT_PROVEN: dict[str, tuple[str, ...]] = {
     "opengradient": (
-        "Which model the vendor ran. The enclave asked by name; the vendor may serve another.",
-        "That the vendor's answer was whole. A cut one is signed as complete.",
-        "Token counts, images, reasoning and sources: they stand outside the signature.",
+        "Which model really answered. The sealed computer asked its maker for it by name; the"
+        " maker could use another.",
+        "That the maker's answer was whole: one that broke off on its way to the sealed computer"
+        " is signed like any other.",
+        "Token counts, images, thinking and sources: the signature is over the words alone.",
     ),
     "near": ("That the machine kept nothing. What its code does is known only from its makers.",),
     "none": (
@@ -85,21 +87,45 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
     ),
 }
 _BY_STATE: dict[State, str] = {
-    State.VERIFIED_CODE_UNKNOWN: "What the enclave's code does: nobody has published what it is.",
-    State.VERIFIED_REGISTRY: "That the key lives in an enclave: an administrator says so.",
+    State.VERIFIED_CODE_UNKNOWN: "What the sealed computer does with your words: nobody has"
+    " published what its program is.",
+    State.VERIFIED_REGISTRY: "That the key lies in a sealed computer: the provider's list says so,"
+    " and it was not checked here.",
     State.VERIFIED_PINNED: "Who holds the key. You decided to trust it; no hardware was checked.",
     State.SIGNED_UNKNOWN_KEY: "Who signed. Anyone can make a key and sign with it.",
-    State.STALE: "That it was made now: the proof is older than your question, or has expired.",
-    State.INCOMPLETE: "Anything: the part that carries the proof never came.",
-    State.SIMULATED: "Anything real: this is Troth's own simulation.",
+    State.STALE: "That it was made now, for this question: an old reply may have been sent again.",
+    State.PLATFORM_OUTDATED: "That nobody got into the computer through a hole that is known.",
+    State.CANNOT_CHECK: "Anything, until the check can be made.",
 }
+"""What one state leaves open beside what its scheme always does."""
 
-
-_NOTHING = frozenset({State.FAILED, State.UNSIGNED_EXPECTED})
-_NOTHING_PROVEN = (
-    "Anything about this reply. Treat it as if a stranger had written it.",
-    "That it was meant to deceive: a fault in the service or on the way looks the same.",
-)
+_TRUTH = "That the answer is right."
+_ALONE: dict[State, tuple[str, ...]] = {
+    State.FAILED: (
+        "Anything about this reply. Treat it as if a stranger had written it.",
+        "That it was meant to deceive: a fault in the service or on the way looks the same.",
+    ),
+    State.UNSIGNED_EXPECTED: (
+        "Anything about this reply. Treat it as if a stranger had written it.",
+        "That it was meant to deceive: a fault in the service or on the way looks the same.",
+    ),
+    State.LOCAL: (
+        f"{_TRUTH} Small models make things up.",
+        "Anything to somebody else: they have your word that it came from here.",
+    ),
+    State.IMPORTED: (
+        f"{_TRUTH} Nor that it is what the model wrote: a file can be changed by anyone.",
+    ),
+    State.INCOMPLETE: ("Anything: the part that carries the signature never came.",),
+    State.SIMULATED: (
+        "Anything real: Troth signed this itself, with a key that it made a moment ago.",
+    ),
+    State.PRIVATE_CHANNEL: (
+        "Anything to somebody else: there is no signature that you could show.",
+        _TRUTH,
+    ),
+}
+"""States of which this is all that there is to say, whatever the scheme."""
 
 
 def who_saw_what(scheme: str, route: str, *, asked_enclave: bool = False) -> tuple[Seen, ...]:
@@ -116,8 +142,8 @@ def who_saw_what(scheme: str, route: str, *, asked_enclave: bool = False) -> tup
 
 def not_proven(verdict: Verdict) -> tuple[str, ...]:
     """Return what this verdict does not prove, the most pressing first."""
-    if verdict.state in _NOTHING:
-        return _NOTHING_PROVEN
+    if (alone := _ALONE.get(verdict.state)) is not None:
+        return alone
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
     scheme = verdict.scheme.partition("/")[0]
     return (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]), _ALWAYS)

@@ -46,6 +46,8 @@ BILLING_MARK = b"\n--opengradient-ohttp-billing-v1--\n"
 take out: mark, length (4), JSON (tee-gateway `ohttp_controller.py` at 72e5a89). A relay that leaves
 it in is no fault. As a length its first byte would be 10, shorter than any sealed chunk."""
 _MAX_BILLING_BYTES = 4096
+_LENGTH_MASKS = (0x3F, 0x3FFF, 0x3FFF_FFFF, (1 << 62) - 1)
+_CHANGED = "A chunk of the sealed answer was changed, moved or cut."
 
 
 class OhttpFailed(ValueError):
@@ -170,8 +172,6 @@ class ChunkOpener:
         self._opener = opener
         self._received = bytearray()
         self._aead: Aead | None = None
-        self._nonce = 0
-        """Of the next chunk: the derived one with the counter in it."""
         self._first_nonce = 0
         self._counter = 0
         self._is_last = False
@@ -183,15 +183,39 @@ class ChunkOpener:
         buffer += received
         if self._aead is None and not self._take_nonce():
             return []
+        assert self._aead is not None
         opened: list[bytes] = []
-        at = 0
-        while not self._is_last and at < len(buffer):
-            start, end = self._next_chunk(at)
-            if not end:
-                break
-            if start:
-                opened.append(self._decrypt(bytes(buffer[start:end]), b""))
-            at = end
+        at, size = 0, len(buffer)
+        decrypt, first_nonce, counter = self._aead.decrypt, self._first_nonce, self._counter
+        try:
+            while at < size and not self._is_last:  # a few microseconds for each chunk: no calls
+                first = buffer[at]
+                if first == BILLING_MARK[0]:
+                    end = self._skip_billing(at)
+                    if not end:
+                        break
+                    at = end
+                    continue
+                start = at + (1 << (first >> 6))
+                if start > size:
+                    break
+                length = int.from_bytes(buffer[at:start], "big") & _LENGTH_MASKS[first >> 6]
+                end = start + length
+                if length == 0:
+                    self._is_last = True
+                    at = start
+                    break
+                if not _TAG_BYTES <= length <= MAX_CHUNK_BYTES:
+                    raise OhttpFailed("A chunk of the sealed answer has an impossible length.")
+                if end > size:
+                    break
+                nonce = (first_nonce ^ counter).to_bytes(NONCE_BYTES, "big")
+                opened.append(decrypt(nonce, bytes(buffer[start:end]), b""))
+                counter += 1
+                at = end
+        except InvalidTag as error:
+            raise OhttpFailed(_CHANGED) from error
+        self._counter = counter
         del buffer[:at]
         return opened
 
@@ -200,7 +224,13 @@ class ChunkOpener:
         if not self._is_last or self._is_closed:
             raise OhttpFailed("The sealed answer was cut before its last chunk.")
         self._is_closed = True
-        return self._decrypt(bytes(self._received), b"final")
+        if self._aead is None:
+            raise OhttpFailed("The sealed answer was cut before its first chunk.")
+        nonce = (self._first_nonce ^ self._counter).to_bytes(NONCE_BYTES, "big")
+        try:
+            return self._aead.decrypt(nonce, bytes(self._received), b"final")
+        except InvalidTag as error:
+            raise OhttpFailed(_CHANGED) from error
 
     def _take_nonce(self) -> bool:
         opener = self._opener
@@ -210,55 +240,21 @@ class ChunkOpener:
         nonce = bytes(self._received[:size])
         del self._received[:size]
         self._aead, own = _response_keys(opener.aead_id, opener.enc, opener.chunked_secret, nonce)
-        self._first_nonce = self._nonce = int.from_bytes(own, "big")
+        self._first_nonce = int.from_bytes(own, "big")
         return True
-
-    def _next_chunk(self, at: int) -> tuple[int, int]:
-        """Return where the sealed bytes of the chunk at `at` begin and where what follows begins.
-
-        (0, 0) while it is not whole, (0, end) for what is no chunk: a note, or the last length.
-        """
-        buffer = self._received
-        first = buffer[at]
-        if first == BILLING_MARK[0]:
-            return 0, self._skip_billing(at)
-        width = 1 << (first >> 6)
-        if len(buffer) < at + width:
-            return 0, 0
-        size = int.from_bytes(buffer[at : at + width], "big") & ((1 << (8 * width - 2)) - 1)
-        start = at + width
-        if size == 0:
-            self._is_last = True
-            return 0, start
-        if not _TAG_BYTES <= size <= MAX_CHUNK_BYTES:
-            raise OhttpFailed("A chunk of the sealed answer has a length that none can have.")
-        return (start, start + size) if len(buffer) >= start + size else (0, 0)
 
     def _skip_billing(self, at: int) -> int:
         """Return where a note on costs ends, 0 while it is not whole; raise OhttpFailed."""
         buffer = self._received
         body = at + len(BILLING_MARK) + 4
         if not BILLING_MARK.startswith(bytes(buffer[at : body - 4])):
-            raise OhttpFailed("A chunk of the sealed answer has a length that none can have.")
+            raise OhttpFailed("A chunk of the sealed answer has an impossible length.")
         if len(buffer) < body:
             return 0
         size = int.from_bytes(buffer[body - 4 : body], "big")
         if size > _MAX_BILLING_BYTES:
             raise OhttpFailed("What the relay left in the sealed answer is far too long.")
         return body + size if len(buffer) >= body + size else 0
-
-    def _decrypt(self, sealed: bytes, associated: bytes) -> bytes:
-        if self._aead is None:
-            raise OhttpFailed("The sealed answer was cut before its first chunk.")
-        try:
-            opened = self._aead.decrypt(
-                self._nonce.to_bytes(NONCE_BYTES, "big"), sealed, associated
-            )
-        except InvalidTag as error:
-            raise OhttpFailed("A chunk of the sealed answer was changed, moved or cut.") from error
-        self._counter += 1
-        self._nonce = self._first_nonce ^ self._counter
-        return opened
 
 
 @dataclass(frozen=True, slots=True)

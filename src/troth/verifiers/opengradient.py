@@ -233,11 +233,13 @@ def _check_request(run: _Run) -> None:
         if digest == run.proof.request_hash:
             run.profile = profile
             shown = short(digest.hex())
-            reason = f"The signed request is the one that was sent: digest {shown}, form {profile}."
+            reason = (
+                f"What was signed is the question that you sent (digest {shown}, form {profile})."
+            )
             run.add(passed("request-bytes", reason))
             return
     signed = short(run.proof.request_hash.hex())
-    reason = f"The signature is for another request than yours: it names digest {signed}."
+    reason = f"The signature is for another question than yours (its digest is {signed})."
     run.add(failed("request-bytes", reason))
 
 
@@ -258,7 +260,8 @@ def _check_reply(run: _Run) -> None:
         return
     if digest == run.proof.output_hash:
         what = "tool calls" if run.reply.is_tool_reply else "text"
-        reason = f"The {what} received is what was signed: digest {short(digest.hex())}."
+        shown_digest = short(digest.hex())
+        reason = f"The {what} received is, to the letter, what was signed (digest {shown_digest})."
         run.add(passed("reply-bytes", reason))
         return
     reason = (
@@ -291,7 +294,7 @@ def _find_key(run: _Run, evidence: Evidence) -> SigningKey | None:
     if named is not None:
         if verify_pss(named.spki, proof.signature, proof.message):
             bits = len(proof.signature) * 8
-            run.add(passed("signature", f"Valid RSA-PSS signature, {bits} bits, SHA-256."))
+            run.add(passed("signature", f"Genuine (RSA-PSS, {bits} bits, SHA-256)."))
         else:
             run.add(failed("signature", "The signature does not fit what it should have signed."))
         return named

@@ -73,12 +73,12 @@ def _settings(request: dict[str, Json], profile: str) -> list[Finding]:
 def _upstream(reply: ReplyRead) -> Finding:
     if reply.has_usage:
         reason = (
-            "The signature says that the enclave got this from the model's vendor, not that the"
-            " vendor ran the model it names, nor that the vendor's answer was whole."
+            "The signature says that the enclave got this from the model's maker, not that the"
+            " maker ran the model it names, nor that the maker's answer was whole."
         )
     else:
         reason = (
-            "The gateway reports no token count, as happens when the vendor's answer was cut short:"
+            "The gateway reports no token count, as happens when the maker's answer was cut short:"
             " the signature cannot tell a cut answer from a whole one."
         )
     return not_covered("upstream", reason)

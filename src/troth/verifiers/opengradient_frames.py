@@ -27,12 +27,14 @@ PROOF_FIELDS = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_tim
 
 _MARK = re.compile(rb'(?<!\\)"(?:%s)"\s*:' % "|".join(PROOF_FIELDS).encode("ascii"))
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
-_USUAL_FRAME = re.compile(
-    rb'{"choices": \[{"delta": {"content": ("[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"), '
-    rb'"role": "assistant"}, "index": 0, "finish_reason": null}\], ("model": "[^"\\]*")}\Z',
-    re.S,
+_USUAL_START = b'data: {"choices": [{"delta": {"content": "'
+_USUAL_END = re.compile(
+    rb'", "role": "assistant"}, "index": 0, "finish_reason": null}\], "model": "[^"\\]*"}\n\n'
 )
-"""A frame of text exactly as the gateway writes it: nine in ten are, and differ only in group 1."""
+"""What stands around the text in a frame exactly as the gateway writes it: nine in ten are."""
+_TEXT = rb'[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+'
+_TEXTS = re.compile(rb"%s(?:\n%s)*+" % (_TEXT, _TEXT))
+"""The insides of JSON strings, one a line: each ends where it seems to end."""
 _PROOF_NAMES = frozenset(PROOF_FIELDS)
 _MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "function_call", "name"})
 _UNSIGNED = {
@@ -70,6 +72,8 @@ class ReplyRead:
     """Things that no honest gateway sends, as sentences."""
     error: str = ""
     """The gateway's own word for a failure, when it reported one."""
+    is_broken_off: bool = False
+    """Reading ended at a fault; what follows it was not looked at."""
 
     @property
     def has_marks(self) -> bool:
@@ -144,12 +148,9 @@ def _read_body(reply: ReplyRead, body: bytes) -> None:
 def _payloads(body: bytes) -> Iterator[bytes]:
     """Give the data of each whole event; what follows the last blank line may be cut and is not.
 
-    The one exception is the end mark, which is whole without a line end. Events as the gateway
-    writes them (one `data: ` line, LF) take the short way.
+    The one exception is the end mark, which is whole without a line end. Lines end in LF here.
+    Events as the gateway writes them (one `data: ` line) take the short way.
     """
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    if b"\r" in body:
-        body = _LINE_ENDS.sub(b"\n", body)
     events = body.split(b"\n\n")
     last = events.pop().split(b"\n")
     for event in events:
@@ -169,42 +170,66 @@ def _data_of(lines: list[bytes]) -> Iterator[bytes]:
         yield b"\n".join(pieces)
 
 
-def _usual_piece(payload: bytes, tail: bytes) -> str | None:
-    """Return the text of a frame that differs from an earlier one only in its text; else None.
+def _usual_run(body: bytes) -> tuple[int, int, list[str]]:
+    """Find the frames of text that follow the first one and differ from it in nothing else.
 
-    None sends it the long way, which also says what is wrong with it.
+    Returns where they begin, where they end, and their texts: what reading each by itself would
+    give. No texts where that is not sure; then all is read the long way, which says what is wrong.
     """
-    usual = _USUAL_FRAME.match(payload) if tail else None
-    if usual is None or usual[2] != tail:
-        return None
-    literal = usual[1]
+    first = body.find(_USUAL_START)
+    if first < 0 or (first and body[first - 2 : first] != b"\n\n"):
+        return 0, 0, []
+    event_end = body.find(b"\n\n", first)
+    end_of_text = _USUAL_END.search(body, first, event_end + 2)
+    if end_of_text is None or end_of_text.end() != event_end + 2:
+        return 0, 0, []
+    start, closing = end_of_text.end(), end_of_text[0]
+    end = body.rfind(closing, start) + len(closing)
+    if end <= start:
+        return 0, 0, []
+    run = body[start:end]
+    head, tail = len(_USUAL_START), 2 - len(closing)  # the blank line is split off
+    texts = [event[head:tail] for event in run.split(b"\n\n")[:-1]]
+    if _USUAL_START + (closing + _USUAL_START).join(texts) + closing != run:
+        return 0, 0, []  # another kind of frame lies between
+    if _TEXTS.fullmatch(b"\n".join(texts)) is None:
+        return 0, 0, []
     try:
-        if b"\\" not in literal:
-            return literal[1:-1].decode("utf-8")
-        return as_text(parse_strict(literal))
-    except (NotStrict, UnicodeDecodeError):
-        return None
+        parsed = as_list(parse_strict(b'["' + b'","'.join(texts) + b'"]'))
+    except NotStrict:
+        return 0, 0, []
+    pieces = [text for text in parsed if isinstance(text, str)]
+    return (start, end, pieces) if len(pieces) == len(texts) else (0, 0, [])
 
 
 def _read_stream(reply: ReplyRead, body: bytes) -> None:
-    is_signed = False
-    tail = b""
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in body:
+        body = _LINE_ENDS.sub(b"\n", body)
+    start, end, pieces = _usual_run(body)
+    is_signed = _take_frames(reply, body[:start], is_signed=False)
+    if pieces and not (reply.is_ended or is_signed or reply.is_broken_off):
+        reply.pieces += pieces
+        start = end
+    if not reply.is_broken_off:
+        _take_frames(reply, body[start:], is_signed=is_signed)
+
+
+def _take_frames(reply: ReplyRead, body: bytes, *, is_signed: bool) -> bool:
+    """Take whole events in; return whether the signed frame has now been seen."""
     for payload in _payloads(body):
         if reply.is_ended:
             reply.faults.append("More came after the end mark of the stream.")
-            return
+            reply.is_broken_off = True
+            return is_signed
         if payload == b"[DONE]":
             reply.is_ended = True
             continue
-        piece = None if is_signed else _usual_piece(payload, tail)
-        if piece is not None:
-            reply.pieces.append(piece)
-            continue
         was_signed, is_signed = is_signed, _take_frame(reply, payload, is_signed=is_signed)
         if was_signed:
-            return
-        if not tail and (usual := _USUAL_FRAME.match(payload)):
-            tail = usual[2]
+            reply.is_broken_off = True
+            return True
+    return is_signed
 
 
 def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:

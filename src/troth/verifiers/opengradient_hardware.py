@@ -49,11 +49,14 @@ def check_hardware(
     """
     name = next((name for name in evidence if name.startswith(ATTESTATION)), None)
     if name is None:
-        reason = "No hardware document was kept with this reply, so the enclave was not checked."
+        reason = "Not checked: the machine gave no proof of what it is (a hardware document)."
         return Hardware((cannot_check("hardware", reason),))
     response = evidence[name]
     if response.status != 200:
-        reason = f"The gateway answered {response.status} instead of giving its hardware document."
+        reason = (
+            "Not checked: asked what it is, the gateway gave no hardware document"
+            f" (HTTP {response.status})."
+        )
         return Hardware((cannot_check("hardware", reason),))
     try:
         document = open_document(document_bytes(response.body))

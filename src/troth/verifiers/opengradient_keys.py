@@ -204,8 +204,8 @@ def _registry_finding(record: RegistryRecord, trust: Trust, moment: datetime) ->
     count = len(record.rpc_urls)
     endpoints = "one endpoint" if count == 1 else f"{count} endpoints that agree"
     reason = (
-        f"{record.registry} lists this key{block}, asked at {endpoints}:"
-        " an administrator's word, not hardware."
+        f"{record.registry} lists this key{block}, asked at {endpoints}: an administrator's word,"
+        " no proof of hardware."
     )
     return passed("registry", reason)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import tzinfo
 
 from troth.domain.conversation import Conversation
@@ -27,6 +26,7 @@ _ENDINGS = {
 ARRIVING = badge("live")
 CHECKING = badge("live", "checking")
 HELD = "This chat shows a reply only once it was checked."
+_FAILED, _SHORT = "failed verification", "proves less than this chat asks for"
 
 
 def entry_of(
@@ -34,9 +34,13 @@ def entry_of(
     *,
     verdict: Verdict | None = None,
     variant: tuple[int, int] | None = None,
+    falls_short: bool = False,
     zone: tzinfo | None = None,
 ) -> Entry:
-    """Put one sealed message into words; `variant` is (which, of how many), counted from 1."""
+    """Put one sealed message into words; `variant` is (which, of how many), counted from 1.
+
+    `falls_short`: it failed, or proves less than its chat asks for; then it is folded and loud.
+    """
     if message.role is Role.USER:
         return Entry(
             message.id,
@@ -55,7 +59,7 @@ def entry_of(
         "assistant",
         message.model.model if message.model else "model",
         meta=_numbers_in_short(message),
-        badge=verdict_badge(verdict),
+        badge=short_badge(verdict) if falls_short else verdict_badge(verdict),
         text=message.text,
         thinking=message.thinking,
         lead_notes=_lead_notes(message),
@@ -66,7 +70,8 @@ def entry_of(
         sources=tuple(
             Source(part.url, part.title) for part in message.parts if isinstance(part, SourcePart)
         ),
-        is_failed=verdict is not None and verdict.is_loud,
+        is_failed=falls_short or (verdict is not None and verdict.is_loud),
+        fold_reason=_FAILED if verdict is not None and verdict.is_loud else _SHORT,
         is_imported=message.is_imported,
     )
 
@@ -84,9 +89,12 @@ def arriving_entry(message_id: str, model: str, lead_notes: tuple[str, ...] = ()
     )
 
 
-def with_verdict(entry: Entry, verdict: Verdict) -> Entry:
-    """Return the entry with what was checked."""
-    return replace(entry, badge=verdict_badge(verdict), is_failed=verdict.is_loud)
+def short_badge(verdict: Verdict | None) -> Badge | None:
+    """Return the badge of a reply that failed, or proves less than its chat asks for."""
+    found = verdict_badge(verdict)
+    if found is None or found.tone == "bad":
+        return found
+    return Badge("bad", found.glyph, f"{found.words}, below policy")
 
 
 def verdict_badge(verdict: Verdict | None) -> Badge | None:

@@ -19,6 +19,7 @@ from troth.domain.error import NotFound, TrothError
 from troth.domain.message import BlobPart, Message, Part, TextPart
 from troth.domain.model import ModelRef
 from troth.domain.verdict import Verdict
+from troth.engine.boundary import falls_short
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.feed import Change, ChatChanged, ChatRemoved, ListChanged, ReplyBegan
@@ -50,7 +51,7 @@ class Talking:
         self.chat: Chat | None = None
         self.attached: list[BlobPart] = []
         self._draft_timer: Timer | None = None
-        self._entries: dict[str, tuple[tuple[Verdict | None, int, int], Entry]] = {}
+        self._entries: dict[str, tuple[tuple[Verdict | None, int, int, bool], Entry]] = {}
         self._is_loading = False
         self.meter = Meter(screen, engine)
         self._following = Following(screen, self._entry, self._reply_ended)
@@ -177,11 +178,14 @@ class Talking:
             if chat.is_held:
                 return replace(entry, badge=CHECKING, text="", thinking="", lead_notes=(HELD,))
             return replace(entry, badge=CHECKING)
-        key = (chat.verdicts.get(message.id), at, len(ids))
+        verdict = chat.verdicts.get(message.id)
+        is_short = verdict is not None and falls_short(verdict, chat.conversation.policy)
+        key = (verdict, at, len(ids), is_short)
         known = self._entries.get(message.id)
         if known is None or known[0] != key:
             variant = (at + 1, len(ids)) if len(ids) > 1 else None
-            known = (key, entry_of(message, verdict=key[0], variant=variant))
+            entry = entry_of(message, verdict=verdict, variant=variant, falls_short=is_short)
+            known = (key, entry)
             self._entries[message.id] = known
         return known[1]
 

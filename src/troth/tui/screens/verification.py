@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from troth.domain.error import NotFound, TrothError
 from troth.domain.message import Message, Role
+from troth.engine.boundary import falls_short
 from troth.tui.screens.verification_actions import VerificationActions
 from troth.tui.screens.verification_words import (
     arriving_words,
@@ -194,7 +195,8 @@ class Verifying:
         verdict = self.chat.verdicts.get(message.id) if message is not None else None
         if verdict is None:
             return set()
-        return {"judged", "rejected"} if verdict.is_loud else {"judged"}
+        is_short = falls_short(verdict, self.chat.conversation.policy)
+        return {"judged", "rejected"} if is_short else {"judged"}
 
     # -- drawing
 
@@ -254,6 +256,7 @@ class Verifying:
             meaning,
             exchange,
             is_allowed=message.id in chat.allowed,
+            is_short=verdict is not None and falls_short(verdict, chat.conversation.policy),
             now=datetime.now(UTC),
         )
 

@@ -8,6 +8,7 @@ from troth.domain.error import TrothError
 from troth.domain.exchange import Exchange
 from troth.domain.message import Message
 from troth.domain.verdict import Verdict
+from troth.engine.boundary import falls_short
 from troth.explain import verdict_words
 from troth.tui.clipboard import words_after_copy
 from troth.tui.screens.bytes_view import BytesScreen, evidence_documents, exchange_documents
@@ -156,8 +157,8 @@ class VerificationActions:
             return
         chat, message = target
         verdict = chat.verdicts.get(message.id)
-        if verdict is None or not verdict.is_loud:
-            self._screen.announce("This reply did not fail; nothing of it is kept back.")
+        if verdict is None or not falls_short(verdict, chat.conversation.policy):
+            self._screen.announce("Nothing of this reply is kept back.")
             return
         is_allowed = message.id not in chat.allowed
         await self._talking.engine.proofs.allow(chat, message.id, is_allowed=is_allowed)

@@ -26,8 +26,9 @@ _SIMULATED = (
     "This is a demonstration: Troth made the enclave, the key and the reply on this computer. "
     "Nothing here says anything about a real service."
 )
+BELOW = "It proves less than this chat asks for."
 KEPT_OUT = "This reply is kept out of what later models are given. a lets it in; nothing else will."
-LET_IN = "You let later models see this reply although it failed. a keeps it out again."
+LET_IN = "You let later models see this reply although it is not proven. a keeps it out again."
 
 
 def arriving_words(model: str) -> PaneWords:
@@ -53,10 +54,14 @@ def pane_words(
     exchange: Exchange | None,
     *,
     is_allowed: bool,
+    is_short: bool = False,
     now: datetime,
     zone: tzinfo | None = None,
 ) -> PaneWords:
-    """Put everything that is known of one reply into words."""
+    """Put everything that is known of one reply into words.
+
+    `is_short`: it failed, or proves less than its chat asks for.
+    """
     who = _who(message)
     found = verdict_badge(verdict)
     if verdict is None or found is None:
@@ -73,7 +78,7 @@ def pane_words(
         condition=meaning.condition if meaning else "",
         not_proven=meaning.not_proven if meaning else (),
         facts=tuple(_facts(verdict, exchange, now, zone)),
-        asides=tuple(_asides(verdict, is_allowed=is_allowed)),
+        asides=tuple(_asides(verdict, is_allowed=is_allowed, is_short=is_short)),
     )
 
 
@@ -92,11 +97,13 @@ def _check_words(verdict: Verdict) -> list[PaneCheck]:
     return listed
 
 
-def _asides(verdict: Verdict, *, is_allowed: bool) -> list[str]:
+def _asides(verdict: Verdict, *, is_allowed: bool, is_short: bool) -> list[str]:
     asides: list[str] = []
     if verdict.is_simulated:
         asides.append(_SIMULATED)
-    if verdict.is_loud:
+    if is_short and not verdict.is_loud:
+        asides.append(BELOW)
+    if is_short or verdict.is_loud:
         asides.append(LET_IN if is_allowed else KEPT_OUT)
     return asides
 

@@ -60,4 +60,6 @@ class Entry:
     """One line each: name, type, size."""
     sources: tuple[Source, ...] = ()
     is_failed: bool = False
+    fold_reason: str = "failed verification"
+    """What a reply that is folded did: `This reply ... and is folded`."""
     is_imported: bool = False

@@ -92,13 +92,13 @@ def draw_thinking_fold(
     return [Row((Piece(f"{mark} {words}", canvas.palette.thinking, link=FOLD_THINKING),))]
 
 
-def draw_body_fold(canvas: Canvas, *, is_open: bool) -> list[Row]:
-    """Draw the line that stands in for a reply that failed verification."""
+def draw_body_fold(canvas: Canvas, why: str, *, is_open: bool) -> list[Row]:
+    """Draw the line that stands in for a reply that is not to be relied on."""
     palette = canvas.palette
     if is_open:
-        words = f"{OPEN} This text failed verification. Do not rely on it."
+        words = f"{OPEN} This text {why}. Do not rely on it."
     else:
-        words = f"{FOLDED} This reply failed verification and is folded."
+        words = f"{FOLDED} This reply {why} and is folded."
     style = palette.rails["failed"]
     return [
         Row(tuple(piece._replace(link=FOLD_BODY) for piece in row.pieces))

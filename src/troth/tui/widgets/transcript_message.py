@@ -173,9 +173,7 @@ class MessageView:
                 units += [Unit(Part.THINKING, block, is_passing=True) for block in thought.tail]
                 units.append(Unit(Part.FURNITURE, draw=lambda _: [BLANK]))
         if entry.is_failed:
-            units.append(
-                Unit(Part.FURNITURE, draw=lambda c: draw_body_fold(c, is_open=self.is_body_open))
-            )
+            units.append(Unit(Part.FURNITURE, draw=self._draw_body_fold))
         return units
 
     def _closing_units(self) -> list[Unit]:
@@ -235,6 +233,9 @@ class MessageView:
 
     def _draw_head(self, canvas: Canvas) -> list[Row]:
         return draw_head(self.entry, self.live_meta or self.entry.meta, canvas)
+
+    def _draw_body_fold(self, canvas: Canvas) -> list[Row]:
+        return draw_body_fold(canvas, self.entry.fold_reason, is_open=self.is_body_open)
 
     def _draw_thinking_fold(self, canvas: Canvas) -> list[Row]:
         is_live = self.entry.is_streaming and not (self.body and self.body.raw)
