@@ -235,6 +235,15 @@ async def test_two_slashes_send_a_text_that_begins_with_one(tmp_path: Path) -> N
         assert asked(stage.server.requests[0])[-1] == ("user", "/etc/hosts")
 
 
+async def test_a_mistyped_command_is_never_sent(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.type("/modle scripted/beta")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "There is no command /modle" in stage.text)
+        assert stage.screen.prompt.text == "/modle scripted/beta"
+        assert not stage.server.requests
+
+
 async def test_model_text_cannot_reach_the_terminal_as_control(tmp_path: Path) -> None:
     evil = "a\x1b[2Jb\x1b]52;c;aGk=\x07c\x9b31md\u202ee[bold]f[/bold][@click=app.quit]g[/]"
     async with run_app(tmp_path, openai_chat_stream([evil])) as stage:

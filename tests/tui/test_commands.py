@@ -14,6 +14,7 @@ from troth.tui.commands import (
     palette_matches,
     parse_slash,
     slash_matches,
+    unknown_slash,
 )
 from troth.tui.keys import (
     DEFAULT_KEYS,
@@ -131,6 +132,22 @@ def test_a_slash_line_is_a_command_with_its_argument(
     line = parse_slash(text)
     assert line is not None
     assert (line.command.id, line.argument) == (command, argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/modle gpt", "/modle"),
+        ("/ne", "/ne"),
+        ("/model gpt", ""),
+        ("//modle", ""),
+        ("/usr/bin/env is a path", ""),
+        ("/5 is a fraction", ""),
+        ("half/modle", ""),
+    ],
+)
+def test_what_looks_like_a_command_and_is_none_is_known(text: str, name: str) -> None:
+    assert unknown_slash(text) == name
 
 
 @pytest.mark.parametrize("text", ["hello", "/usr/bin/env is a path", "//model", "/new\nand more"])

@@ -6,6 +6,7 @@ carries it out is the screen's business. Ids are stable: config.toml's `[keys]` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
@@ -226,6 +227,9 @@ BY_SLASH: Final[dict[str, Command]] = {
 }
 
 
+_SLASH_NAME = re.compile(r"/[a-z][a-z-]*(?=\s|\Z)")
+
+
 class SlashLine(NamedTuple):
     """A prompt that begins with a known `/name`."""
 
@@ -243,6 +247,15 @@ def parse_slash(text: str) -> SlashLine | None:
     name, _, argument = text[1:].partition(" ")
     command = BY_SLASH.get(name)
     return SlashLine(command, argument.strip()) if command is not None else None
+
+
+def unknown_slash(text: str) -> str:
+    """Return the `/name` that looks like a command and is none; "" for ordinary text and paths.
+
+    Somebody who mistypes a command must not send it to a provider.
+    """
+    found = _SLASH_NAME.match(text)
+    return found[0] if found and found[0][1:] not in BY_SLASH and "\n" not in text else ""
 
 
 def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:

@@ -17,7 +17,7 @@ from textual.getters import query_one
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from troth.tui.commands import BY_ID, parse_slash
+from troth.tui.commands import BY_ID, parse_slash, unknown_slash
 from troth.tui.keys import Keymap, bindings_for, footer_items
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.prompt import PromptBar
@@ -111,7 +111,10 @@ class ChatScreen(Screen[None]):
     def on_prompt_bar_submitted(self, message: PromptBar.Submitted) -> None:
         message.stop()
         line = parse_slash(message.text.strip())
-        if line is None:
+        if unknown := unknown_slash(message.text.strip()):
+            self.announce(f"There is no command {unknown}. To send it as text, write /{unknown}.")
+            self.prompt.give_back(message.text)
+        elif line is None:
             self.run_worker(self._submit(message.text), group="submit")
         elif line.command.is_available(self.facts()):
             self.run_worker(self._carry_out(line.command.id, line.argument), group="slash")
