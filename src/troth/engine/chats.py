@@ -13,6 +13,7 @@ from troth.domain.message import Message
 from troth.domain.model import ModelRef, Params
 from troth.engine.boundary import load_care
 from troth.engine.chat import Chat
+from troth.engine.elsewhere import Elsewhere
 from troth.engine.feed import ChatChanged, ChatRemoved, Feed
 from troth.engine.ids import new_ulid
 from troth.engine.waiting import load_queue
@@ -44,6 +45,10 @@ class Chats:
         self._feed = feed
         self._open: dict[str, Chat] = {}
         self._incognito: Vault | None = None
+        self.elsewhere = Elsewhere(
+            vault, lambda: self._open, lambda chat_id: self._open.pop(chat_id, None), feed
+        )
+        """What other processes write to these chats."""
 
     async def all(self, *, is_archived: bool | None = False) -> list[Conversation]:
         """Return the chat list: pinned first, then the newest. Incognito chats stand on top."""
@@ -84,6 +89,7 @@ class Chats:
         """Open a chat with its newest messages; `Chat.load_rest` brings the others."""
         if chat := self._open.get(conversation_id):
             return chat
+        await self.elsewhere.look()  # what others write from here on is noticed
         vault = self._vault()
         conversation = await vault.conversation(conversation_id)
         if conversation is None:

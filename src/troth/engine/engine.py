@@ -71,7 +71,7 @@ class Engine:
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
-        self.housekeeping = Housekeeping(lambda: self.vault, self._feed)
+        self.housekeeping = Housekeeping(lambda: self.vault, self._feed, self._chats.elsewhere)
         key_for = self._directory.key_for
         self._verification = Verification(paths, self._transport, lambda: self.vault, key_for)
         self.proofs = Proofs(self._verification, self._directory.endpoint)

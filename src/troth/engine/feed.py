@@ -17,6 +17,13 @@ class ChatChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatGrew:
+    """Another process wrote to a chat that is open: its path is not what it was, draw it anew."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRemoved:
     conversation_id: str
 
@@ -42,7 +49,7 @@ class Unlocked:
     pass
 
 
-Change = ChatChanged | ChatRemoved | ListChanged | ReplyBegan | Locked | Unlocked
+Change = ChatChanged | ChatGrew | ChatRemoved | ListChanged | ReplyBegan | Locked | Unlocked
 
 
 class Feed:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from troth.engine.elsewhere import Elsewhere
 from troth.engine.feed import Feed, ListChanged
 from troth.vault.vault import Vault
 
@@ -30,10 +31,10 @@ class Labels:
 class Housekeeping:
     """Looks after the chats of whichever vault is open. A vault in memory needs little of it."""
 
-    def __init__(self, vault: Callable[[], Vault], feed: Feed) -> None:
+    def __init__(self, vault: Callable[[], Vault], feed: Feed, elsewhere: Elsewhere) -> None:
         self._vault = vault
         self._feed = feed
-        self._seen: tuple[Vault, int] | None = None
+        self._elsewhere = elsewhere
 
     async def labels(self) -> dict[str, Labels]:
         """Return folder and tags of each chat that has any."""
@@ -78,10 +79,4 @@ class Housekeeping:
 
     async def look_elsewhere(self) -> None:
         """Tell the listeners when another process has written to the vault. Cheap."""
-        vault = self._vault()
-        if vault.is_memory:
-            return
-        number = await vault.upkeep.changes_elsewhere()
-        known, self._seen = self._seen, (vault, number)
-        if known is not None and known[0] is vault and known[1] != number:
-            self._feed.tell(ListChanged())
+        await self._elsewhere.look()

@@ -75,6 +75,7 @@ class Talk:
         """
         self._refuse_second(chat)
         refuse_empty(parts)
+        await self._chats.elsewhere.look()
         await self._preparation.check(chat, model)
         message = await self.ask_only(chat, parts, message_id=message_id)
         reply = await self._answer(chat, message.id, model)

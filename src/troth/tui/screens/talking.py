@@ -22,7 +22,7 @@ from troth.domain.verdict import Verdict
 from troth.engine.boundary import falls_short
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
-from troth.engine.feed import Change, ChatChanged, ChatRemoved, ListChanged, ReplyBegan
+from troth.engine.feed import Change, ChatChanged, ChatGrew, ChatRemoved, ListChanged, ReplyBegan
 from troth.tui.screens.crossing import CrossingScreen
 from troth.tui.screens.entries import CHECKING, HELD, arriving_entry, attachment_words, entry_of
 from troth.tui.screens.following import Following
@@ -328,6 +328,10 @@ class Talking:
             case ChatChanged(conversation_id):
                 if self.chat is not None and self.chat.id == conversation_id:
                     self._screen.draw_frame()
+                self._screen.chats_changed()
+            case ChatGrew(conversation_id):
+                if self.chat is not None and self.chat.id == conversation_id:
+                    self.redraw()
                 self._screen.chats_changed()
             case ListChanged():
                 self._screen.chats_changed()
