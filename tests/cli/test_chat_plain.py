@@ -32,7 +32,7 @@ def test_a_conversation_goes_line_by_line(troth: Troth, provider: ScriptedServer
 def test_the_verdict_is_a_sentence(troth: Troth, provider: ScriptedServer) -> None:
     troth.add_provider(provider.url, "own = true")
     ran = troth("chat", "--plain", "-m", "mine/m1", stdin="hi\n/verify\n")
-    assert ran.out.count("local. It ran on your own computer.") == 2
+    assert ran.out.count("local. It was made on your own computer") == 2
 
 
 def test_commands_change_the_model_and_the_past(

@@ -191,7 +191,7 @@ def test_a_linear_chat_says_the_verdict_and_the_boundary_in_words(troth: Troth) 
     with serving(troth, tampered(), honest()):
         said = "hi\n/verify\n/verify allow\n/policy device\nagain\n"
         ran = troth("chat", "--plain", "-m", "mine/m1", stdin=said)
-    assert "FAILED. It was altered" in ran.out
+    assert "FAILED. These are NOT the words" in ran.out
     assert "The words: FAILED." in ran.out
     assert "Later models do not see this reply. /verify allow lets it in." in ran.out
     assert "Later models see this reply: you allowed it." in ran.out

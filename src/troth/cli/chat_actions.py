@@ -19,6 +19,7 @@ from troth.explain import (
     outcome_words,
     policy_detail,
     policy_words,
+    verdict_sentence,
     verdict_words,
 )
 from troth.settings import write_private
@@ -105,8 +106,9 @@ async def _verify(talk: PlainChat, argument: str) -> None:
         await talk.engine.proofs.allow(talk.chat, reply.id, is_allowed=argument == "allow")
     verdict = await talk.engine.verdict(talk.chat, reply.id)
     words = verdict_words(verdict.state if verdict else None)
+    sentence = verdict_sentence(verdict) if verdict else words.sentence
     simulated = "SIMULATED. " if verdict is not None and verdict.is_simulated else ""
-    say(f"{simulated}{words.short}. {words.sentence}")
+    say(f"{simulated}{words.short}. {sentence}")
     if verdict is None:
         return
     if falls_short(verdict, talk.chat.conversation.policy):

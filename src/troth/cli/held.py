@@ -7,7 +7,7 @@ from troth.cli.output import Console, error_json
 from troth.cli.reply_json import verdict_json
 from troth.domain.model import ModelRef
 from troth.engine.chat import Chat
-from troth.explain import Explanation, verdict_words
+from troth.explain import Explanation, verdict_sentence, verdict_words
 
 
 def finish_held(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> bool:
@@ -19,10 +19,11 @@ def finish_held(console: Console, chat: Chat, model: ModelRef, outcome: Outcome)
             console.end_text()
         return True
     words = verdict_words(verdict.state if verdict else None)
+    sentence = verdict_sentence(verdict) if verdict else words.sentence
     explanation = Explanation(
         "not-verified",
         f"The reply is not verified: {words.short}",
-        f"{words.sentence} None of it was printed.",
+        f"{sentence} None of it was printed.",
         "Ask without --require-verified to see it, or choose a provider that signs.",
     )
     if console.is_json:

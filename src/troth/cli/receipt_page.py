@@ -15,7 +15,7 @@ from typing import cast
 from troth.domain.exchange import find_header
 from troth.domain.verdict import Verdict
 from troth.engine.receipts import CheckedReceipt
-from troth.explain import check_title, outcome_words, verdict_words
+from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
 from troth.tui.safe import clean, clean_line
 from troth.verifiers.meaning import not_proven, who_saw_what
 from troth.verifiers.opengradient_frames import read_reply
@@ -56,7 +56,7 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield '<meta name="viewport" content="width=device-width"><meta name="robots" content="none">'
     yield f"<title>Receipt of a reply</title><style>{_STYLE}</style></head><body>"
     yield _headline(checked, is_proven=is_proven)
-    yield f"<p>{_text(verdict_words(_decisive(checked, is_proven=is_proven).state).sentence)}</p>"
+    yield f"<p>{_text(verdict_sentence(_decisive(checked, is_proven=is_proven)))}</p>"
     yield "<p>A reply of " + _bdi(receipt.facts.model) + " by way of "
     yield _bdi(receipt.facts.provider) + f", received {_time(receipt.exchange.received_at)} "
     yield "by the clock of the computer that wrote this receipt.</p>"

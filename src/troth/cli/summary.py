@@ -5,7 +5,7 @@ from __future__ import annotations
 from troth.domain.message import Finish, Message
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State, Verdict
-from troth.explain import left_out_words, verdict_words
+from troth.explain import left_out_words, verdict_sentence, verdict_words
 
 _ENDINGS = {
     Finish.LENGTH: "cut at its length limit",
@@ -21,6 +21,7 @@ def reply_summary(
 ) -> str:
     """Return the line; in plain mode the verdict is a sentence and has no glyph."""
     words = verdict_words(verdict.state if verdict else None)
+    sentence = verdict_sentence(verdict) if verdict else words.sentence
     simulated = ""
     if verdict is not None and verdict.is_simulated and verdict.state is not State.SIMULATED:
         simulated = "SIMULATED, "
@@ -30,7 +31,7 @@ def reply_summary(
     if left_out := left_out_words(message.left_out):
         facts.append(left_out)
     if is_plain:
-        return f"[{simulated}{words.short}. {words.sentence} {', '.join(facts)}]"
+        return f"[{simulated}{words.short}. {sentence} {', '.join(facts)}]"
     return ", ".join([f"{words.glyph} {simulated}{words.short}", *facts])
 
 

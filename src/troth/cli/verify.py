@@ -19,7 +19,7 @@ from troth.domain.error import NotFound, ReceiptRefused, UsageError
 from troth.domain.model import Json
 from troth.domain.verdict import State, Verdict
 from troth.engine.receipts import CheckedReceipt, verify
-from troth.explain import check_title, outcome_words, verdict_words
+from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
 from troth.settings import write_private
 
 _MOST_BYTES = 64 << 20
@@ -130,7 +130,7 @@ def receipt_lines(checked: CheckedReceipt, *, is_proven: bool, at: datetime | No
 def _in_words(verdict: Verdict) -> str:
     words = verdict_words(verdict.state)
     simulated = "SIMULATED. " if verdict.is_simulated else ""
-    return f"{simulated}{words.glyph} {words.short}. {words.sentence}"
+    return f"{simulated}{words.glyph} {words.short}. {verdict_sentence(verdict)}"
 
 
 def _whole_json(verdict: Verdict) -> Json:

@@ -28,7 +28,7 @@ from troth.domain.message import (
 )
 from troth.engine.chat import Chat
 from troth.engine.exporting import Clean, Turn, facts, one_line, speaker, turns
-from troth.explain import verdict_words
+from troth.explain import verdict_sentence, verdict_words
 
 SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What a browser draws without running anything: SVG is not among them."""
@@ -86,7 +86,8 @@ def _facts(turn: Turn) -> str:
     line = f'<p class="facts">{escape(", ".join(facts(turn)))}</p>\n'
     if turn.message.role is not Role.ASSISTANT:
         return line
-    sentence = escape(f"{words.glyph} {words.short}: {words.sentence}")
+    said = verdict_sentence(turn.verdict) if turn.verdict else words.sentence
+    sentence = escape(f"{words.glyph} {words.short}: {said}")
     return f'{line}<p class="facts {words.tone}">{sentence}</p>\n'
 
 

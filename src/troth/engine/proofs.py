@@ -109,6 +109,8 @@ class Proofs:
         from troth.verifiers.meaning import not_proven, who_saw_what
 
         route = facts_of(message, self._endpoint(message)).route
+        if verdict.is_simulated:
+            return Meaning(who_saw_what("none", "device"), not_proven(verdict))
         is_known = verdict.state in _SIGNER_KNOWN
         hardware = next((c for c in verdict.checks if c.name == "hardware"), None)
         is_proven = hardware is None or hardware.outcome is Outcome.PASSED

@@ -21,6 +21,7 @@ from troth.explain.verdicts import (
     VerdictWords,
     check_title,
     outcome_words,
+    verdict_sentence,
     verdict_words,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "policy_words",
     "skipped_words",
     "too_long_words",
+    "verdict_sentence",
     "verdict_words",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from troth.domain.verdict import Outcome, State
+from troth.domain.verdict import Outcome, State, Verdict
 
 Tone = Literal["good", "bad", "warn", "plain"]
 
@@ -101,7 +101,7 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.LOCAL: VerdictWords(
         "-",
         "local",
-        "It was made on your own computer. Nothing left it, so nobody had to be trusted.",
+        "It was made on your own computer, so nobody else had to be trusted.",
         "plain",
     ),
     State.UNSIGNED_EXPECTED: VerdictWords(
@@ -187,6 +187,35 @@ _CHECKS = {
 def verdict_words(state: State | None) -> VerdictWords:
     """Return the words for a state; None is a reply that nobody has checked."""
     return _UNKNOWN if state is None else _VERDICTS[state]
+
+
+_DO_NOT = "Do not rely on it."
+_FAILURES = {
+    "reply-bytes": "These are NOT the words that were signed: they were changed, or damaged, "
+    "afterwards. Do not rely on them.",
+    "request-bytes": f"What was signed is the answer to another question than yours. {_DO_NOT}",
+    "replay": "This is an old reply, sent again: its signature came before, with another one. "
+    f"{_DO_NOT}",
+    "signature": "The signature is not genuine: it does not fit what it should have signed. "
+    f"{_DO_NOT}",
+    "signing-key": f"The wrong key signed this, not the one that is trusted here. {_DO_NOT}",
+    "hardware": "The machine that signed this is not one that keeps your words to itself: its "
+    f"own proof of what it is does not hold. {_DO_NOT}",
+    "channel": f"You were connected to another machine than the one that signed. {_DO_NOT}",
+    "completeness": f"Something was added to the reply, or taken out of it. {_DO_NOT}",
+    "receipt": f"The receipt contradicts itself: it was changed. {_DO_NOT}",
+}
+"""The check that failed -> what that means. The first in this order speaks."""
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """Return what a verdict means in one or two sentences; a failure says what failed."""
+    if verdict.state is State.FAILED:
+        failed = {check.name for check in verdict.checks if check.outcome is Outcome.FAILED}
+        for name, sentence in _FAILURES.items():
+            if name in failed:
+                return sentence
+    return verdict_words(verdict.state).sentence
 
 
 def outcome_words(outcome: Outcome) -> OutcomeWords:

@@ -233,9 +233,7 @@ def _check_request(run: _Run) -> None:
         if digest == run.proof.request_hash:
             run.profile = profile
             shown = short(digest.hex())
-            reason = (
-                f"What was signed is the question that you sent (digest {shown}, form {profile})."
-            )
+            reason = f"Exactly what you sent was signed ({shown}, form {profile})."
             run.add(passed("request-bytes", reason))
             return
     signed = short(run.proof.request_hash.hex())
@@ -260,8 +258,7 @@ def _check_reply(run: _Run) -> None:
         return
     if digest == run.proof.output_hash:
         what = "tool calls" if run.reply.is_tool_reply else "text"
-        shown_digest = short(digest.hex())
-        reason = f"The {what} received is, to the letter, what was signed (digest {shown_digest})."
+        reason = f"The {what} is exactly what was signed ({short(digest.hex())})."
         run.add(passed("reply-bytes", reason))
         return
     reason = (
@@ -327,7 +324,7 @@ def _check_times(run: _Run) -> None:
         reason = f"Signed {when}, after it came: their clock or yours is wrong."
         run.add(cannot_check("clock", reason))
     else:
-        run.add(passed("freshness", f"Signed {when}, between your question and the reply's end."))
+        run.add(passed("freshness", f"Signed {when}, after you asked."))
 
 
 def _check_replay(run: _Run) -> None:
@@ -338,7 +335,7 @@ def _check_replay(run: _Run) -> None:
         reason = "This very signature came before, with another reply: it was replayed."
         run.add(failed("replay", reason))
     else:
-        run.add(passed("replay", "This signature was not seen with any other reply."))
+        run.add(passed("replay", "This signature came with no other reply."))
 
 
 def signature_of(exchange: Exchange) -> str:

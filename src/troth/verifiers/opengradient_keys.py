@@ -173,12 +173,12 @@ def _vouchers(key: SigningKey, hardware: Hardware, trust: Trust, moment: datetim
             words.append(f"listed by {key.record.registry}")
             states.append(State.VERIFIED_REGISTRY)
     if hardware.vouches:
-        words.append("held by an enclave that was checked here")
+        words.append("held by a sealed computer that was checked here")
         known = hardware.knows_code
         states.append(State.VERIFIED_ATTESTED if known else State.VERIFIED_CODE_UNKNOWN)
     name = short(key.fingerprint)
     if states:
-        findings.append(passed("signing-key", f"The key {name} is {', '.join(words)}."))
+        findings.append(passed("signing-key", f"{name}: {', '.join(words)}."))
         return KeyJudgement(tuple(findings), strongest(states))
     reason = f"Nobody vouches for the key {name}: anyone could have made it."
     if hardware.is_stale:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from troth.domain.exchange import Exchange
 from troth.domain.message import Message
-from troth.domain.verdict import Verdict
-from troth.explain import check_title, outcome_words, verdict_words
+from troth.domain.verdict import Outcome, State, Verdict
+from troth.explain import check_title, outcome_words, verdict_sentence
 from troth.tui.glyph import badge
 from troth.tui.screens.entries import verdict_badge, written_bytes
 from troth.tui.widgets.verification_lines import PaneCheck, PaneSight, PaneWords
@@ -23,9 +23,10 @@ _ARRIVING = (
 _CHECKING = "The reply is here; its proof is being fetched and checked."
 _UNCHECKED = "Nothing was checked about this reply. r checks it now, where its bytes are kept."
 _SIMULATED = (
-    "This is a demonstration: Troth made the enclave, the key and the reply on this computer. "
-    "Nothing here says anything about a real service."
+    "This is a demonstration: Troth made the sealed computer, its key and its signature here. "
+    "Nothing of it says anything about a real service."
 )
+_WOULD_BE = "Were the service real and the checks below the same, this would read: ✓ verified."
 BELOW = "It proves less than this chat asks for."
 KEPT_OUT = "This reply is kept out of what later models are given. a lets it in; nothing else will."
 LET_IN = "You let later models see this reply although it is not proven. a keeps it out again."
@@ -69,7 +70,7 @@ def pane_words(
     return PaneWords(
         badge=found,
         who=who,
-        sentence=verdict_words(verdict.state).sentence,
+        sentence=verdict_sentence(verdict),
         checks=tuple(_check_words(verdict)),
         sights=tuple(
             PaneSight(seen.who, seen.words, seen.address, seen.note)
@@ -90,7 +91,8 @@ def _who(message: Message) -> str:
 
 def _check_words(verdict: Verdict) -> list[PaneCheck]:
     listed: list[PaneCheck] = []
-    for check in verdict.checks:
+    # What failed stands first: a small screen shows three lines of this list.
+    for check in sorted(verdict.checks, key=lambda check: check.outcome is not Outcome.FAILED):
         words = outcome_words(check.outcome)
         name = check_title(check.name)
         listed.append(PaneCheck(words.glyph, words.tone, name, words.short, check.detail))
@@ -100,7 +102,7 @@ def _check_words(verdict: Verdict) -> list[PaneCheck]:
 def _asides(verdict: Verdict, *, is_allowed: bool, is_short: bool) -> list[str]:
     asides: list[str] = []
     if verdict.is_simulated:
-        asides.append(_SIMULATED)
+        asides.append(_WOULD_BE if verdict.state is State.SIMULATED else _SIMULATED)
     if is_short and not verdict.is_loud:
         asides.append(BELOW)
     if is_short or verdict.is_loud:
