@@ -7,9 +7,12 @@ beyond that only the newest 500. Numbers: `benchmarks/vault_speed.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Literal, cast
 
 from troth.domain.conversation import SearchHit
+from troth.vault.build import builder
 from troth.vault.query import Query, parse_query
 from troth.vault.rows import model_ref, to_datetime
 from troth.vault.snippet import Snipper
@@ -28,6 +31,7 @@ _JOINS = (
     " CROSS JOIN conversation c ON c.id = m.conversation_id"
     " LEFT JOIN verdict v ON v.message_id = m.id AND v.is_newest"
 )
+_hit: Callable[..., SearchHit] = builder(SearchHit)
 HitRow = tuple[str, str, str, str, str, str | None, str | None, int, str | None]
 _HIT_ROW = cast("type[HitRow]", tuple)
 
@@ -44,17 +48,18 @@ def search(
     if conversation is None:
         hits = _titles(store, query, snipper, min(limit, MAX_TITLE_HITS))
     rows = _messages(store, query, limit - len(hits), conversation, order)
+    refs = cache(model_ref)
     for ulid, message, title, words, role, provider, model, created, state in rows:
         hits.append(
-            SearchHit(
-                conversation_id=ulid,
-                message_id=message,
-                title=title,
-                snippet=snipper.cut(words),
-                role=role,
-                model=model_ref(provider, model),
-                created_at=to_datetime(created),
-                verdict_state=state or "",
+            _hit(
+                ulid,
+                message,
+                title,
+                snipper.cut(words),
+                role,
+                refs(provider, model),
+                to_datetime(created),
+                state or "",
             )
         )
     return hits

@@ -69,33 +69,41 @@ class Snipper:
         """Return about `length` characters round the first match, on one line, matches marked."""
         text = text[:SCANNED_CHARS]
         folded = fold(text)
-        first = self._first(folded)
+        first = next(self._matches(folded, 0, len(folded)), None)
         start = 0 if first is None else max(0, first.start() - BEFORE_CHARS)
         if start:
             space = text.find(" ", start, start + BEFORE_CHARS)
             start = start if space < 0 else space + 1
-        window, end = text[start : start + length].translate(_MARKS), 0
+        window, end = text[start : start + length], 0
+        if START in window or END in window:
+            window = window.translate(_MARKS)
         marked: list[str] = ["…"] if start else []
-        for found in self._matches(folded, first, start + length):
-            left, right = found.start() - start, found.end() - start
-            marked += [window[end:left], START, window[left:right], END]
-            end = right
+        if first is not None:
+            for found in self._matches(folded, first.start(), start + length):
+                left, right = found.start() - start, found.end() - start
+                marked += [window[end:left], START, window[left:right], END]
+                end = right
         marked.append(window[end:])
         if len(text) > start + length:
             marked.append("…")
         return " ".join("".join(marked).split())
 
-    def _first(self, folded: str) -> re.Match[str] | None:
-        """A plain search for the words finds the place: the pattern would try every letter."""
-        if self._finder is None:
-            return None
-        places = [folded.find(word) for word in self._beginnings]
-        start = min((place for place in places if place >= 0), default=-1)
-        return None if start < 0 else self._finder.search(folded, start)
+    def _matches(self, folded: str, start: int, end: int) -> Iterator[re.Match[str]]:
+        """Yield the matches between two places.
 
-    def _matches(
-        self, folded: str, first: re.Match[str] | None, end: int
-    ) -> Iterator[re.Match[str]]:
-        """Yield the matches before `end`."""
-        if first is not None and self._finder is not None:
-            yield from self._finder.finditer(folded, first.start(), end)
+        A plain search for the words finds where one can begin: the pattern would try every letter.
+        """
+        if self._finder is None:
+            return
+        while (place := self._next(folded, start, end)) >= 0:
+            found = self._finder.match(folded, place, end)
+            if found is not None:
+                yield found
+            start = place + 1 if found is None else max(found.end(), place + 1)
+
+    def _next(self, folded: str, start: int, end: int) -> int:
+        """Return the next place where a match can begin; -1 when there is none."""
+        if len(self._beginnings) == 1:
+            return folded.find(self._beginnings[0], start, end)
+        places = [folded.find(word, start, end) for word in self._beginnings]
+        return min((place for place in places if place >= 0), default=-1)
