@@ -15,14 +15,11 @@ from troth.domain.error import (
     UsageError,
     VaultDamaged,
     VaultLocked,
-    VaultNewer,
     WrongPassphrase,
     WrongRecoveryWords,
 )
-from troth.vault import migrate, opening, schema
 from troth.vault.check import CheckProgress
-from troth.vault.migrate import Step
-from troth.vault.store import Store, connect
+from troth.vault.store import connect
 from troth.vault.vault import Vault
 from vault.samples import (
     FLOOR_KIB,
@@ -208,31 +205,3 @@ asyncio.run(main())
 print([name for name in ("keyring", "textual", "rich", "httpx", "pydantic") if name in sys.modules])
 """
     assert run_script(script, str(made.directory), made.recovery_words) == "[]\n"
-
-
-def forget_a_column(store: Store) -> None:
-    store.run("CREATE TABLE added(a INTEGER) STRICT")
-
-
-def fail_half_way(store: Store) -> None:
-    store.run("CREATE TABLE half(a INTEGER) STRICT")
-    raise VaultDamaged(detail="the step failed")
-
-
-async def test_migration_copies_first_and_goes_step_by_step(own_full: MadeVault) -> None:
-    access = unlocked(own_full)
-    store = opening.open_writer(access)
-    steps: dict[int, Step] = {1: forget_a_column, 2: fail_half_way}
-    with pytest.raises(VaultDamaged):
-        migrate.migrate(store, steps, 3)
-    assert store.connection.pragma("user_version") == 2
-    names = {name for (name,) in store.all(tuple[str], "SELECT name FROM sqlite_schema")}
-    assert "added" in names
-    assert "half" not in names
-    opening.close_writer(store)
-    copy = connect(own_full.directory / "vault.db.v1", access.keys.database)
-    assert copy.pragma("user_version") == schema.VERSION
-    assert len(copy.execute("SELECT * FROM message").fetchall()) == 122
-    copy.close()
-    with pytest.raises(VaultNewer):
-        await open_with_words(own_full)
