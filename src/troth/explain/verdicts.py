@@ -208,12 +208,27 @@ _FAILURES = {
 """The check that failed -> what that means. The first in this order speaks."""
 
 
+_OPEN = {
+    "clock": "It is signed with a time that is still to come, so nobody can tell when it was made. "
+    "Look whether the date and time of this computer are right.",
+    "trust-file": "Your trust file cannot be read, so nothing can be checked against it.",
+    "verifier": "The check itself broke down. This is a fault in Troth, not in the reply.",
+}
+"""The check that is open -> what that means, where the general words say too little."""
+
+
 def verdict_sentence(verdict: Verdict) -> str:
-    """Return what a verdict means in one or two sentences; a failure says what failed."""
+    """Return what a verdict means in one or two sentences; a failure says what failed,
+    and what cannot be checked why."""
     if verdict.state is State.FAILED:
         failed = {check.name for check in verdict.checks if check.outcome is Outcome.FAILED}
         for name, sentence in _FAILURES.items():
             if name in failed:
+                return sentence
+    if verdict.state is State.CANNOT_CHECK:
+        open_checks = {c.name for c in verdict.checks if c.outcome is Outcome.CANNOT_CHECK}
+        for name, sentence in _OPEN.items():
+            if name in open_checks:
                 return sentence
     return verdict_words(verdict.state).sentence
 

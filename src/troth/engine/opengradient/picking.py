@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from troth.domain.error import EnclaveRefused, NetworkError, TrothError
+from troth.domain.error import EnclaveRefused, NetworkError
 from troth.engine.opengradient.gateways import Checked, Gateways, refuse_unless_allowed
 from troth.engine.opengradient.registries import Registries, usable, without_url
 from troth.verifiers.trust import RegistryRecord, RegistrySource, Trust
@@ -57,21 +57,25 @@ class Picker:
             candidates = self._in_order(
                 provider, usable(listing, needs_sealing=needs_sealing), forgives=is_fresh
             )
-            last: TrothError = EnclaveRefused(
-                provider, f"{source.name} lists no enclave that could be used.", policy=policy
-            )
+            silent: NetworkError | None = None
+            refused: EnclaveRefused | None = None
             for record in candidates[:_MOST_TRIES]:
                 try:
                     checked = await self._check(record, trust, provider, policy, through_relay)
                     refuse_unless_allowed(checked.before, provider=provider, policy=policy)
-                except (NetworkError, EnclaveRefused) as error:
-                    last = error
+                except NetworkError as error:
+                    silent = error
+                    self.leave(provider, record.tee_id)
+                    continue
+                except EnclaveRefused as error:
+                    refused = error  # of more weight than that another one did not answer
                     self.leave(provider, record.tee_id)
                     continue
                 self._current[provider] = record.tee_id
                 return Picked(record, checked)
             if is_fresh:
-                raise last
+                nobody = f"{source.name} lists no enclave that could be used."
+                raise refused or silent or EnclaveRefused(provider, nobody, policy=policy)
         raise AssertionError("the second round returns or raises")
 
     def leave(self, provider: str, tee_id: str) -> None:
