@@ -30,15 +30,18 @@ class BeforeSend:
     findings: tuple[Finding, ...]
     reached: State
     is_allowed: bool
+    policy: str = ""
 
     @property
     def reason(self) -> str:
-        """Return why not, as a sentence; the first that failed, else the first that is open."""
-        for outcome in (Outcome.FAILED, Outcome.CANNOT_CHECK):
-            for finding in self.findings:
-                if finding.outcome is outcome:
-                    return finding.detail
-        return ""
+        """Return why not, as a sentence: what failed, else what is open and the policy wants."""
+        for finding in self.findings:
+            if finding.outcome is Outcome.FAILED:
+                return finding.detail
+        is_open = [f for f in self.findings if f.outcome is Outcome.CANNOT_CHECK]
+        wanted = ("hardware", "code") if self.policy == "attested" else ("registry", "signing-key")
+        is_open.sort(key=lambda finding: finding.name not in wanted)
+        return is_open[0].detail if is_open else ""
 
 
 def check_before_send(
@@ -67,4 +70,5 @@ def check_before_send(
         findings.append(check_sealing(key, sealing, signed_sealing))
     has_failed = any(f.outcome is Outcome.FAILED for f in findings)
     reached = weakest([judged.reached, State.FAILED]) if has_failed else judged.reached
-    return BeforeSend(tuple(findings), reached, not has_failed and satisfies(reached, policy))
+    is_allowed = not has_failed and satisfies(reached, policy)
+    return BeforeSend(tuple(findings), reached, is_allowed, policy)
