@@ -20,6 +20,7 @@ from troth.cli.unlock import (
     open_vault,
 )
 from troth.domain.error import HeaderDamaged, UsageError, VaultLocked, VaultMissing
+from troth.engine.vault_care import back_up
 from troth.settings import Paths, find_paths
 from troth.vault.check import CheckProgress
 from troth.vault.upkeep import (
@@ -101,7 +102,8 @@ async def run_backup(arguments: Arguments, console: Console) -> int:
     vault = await open_vault(console, _paths_of_vault(), VaultUse.REQUIRED)
     assert vault is not None, "a vault that is required is there"
     async with _closing(vault):
-        backup = await vault.upkeep.back_up(
+        backup = await back_up(
+            vault,
             Path(arguments.text("folder")),
             keep=keep,
             on_progress=lambda done: console.status(f"Copying: {done:.0%}"),

@@ -173,6 +173,8 @@ class Chats:
     async def save_draft(self, chat: Chat, text: str) -> None:
         """Keep what is being typed. The draft of a chat without a row lies under the empty id."""
         chat.draft = text
+        if chat.store.is_read_only:
+            return  # it stays with the open chat
         await chat.store.save_draft(chat.id if chat.is_stored else "", text)
 
     async def search(

@@ -53,6 +53,11 @@ class Elsewhere:
             for chat_id in tuple(self._stale):
                 await self._read_again(vault, chat_id)
 
+    def gone(self, chat_id: str) -> None:
+        """Let go of a chat that is not in the vault any more."""
+        self._forget(chat_id)
+        self._feed.tell(ChatRemoved(chat_id))
+
     async def _read_again(self, vault: Vault, chat_id: str) -> None:
         chat = self._opened().get(chat_id)
         if chat is not None and chat.is_replying:
@@ -63,8 +68,7 @@ class Elsewhere:
         before = chat.conversation
         stored = await vault.conversation(chat_id)
         if stored is None:
-            self._forget(chat_id)
-            self._feed.tell(ChatRemoved(chat_id))
+            self.gone(chat_id)
             return
         if chat.is_whole:
             messages = await vault.messages(chat_id)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from troth.engine.elsewhere import Elsewhere
 from troth.engine.feed import Feed, ListChanged
 from troth.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from troth.vault.organize import Folder
 
 TRASH_DAYS = 30
 """How long a deleted chat can be brought back."""
@@ -35,6 +39,12 @@ class Housekeeping:
         self._vault = vault
         self._feed = feed
         self._elsewhere = elsewhere
+
+    def list_changed(self, removed: Sequence[str] = ()) -> None:
+        """Tell the listeners that many chats changed at once; those in `removed` are gone."""
+        for chat_id in removed:
+            self._elsewhere.gone(chat_id)
+        self._feed.tell(ListChanged())
 
     async def labels(self) -> dict[str, Labels]:
         """Return folder and tags of each chat that has any."""
@@ -65,11 +75,21 @@ class Housekeeping:
     async def set_keep_days(self, folder: str, days: int | None) -> None:
         """Say how long a folder keeps its chats after their last message; None is for ever."""
         await self._vault().folders.set_keep_days(folder, days)
+        self._feed.tell(ListChanged())
+
+    async def folders(self) -> list[Folder]:
+        """Return all folders by name, with how many chats each holds and how long it keeps them."""
+        return await self._vault().folders.listed()
+
+    async def remove_folder(self, name: str) -> None:
+        """Remove a folder; its chats stay, without one."""
+        await self._vault().folders.remove(name)
+        self._feed.tell(ListChanged())
 
     async def tidy(self, now: datetime) -> int:
         """Delete for good what is past its folder's time or long in the trash; return how many."""
         vault = self._vault()
-        if vault.is_memory:
+        if vault.is_read_only:
             return 0
         count = await vault.folders.purge_expired(now)
         count += await vault.empty_trash(now - timedelta(days=TRASH_DAYS))

@@ -21,6 +21,8 @@ class ChatPreview:
     new_messages: int
     first_at: datetime
     last_at: datetime
+    files: int = 0
+    """Images and documents that belong to its messages."""
     is_known: bool = False
     """It is in the vault already; `new_messages` came since."""
     is_trashed: bool = False

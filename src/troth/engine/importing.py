@@ -81,14 +81,17 @@ async def run_import(
     """
     tray = _Tray(preview.paths, preview.kind, only_looks=False)
     batch = ImportBatch(engine, preview.paths, tray.now)
-    async with aclosing(tray.chats(on_progress)) as found:
-        async for chat in found:
-            try:
-                await batch.take(chat)
-            except (ImportRefused, UsageError, NotFound):
-                name = chat.conversation.title or chat.conversation.id
-                tray.skip(Skipped(name, Reason.DAMAGED))
-    await batch.finish()
+    try:
+        async with aclosing(tray.chats(on_progress)) as found:
+            async for chat in found:
+                try:
+                    await batch.take(chat)
+                except (ImportRefused, UsageError, NotFound):
+                    name = chat.conversation.title or chat.conversation.id
+                    tray.skip(Skipped(name, Reason.DAMAGED))
+        await batch.finish()
+    finally:
+        engine.housekeeping.list_changed()
     return replace(
         batch.report,
         broken_messages=tray.broken_messages,
@@ -102,7 +105,9 @@ async def undo_import(engine: Engine, batch_id: str) -> Withdrawn:
 
     Raises NotFound for an unknown batch.
     """
-    return await engine.vault.intake.withdraw(batch_id)
+    undone = await engine.vault.intake.withdraw(batch_id)
+    engine.housekeeping.list_changed(undone.removed_chats)
+    return undone
 
 
 async def imports(engine: Engine) -> tuple[ImportRecord, ...]:
@@ -199,6 +204,7 @@ def _look(chat: ReadChat, known: KnownChat | None) -> ChatPreview:
         new_messages=0 if is_trashed else sum(m.id not in ids for m in chat.messages),
         first_at=min(message.created_at for message in chat.messages),
         last_at=max(message.created_at for message in chat.messages),
+        files=sum(len(message.blobs) for message in chat.messages),
         is_known=known is not None,
         is_trashed=is_trashed,
     )

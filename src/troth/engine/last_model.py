@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from troth.domain.model import ModelRef
+from troth.engine.endpoints import DEMO_PROVIDER
 from troth.vault.vault import Vault
 
 
@@ -19,7 +20,9 @@ class LastModel:
         self.ref = ModelRef.parse(stored) if stored else None
 
     async def remember(self, vault: Vault, model: ModelRef | None) -> None:
-        """Keep a choice; None is none."""
-        if model is not None and model != self.ref:
-            self.ref = model
+        """Keep a choice; None is none, and a demonstration is nobody's next beginning."""
+        if model is None or model == self.ref or model.provider == DEMO_PROVIDER:
+            return
+        self.ref = model
+        if not vault.is_read_only:
             await vault.set_state(self.KEY, str(model))

@@ -14,6 +14,7 @@ from troth.domain.error import (
     NotFound,
     TrothError,
     UsageError,
+    VaultReadOnly,
 )
 from troth.domain.message import BlobPart, Finish, LeftOut, Message, Part, RawItem, Role
 from troth.domain.model import Endpoint, ModelInfo, ModelRef, Params
@@ -81,6 +82,8 @@ class Preparation:
 
     async def check(self, chat: Chat, model: ModelRef | None) -> None:
         """Refuse what cannot work, or may not be, before anything is stored or sent."""
+        if chat.store.is_read_only:
+            raise VaultReadOnly(str(chat.store.path or ""), "nothing new can be kept")
         info, endpoint = self.target(chat, model)
         if endpoint.needs_key and self._directory.key_status(endpoint.name) is None:
             if endpoint.options.get("route") == "relay":

@@ -7,9 +7,10 @@ before:2026-11 after:2026-01-31 in:recipes has:image
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from troth.domain.error import UsageError
 from troth.vault.cjk import pairs, split_runs
@@ -183,3 +184,17 @@ _FACETS: dict[str, Callable[[str], Facet]] = {
     "before": lambda value: ("m.created_at < ?", (_moment(value, "before"),)),
     "after": lambda value: ("m.created_at >= ?", (_moment(value, "after"),)),
 }
+
+FACET_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "is": (*_IS_VERDICT, *_IS_FLAGS, *_IS_CHAT),
+        "model": (),
+        "provider": (),
+        "from": ("me", "model"),
+        "before": (),
+        "after": (),
+        "in": (),
+        "has": tuple(_HAS),
+    }
+)
+"""Each facet with the words that it takes; none where any word or a date may stand."""

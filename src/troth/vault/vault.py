@@ -148,6 +148,11 @@ class Vault:
         return self._opened.access.path is None
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether every write raises VaultReadOnly."""
+        return self._opened.access.terms.is_read_only
+
+    @property
     def path(self) -> Path | None:
         """The folder of the vault."""
         path = self._opened.access.path
