@@ -12,16 +12,38 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "tests")]
 
+from troth.tui.application import TrothApp  # noqa: E402
+from troth.tui.screens.vault_care import VaultCareScreen  # noqa: E402
+from troth.vault.vault import Vault  # noqa: E402
 from tui import scenes  # noqa: E402
 
 Scene = Callable[[Pilot[int]], Awaitable[None]]
+
+PASSPHRASE = "forest lamp quiet nine river"
+
+
+async def show_vault(pilot: Pilot[int]) -> None:
+    """Make a vault at the full cost, unlock it, and show its screen."""
+    app = cast("TrothApp", pilot.app)
+    made = await Vault.create(app.vault_dir, PASSPHRASE)
+    await made.vault.close()
+    app.screen.query_one(Input).value = PASSPHRASE
+    await pilot.press("enter")
+    desk = await scenes.seated(pilot)
+    desk.visits.vault()
+    while not isinstance(app.screen, VaultCareScreen) or not app.screen.rows.rows:
+        await pilot.pause(0.02)
+    await scenes.still(pilot)
+
 
 PICTURES: dict[str, tuple[str, tuple[int, int], Scene, str]] = {
     "welcome": ("welcome", (90, 26), scenes.still, ""),
@@ -32,6 +54,8 @@ PICTURES: dict[str, tuple[str, tuple[int, int], Scene, str]] = {
     "models": ("chat", (100, 28), scenes.in_chat(scenes.show_models), ""),
     "palette": ("chat", (100, 28), scenes.in_chat(scenes.show_palette), ""),
     "find": ("chat", (100, 28), scenes.in_chat(scenes.find), ""),
+    "import": ("chat", (100, 28), scenes.in_chat(scenes.show_import), ""),
+    "vault": ("unlock", (100, 24), show_vault, ""),
     "unlock": ("unlock", (80, 20), scenes.still, ""),
     "narrow": ("chat", (46, 20), scenes.in_chat(), ""),
 }
@@ -41,6 +65,7 @@ async def picture(name: str, folder: Path) -> None:
     """Bring a fresh app into one state and write what it shows."""
     kind, size, scene, theme = PICTURES[name]
     with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", home)  # so that a path that is shown reads as a user's would
         app = scenes.make_app(Path(home), patch, kind)  # type: ignore[arg-type]
         async with app.run_test(size=size) as pilot:
             await scene(pilot)

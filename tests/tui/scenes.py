@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from transfer.exports import gpt_simple
 from troth.domain.conversation import Conversation
 from troth.domain.error import Failure
 from troth.domain.message import Finish, LeftOut, Message, Part, Role, TextPart, ThinkingPart
@@ -22,6 +25,8 @@ from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.tui.application import TrothApp
 from troth.tui.screens.chat import ChatScreen
 from troth.tui.screens.desk import Desk
+from troth.tui.screens.folders import FoldersScreen
+from troth.tui.screens.import_chats import ImportScreen
 
 if TYPE_CHECKING:
     from troth.tui.first_frame import Kind
@@ -277,3 +282,48 @@ async def show_settings(pilot: Pilot[int], desk: Desk) -> None:
 
 async def write_lines(pilot: Pilot[int], desk: Desk) -> None:
     await pilot.press(*"first", "ctrl+j", *"second", "ctrl+j", *"third")
+
+
+IMPORTED = (
+    "Knots for sailing",
+    "Groceries for a week",
+    "asyncio queues",
+    "漢字 practice",
+    "Letter to the bank",
+    "Trip to Lisbon",
+)
+
+
+async def show_import(pilot: Pilot[int], desk: Desk) -> None:
+    """Look into an export of a few chats and one broken record."""
+    chats: list[str] = []
+    for number, title in enumerate(IMPORTED):
+        chat = gpt_simple(f"i{number}", title)
+        started = START.timestamp() - number * 86_400 * 17
+        chat |= {"create_time": started, "update_time": started}
+        for node in cast("dict[str, dict[str, Any]]", chat["mapping"]).values():
+            if node["message"] is not None:
+                node["message"]["create_time"] = started
+        chats.append(json.dumps(chat))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "conversations.json"
+        path.write_text(f'[{", ".join(chats)}, {{"mapping": oops}}]', "utf-8")
+        desk.visits.take_in(str(path))
+        while not isinstance(pilot.app.screen, ImportScreen):
+            await pilot.pause(0.02)
+        while pilot.app.screen._stage != "preview" or not pilot.app.screen.rows.rows:
+            await pilot.pause(0.02)
+
+
+async def select_chats(pilot: Pilot[int], desk: Desk) -> None:
+    """Select two chats of the list and put them into a folder's hands."""
+    await list_chats(pilot, desk)
+    await pilot.press("j", "space", "space")
+
+
+async def show_folders(pilot: Pilot[int], desk: Desk) -> None:
+    await other_chats(desk)
+    await desk.engine.housekeeping.put(["c1", "c2"], "work")
+    await desk.engine.housekeeping.put(["c3"], "errands")
+    await desk.engine.housekeeping.set_keep_days("errands", 30)
+    desk.app.push_screen(FoldersScreen(desk.app, desk.engine))

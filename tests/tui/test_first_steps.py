@@ -97,7 +97,7 @@ async def test_keep_nothing_makes_no_vault(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "word"),
-    [("password", "password", "harder to guess"), (PASSPHRASE, "other", "not the same")],
+    [("password", "password", "Too easy to guess"), (PASSPHRASE, "other", "not the same")],
 )
 async def test_a_passphrase_that_is_weak_or_mistyped_makes_no_vault(
     tmp_path: Path, first: str, second: str, word: str

@@ -26,6 +26,7 @@ CHAT_SCENES: dict[str, Scene] = {
     "models": scenes.in_chat(scenes.show_models),
     "palette": scenes.in_chat(scenes.show_palette),
     "find": scenes.in_chat(scenes.find),
+    "import": scenes.in_chat(scenes.show_import),
 }
 ONE_SIZE: dict[str, Scene] = {
     "slash": scenes.in_chat(scenes.show_slash_menu),
@@ -33,6 +34,8 @@ ONE_SIZE: dict[str, Scene] = {
     "details": scenes.in_chat(scenes.show_details),
     "settings": scenes.in_chat(scenes.show_settings),
     "failed": scenes.in_chat(messages=scenes.failed_messages),
+    "selected": scenes.in_chat(scenes.select_chats),
+    "folders": scenes.in_chat(scenes.show_folders),
     "lines": scenes.in_chat(scenes.write_lines),
 }
 

@@ -24,6 +24,7 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "go_on": "/continue lets the model go on; /again asks once more",
         "make_room": "Begin a new chat with /new",
         "params": "/settings",
+        "log_in": "/login {provider_name} (or `troth login {provider_name}` in a shell)",
         "unlock": "Type the passphrase",
         "policy_change": "Change the policy with /settings",
         "cross": "Send again, and you are asked what to do with them",
@@ -37,6 +38,7 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "go_on": "Ask again; or go on with it in the app",
         "make_room": "Ask without -c to begin anew",
         "params": "`troth config edit`, in [params],",
+        "log_in": "`troth login {provider_name}`",
         "unlock": "Run it at a terminal to be asked for the passphrase, or set "
         "TROTH_PASSPHRASE_FILE or TROTH_PASSPHRASE_COMMAND",
         "policy_change": "Change the policy in the app, with /settings",
@@ -51,6 +53,7 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "go_on": "/continue lets the model go on; /again asks once more",
         "make_room": "Begin a new chat with /new",
         "params": "`troth config edit`, in [params],",
+        "log_in": "`troth login {provider_name}`",
         "unlock": "Leave with /quit and come back",
         "policy_change": "Change it with /policy",
         "cross": "/boundary send lets them go, /boundary without keeps them here",

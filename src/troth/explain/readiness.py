@@ -5,7 +5,7 @@ from __future__ import annotations
 _LABELS = {"key": "no key", "login": "no login", "server": "not found"}
 _SENTENCES = {
     "key": "{} needs a key: Enter adds it.",
-    "login": "{} needs a login: run troth login opengradient.",
+    "login": "{} needs a login: Enter begins it.",
     "server": "{} has not answered on this computer yet: ^r asks it.",
 }
 

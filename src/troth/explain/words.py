@@ -295,7 +295,7 @@ OTHERS = {
     "login-missing": Words(
         "There is no login for {who}",
         "Its relay wants an account, or the login has ended.",
-        "`troth login {provider_name}` opens the browser; or {pick_model}.",
+        "{log_in} opens the browser; or {pick_model}.",
     ),
     "login-failed": Words(
         "The login did not work",

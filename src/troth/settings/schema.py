@@ -14,6 +14,7 @@ from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import ModelInfo, ModelRef, Params
 from troth.settings.reader import SourceFile, TableReader
 from troth.settings.values import (
+    MAX_CLIPBOARD_S,
     MAX_LOCK_MINUTES,
     SEND_KEYS,
     Persona,
@@ -53,6 +54,9 @@ def read_settings(
         theme=top.text("theme", defaults.theme, _check_filled),
         lock_after_minutes=top.whole(
             "lock_after_minutes", defaults.lock_after_minutes, 0, MAX_LOCK_MINUTES
+        ),
+        clear_clipboard_after_s=top.whole(
+            "clear_clipboard_after_s", defaults.clear_clipboard_after_s, 0, MAX_CLIPBOARD_S
         ),
         send_key=top.text("send_key", defaults.send_key, _check_send_key),
         editor=top.text("editor", ""),

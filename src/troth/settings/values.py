@@ -18,6 +18,7 @@ SEND_KEYS = ("enter", "alt+enter", "ctrl+j")
 """Keys that may send. Where Enter does not send, it makes a line."""
 
 MAX_LOCK_MINUTES = 7 * 24 * 60
+MAX_CLIPBOARD_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class Settings:
     theme: str = "troth-dark"
     lock_after_minutes: int = 15
     """Idle minutes until the vault locks itself; 0 never does."""
+    clear_clipboard_after_s: int = 0
+    """Seconds after which a copied message is cleared from the clipboard; 0 leaves it there. What
+    was said in an incognito chat is cleared after 30 s all the same."""
     send_key: str = "enter"
     editor: str = ""
     """Command for long prompts; empty means $VISUAL, then $EDITOR."""

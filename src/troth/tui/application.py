@@ -19,7 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from troth.tui.app import look_file
-from troth.tui.clipboard import osc52
+from troth.tui.clipboard import SECRET_CLEARED_AFTER_S, Clipboard
 from troth.tui.collecting import Collector
 from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
@@ -61,7 +61,16 @@ class TrothApp(App[int]):
             priority=True,
             tooltip="Leave Troth; drafts are kept",
             id="app.leave",
-        )
+        ),
+        Binding(  # from every screen: those over the chat have keys of their own
+            "f12",
+            "lock",
+            "Lock",
+            show=False,
+            priority=True,
+            tooltip="Close the vault and clear the screen",
+            id="app.lock",
+        ),
     ]
 
     def __init__(
@@ -93,6 +102,7 @@ class TrothApp(App[int]):
         self._early: list[events.Event] | None = []
         """Keys that came before anything had the focus; they are given once something has."""
         self._lock_timer_runs = False
+        self._copies = Clipboard(self._write_raw, self.set_timer, self._environ)
         self.looks.dress(self)
 
     # -- starting
@@ -155,10 +165,10 @@ class TrothApp(App[int]):
     async def _open_from_keyring(self) -> bool:
         """Open the vault with the keychain's key; ask for the passphrase where that fails."""
         from troth.domain.error import TrothError
-        from troth.vault.vault import Vault
+        from troth.tui.opening import open_vault
 
         try:
-            vault = await Vault.open(self.vault_dir, from_keyring=True)
+            vault = await open_vault(self.vault_dir, from_keyring=True)
         except TrothError:
             self._kind = "unlock"
             await self._go_to(self._screen_for("unlock"))
@@ -287,6 +297,13 @@ class TrothApp(App[int]):
         if self._idle.is_over(self.engine.settings.lock_after_minutes):
             self.lock()
 
+    def stay_awake(self) -> None:
+        """Something that the person began still runs: nobody has left."""
+        self._idle.touch()
+
+    def action_lock(self) -> None:
+        self.lock()
+
     def lock(self) -> None:
         """Close the vault and show nothing of it any more; a reply that arrives goes on unseen."""
         self.run_worker(self._lock(), name="lock", group="go", exclusive=True)
@@ -303,6 +320,7 @@ class TrothApp(App[int]):
         self._kind = "unlock"
         await self._go_to(self._screen_for("unlock"))
         self.clear_notifications()
+        self._forget_copies()
         await engine.lock()
 
     async def save_drafts(self) -> None:
@@ -314,6 +332,7 @@ class TrothApp(App[int]):
     async def action_quit(self) -> None:
         """Leave: drafts first."""
         await self.save_drafts()
+        self._forget_copies()
         self.exit(0)
 
     async def seal(self) -> None:
@@ -341,12 +360,23 @@ class TrothApp(App[int]):
 
     # -- clipboard
 
-    def copy_to_clipboard(self, text: str) -> None:
-        """Send `text` to the terminal's clipboard; whether it took it cannot be known."""
+    def copy_to_clipboard(self, text: str, *, clear_after_s: int = 0) -> None:
+        """Send `text` to the terminal's clipboard; 0 seconds leaves it there."""
         self._clipboard = text
+        self._copies.put(text, clear_after_s)
+
+    def seconds_on_clipboard(self, *, is_secret: bool = False) -> int:
+        """Return after how many seconds a copy is taken back; 0 is never."""
+        wanted = 0 if self.engine is None else self.engine.settings.clear_clipboard_after_s
+        return wanted or (SECRET_CLEARED_AFTER_S if is_secret else 0)
+
+    def _forget_copies(self) -> None:
+        self._clipboard = ""  # the field that asks for the passphrase could paste it
+        self._copies.forget()
+
+    def _write_raw(self, sequence: str) -> None:
         if self._driver is not None:
-            for sequence in osc52(text, self._environ):
-                self._driver.write(sequence)
+            self._driver.write(sequence)
 
 
 def _import_everything() -> None:

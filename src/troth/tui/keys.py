@@ -20,6 +20,7 @@ _WRITTEN = {
     "enter": "⏎", "escape": "esc", "full_stop": ".", "slash": "/", "question_mark": "?",
     "left": "←", "right": "→", "up": "↑", "down": "↓", "space": "space", "pageup": "pgup",
     "pagedown": "pgdn", "delete": "del", "comma": ",", "plus": "+", "minus": "-",
+    "asterisk": "*",
 }  # fmt: skip
 
 _PRIORITY_SCOPES = frozenset({"chat", "app"})

@@ -58,6 +58,19 @@ def strength_of(passphrase: str) -> Strength:
     raise AssertionError("the last level has no limit")
 
 
+def refusal_words(passphrase: str) -> str:
+    """Say why a passphrase is not taken and what would be; "" for one that is."""
+    strength = strength_of(passphrase)
+    if strength.level == "none":
+        return "Type a passphrase first: four or more random words are good."
+    if strength.level == "refused":
+        return (
+            "Too easy to guess: a program tries words, names, dates and keyboard runs first. "
+            "Take four or more words that have nothing to do with each other."
+        )
+    return ""
+
+
 def _words_bits(text: str) -> float:
     """Count words: each different one is worth what a list would make it worth."""
     words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()

@@ -103,10 +103,15 @@ class ChatScreen(Screen[None]):
     async def _carry_out(self, command_id: str, argument: str) -> None:
         await self._is_attached.wait()
         assert self.desk is not None
+        from troth.domain.error import TrothError
+
         handler = self.desk.handlers[command_id]
-        result = handler(argument)
-        if isawaitable(result):
-            await result
+        try:
+            result = handler(argument)
+            if isawaitable(result):
+                await result
+        except TrothError as error:  # a vault that cannot be written, a full disk
+            self.say_error(error)
 
     def on_prompt_bar_submitted(self, message: PromptBar.Submitted) -> None:
         message.stop()

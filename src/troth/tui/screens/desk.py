@@ -16,7 +16,9 @@ from troth.tui.commands import Scope
 from troth.tui.keys import footer_items
 from troth.tui.safe import clean_line
 from troth.tui.screens.compare_visit import Comparing
+from troth.tui.screens.entries import model_name
 from troth.tui.screens.listing import Listing
+from troth.tui.screens.news import News
 from troth.tui.screens.page import Page
 from troth.tui.screens.queue_words import queued_words, waiting_note
 from troth.tui.screens.reading import Reading
@@ -50,7 +52,7 @@ class Desk:
         self.page.opens_thinking = engine.settings.show_thinking
         self.talking = Talking(screen, engine)
         self.reading = Reading(app, screen, self.talking)
-        self.listing = Listing(screen, self.talking)
+        self.listing = Listing(app, screen, self.talking)
         self.visits = Visits(app, screen, self.talking)
         self.verifying = Verifying(app, screen, self.talking)
         self.comparing = Comparing(app, screen, self.talking)
@@ -72,6 +74,7 @@ class Desk:
         screen.prompt.menu = self._menu
         screen.prompt.area.keys = self.app.keymap.keys
         await self.talking.begin()
+        News(screen, self.talking).begin()
         if typed:
             screen.prompt.set_text(screen.prompt.text + typed)
         self.visits.say_problems()
@@ -88,7 +91,7 @@ class Desk:
             facts.add("chat")
         if chat is not None and chat.queue:
             facts.add("queue")
-        if self.listing.has_trash:
+        if self.listing.deeds.has_trash:
             facts.add("trash")
         return frozenset(facts | self.reading.facts() | self.verifying.facts())
 
@@ -101,7 +104,8 @@ class Desk:
         if chat is not None:
             conversation = chat.conversation
             title.chat_title = conversation.title or "New chat"
-            title.model = conversation.model.model if conversation.model else "no model yet"
+            model = conversation.model
+            title.model = model_name(model) if model is not None else "no model yet"
             title.state = self._state_words(is_incognito=conversation.is_incognito)
             self._draw_queue(chat)
         self.verifying.follow()
@@ -117,7 +121,10 @@ class Desk:
     def _state_words(self, *, is_incognito: bool) -> str:
         if is_incognito:
             return "incognito"
-        return "memory only" if self.engine.vault.is_memory else "unlocked"
+        vault = self.engine.vault
+        return (
+            "memory only" if vault.is_memory else "read-only" if vault.is_read_only else "unlocked"
+        )
 
     def _scopes(self) -> tuple[Scope, ...]:
         focused = self._screen.focused
@@ -164,6 +171,7 @@ class Desk:
 
     def _chat_handlers(self) -> dict[str, Handler]:
         talking, listing, visits = self.talking, self.listing, self.visits
+        deeds = listing.deeds
         return {
             "model.pick": visits.pick_model,
             "compare.open": self.comparing.open,
@@ -171,14 +179,15 @@ class Desk:
             "sidebar.toggle": lambda _: listing.toggle(),
             "chat.new": lambda _: talking.new(),
             "chat.incognito": lambda _: talking.new(is_incognito=True),
-            "chat.rename": lambda title: listing.rename(title=title),
+            "chat.rename": lambda title: deeds.rename(title=title),
             "chat.settings": lambda _: visits.settings(),
-            "chat.pin": lambda _: listing.pin(),
-            "chat.archive": lambda _: listing.archive(),
-            "chat.tag": listing.tag,
-            "chat.folder": listing.put,
-            "chat.delete": lambda _: listing.delete(),
-            "chat.undelete": lambda _: listing.undelete(),
+            "chat.pin": lambda _: deeds.pin(),
+            "chat.archive": lambda _: deeds.archive(),
+            "chat.tag": deeds.tag,
+            "chat.folder": deeds.put,
+            "chat.delete": lambda _: deeds.delete(),
+            "chat.undelete": lambda _: deeds.undelete(),
+            "import.open": visits.take_in,
             "chat.save": self.reading.save_chat,
             "chat.earlier": lambda _: listing.step(-1),
             "chat.later": lambda _: listing.step(1),
@@ -193,7 +202,7 @@ class Desk:
             "reading.last": lambda _: page.select_last(),
             "reading.copy": lambda _: reading.copy(),
             "reading.code": reading.code,
-            "reading.link": lambda _: reading.link(),
+            "reading.link": reading.link,
             "reading.fold": lambda _: page.toggle_fold(),
             "reading.quote": lambda _: reading.quote(),
             "reading.edit": lambda _: reading.edit(),
@@ -225,16 +234,21 @@ class Desk:
         }
 
     def _sidebar_handlers(self) -> dict[str, Handler]:
-        listing = self.listing
+        listing, deeds = self.listing, self.listing.deeds
         return {
             "sidebar.open": lambda _: listing.open_selected(),
             "sidebar.filter": lambda _: listing.focus_filter(),
-            "sidebar.rename": lambda _: listing.rename(from_list=True),
-            "sidebar.pin": lambda _: listing.pin(from_list=True),
-            "sidebar.archive": lambda _: listing.archive(from_list=True),
+            "sidebar.rename": lambda _: deeds.rename(from_list=True),
+            "sidebar.pin": lambda _: deeds.pin(from_list=True),
+            "sidebar.archive": lambda _: deeds.archive(from_list=True),
             "sidebar.archived": lambda _: listing.toggle_archive(),
-            "sidebar.delete": lambda _: listing.delete(from_list=True),
-            "sidebar.undelete": lambda _: listing.undelete(),
+            "sidebar.delete": lambda _: deeds.delete(from_list=True),
+            "sidebar.undelete": lambda _: deeds.undelete(),
+            "sidebar.select": lambda _: listing.pick(),
+            "sidebar.all": lambda _: listing.pick_all(),
+            "sidebar.move": lambda _: deeds.put(from_list=True),
+            "sidebar.tag": lambda _: deeds.tag(from_list=True),
+            "folder.list": lambda _: listing.folders(),
         }
 
     def _app_handlers(self) -> dict[str, Handler]:
@@ -242,6 +256,9 @@ class Desk:
         return {
             "theme.pick": visits.pick_theme,
             "provider.add": lambda _: visits.set_up(),
+            "vault.open": lambda _: visits.vault(),
+            "provider.login": visits.log_in,
+            "demo.start": visits.demo,
             "network.open": lambda _: visits.network(),
             "app.lock": lambda _: self.app.lock(),
             "app.help": lambda _: visits.help(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
+from pathlib import Path
 
 from troth.domain.conversation import Conversation
 from troth.domain.message import Blob, Finish, Message, Role, SourcePart
-from troth.domain.model import ModelInfo
+from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.usage import Usage
 from troth.domain.verdict import State, Verdict
+from troth.engine.endpoints import DEMO_PROVIDER
 from troth.explain import explain_failure, left_out_words, verdict_words
 from troth.tui.glyph import Badge, badge
 from troth.tui.widgets.transcript_entry import Entry, Problem, Source
@@ -57,7 +59,7 @@ def entry_of(
     return Entry(
         message.id,
         "assistant",
-        message.model.model if message.model else "model",
+        model_name(message.model) if message.model else "model",
         meta=_numbers_in_short(message),
         badge=short_badge(verdict) if falls_short else verdict_badge(verdict),
         text=message.text,
@@ -107,6 +109,11 @@ def verdict_badge(verdict: Verdict | None) -> Badge | None:
     return Badge(words.tone, words.glyph, words.short)
 
 
+def model_name(ref: ModelRef) -> str:
+    """Name a model as a reply's head does: one that is a demonstration says so every time."""
+    return f"SIMULATED {ref}" if ref.provider == DEMO_PROVIDER else ref.model
+
+
 def attachment_words(blob: Blob) -> str:
     """Write an attachment on one line: name, type, size."""
     return f"{blob.name}  {blob.media_type}  {written_bytes(blob.size_bytes)}"
@@ -119,6 +126,14 @@ def written_bytes(size: int) -> str:
     if size < 1_000_000:
         return f"{size / 1_000:.0f} KB"
     return f"{size / 1_000_000:.1f} MB"
+
+
+def short_path(path: Path) -> str:
+    """Write a path as people do, the home folder as `~`."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (ValueError, RuntimeError):
+        return str(path)  # elsewhere, or nobody's home is known
 
 
 def written_count(count: int) -> str:
@@ -231,6 +246,8 @@ def model_sentence(info: ModelInfo) -> str:
     if info.price_input is not None and info.price_output is not None and not info.is_local:
         price = f"{_dollars(info.price_input)} in, {_dollars(info.price_output)} out per million"
         text = f"{text}. {price} tokens (an estimate)" if text else f"{price} tokens (an estimate)"
+    if not text and info.ref.provider == DEMO_PROVIDER:
+        return f"{info.title}."
     return f"{text}." if text else "Nothing is known of its size or price; it can be used."
 
 

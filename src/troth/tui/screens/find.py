@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.getters import query_one
 from textual.screen import Screen
@@ -18,7 +18,8 @@ from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.explain import explain
 from troth.tui.keys import FooterItem
-from troth.tui.safe import clean
+from troth.tui.safe import clean, clean_line
+from troth.tui.screens.find_words import FACETS, Known, completed, hint_words
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.picker import Picker
@@ -37,7 +38,11 @@ class FindScreen(Screen[SearchHit | None]):
     """Gives back the hit to open, or None."""
 
     CSS_PATH = "find.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        CLOSE,
+        Binding("tab", "complete", "Complete", show=False, priority=True,
+                tooltip="Complete the facet that is being typed", id="find.complete"),
+    ]  # fmt: skip
     picker = query_one(Picker)
 
     def __init__(self, engine: Engine, words: str = "") -> None:
@@ -46,6 +51,7 @@ class FindScreen(Screen[SearchHit | None]):
         self._words = words
         self._hits: Sequence[SearchHit] = ()
         self._timer: Timer | None = None
+        self._known: Known = {}
 
     def compose(self) -> ComposeResult:
         title = TitleBar()
@@ -56,18 +62,27 @@ class FindScreen(Screen[SearchHit | None]):
             words=self._words,
             lines_per_row=2,
             columns=(Column(22, 70), Column(9, 0, is_right_aligned=True)),
-            empty_text="narrow it: is:verified from:me model: in: before:2026-11 has:code",
+            empty_text="all chats are searched, on this computer; the newest hit stands first",
+            hint=FACETS,
         )
         yield Static("", markup=False, id="preview")
         yield FooterBar(
             (
                 FooterItem("find.choose", "⏎", "open there", 1),
                 FooterItem("find.move", "↑↓", "move", 3),
+                FooterItem("find.complete", "tab", "complete", 4),
                 FooterItem("dialog.close", "esc", "back", 2),
             )
         )
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
+        folders = await self._engine.housekeeping.folders()
+        choices = self._engine.models()
+        self._known = {
+            "in": [folder.name for folder in folders],
+            "model": sorted({choice.info.ref.model for choice in choices if choice.is_ready}),
+            "provider": [endpoint.name for endpoint in self._engine.endpoints()],
+        }
         if self._words:
             self.run_worker(self._search(self._words), exclusive=True)
 
@@ -75,6 +90,7 @@ class FindScreen(Screen[SearchHit | None]):
         if self._timer is not None:
             self._timer.stop()
         words = message.words
+        self.picker.show_hint(clean_line(hint_words(words, self._known)))
         self._timer = self.set_timer(
             _DELAY_S, lambda: self.run_worker(self._search(words), exclusive=True)
         )
@@ -110,6 +126,11 @@ class FindScreen(Screen[SearchHit | None]):
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if (hit := self._hit(message.row)) is not None:
             self.dismiss(hit)
+
+    def action_complete(self) -> None:
+        """Complete the facet that is being typed."""
+        self.picker.field.value = completed(self.picker.field.value, self._known)
+        self.picker.field.action_end()
 
     def action_dismiss_none(self) -> None:
         self.dismiss(None)

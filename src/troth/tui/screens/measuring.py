@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from troth.domain.error import TrothError
 from troth.domain.message import BlobPart
 from troth.engine.chat import Chat
+from troth.engine.endpoints import DEMO_PROVIDER
 from troth.engine.engine import Engine
 from troth.engine.prepare import SendPlan
 from troth.engine.tokens import estimate_text
@@ -79,6 +80,12 @@ def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
         return Words(
             f"{provider} has no key yet.",
             "/setup adds one; ctrl+o picks another model.",
+            tone="warn",
+        )
+    if is_switch and plan.model.ref.provider == DEMO_PROVIDER:
+        return Words(
+            "SIMULATED: an enclave made up on this computer answers from the next message on.",
+            "It proves nothing. ctrl+t shows the checks; ctrl+o, or /demo tamper, lets it cheat.",
             tone="warn",
         )
     left_out = left_out_words(plan.left_out)

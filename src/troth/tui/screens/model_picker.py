@@ -17,7 +17,7 @@ from troth.domain.model import ModelRef
 from troth.explain import explain, lack_sentence, lack_words
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
-from troth.tui.screens.entries import model_sentence, price_words, written_count
+from troth.tui.screens.entries import model_name, model_sentence, price_words, written_count
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
@@ -31,7 +31,7 @@ MAX_ROWS = 400
 
 
 class Picked(NamedTuple):
-    """The chosen model, and whether its provider still needs a key."""
+    """The chosen model, and whether its provider still needs a key or a login."""
 
     ref: ModelRef
     needs_key: bool
@@ -88,7 +88,7 @@ class ModelScreen(ModalScreen[Picked | None]):
             self.run_worker(self._refresh(message.row.id), exclusive=True)
         else:
             choice = self._choice(message.row.id)
-            self.dismiss(Picked(ref, choice is not None and choice.lack == "key"))
+            self.dismiss(Picked(ref, choice is not None and choice.lack in {"key", "login"}))
 
     def action_dismiss_none(self) -> None:
         self.dismiss(None)
@@ -117,8 +117,9 @@ class ModelScreen(ModalScreen[Picked | None]):
 
     def _show(self, words: str) -> None:
         rows = _rows(self._choices, words, self._current)
-        rows += self._unlisted_rows(words)
-        self.picker.show(rows, count=f"{len(rows)} models")
+        unlisted = self._unlisted_rows(words)
+        models = len(rows) + sum("/" in row.id for row in unlisted)
+        self.picker.show([*rows[:MAX_ROWS], *unlisted], count=_count_words(models))
 
     def _unlisted_rows(self, words: str) -> list[Row]:
         """Offer what no list holds: the model in use, one typed out, providers not asked yet."""
@@ -133,8 +134,8 @@ class ModelScreen(ModalScreen[Picked | None]):
         known = {choice.endpoint.name for choice in self._choices}
         for endpoint in self._engine.endpoints():
             is_ready = not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
-            if endpoint.name in known or not is_ready or endpoint.name == "local":
-                continue
+            if endpoint.name in known or not is_ready or not endpoint.base_url:
+                continue  # without an address there is nobody to ask
             if fuzzy_rank(words, f"{endpoint.name} {endpoint.title}") is not None:
                 row = Row(
                     endpoint.name, endpoint.title or endpoint.name, "Enter asks for its models"
@@ -165,7 +166,11 @@ def _rows(choices: Sequence[ModelChoice], words: str, current: ModelRef | None) 
         key = (rank, 0 if is_current else 1 if choice.is_ready else 2, place)
         ranked.append((key, _row(choice, is_current=is_current)))
     ranked.sort(key=lambda pair: pair[0])
-    return [row for _, row in ranked[:MAX_ROWS]]
+    return [row for _, row in ranked]
+
+
+def _count_words(models: int) -> str:
+    return "1 model" if models == 1 else f"{models:,} models"
 
 
 def _row(choice: ModelChoice, *, is_current: bool) -> Row:
@@ -174,7 +179,7 @@ def _row(choice: ModelChoice, *, is_current: bool) -> Row:
     last = lack_words(choice.lack) or ("local" if choice.endpoint.is_own else price_words(info))
     return Row(
         str(info.ref),
-        info.ref.model,
+        model_name(info.ref),
         cells=(choice.endpoint.title or choice.endpoint.name, context, last),
         mark="▸" if is_current else "",
         tone="good" if is_current else "",

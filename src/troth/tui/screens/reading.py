@@ -70,8 +70,6 @@ class Reading:
             facts.add("variants")
         if "```" in message.text or "~~~" in message.text:
             facts.add("code")
-        if "://" in message.text:
-            facts.add("links")
         return facts
 
     # -- walking
@@ -150,8 +148,10 @@ class Reading:
 
     def _copy(self, text: str, what: str) -> None:
         kept = clean(text)
-        self._app.copy_to_clipboard(kept)
-        self._screen.announce(words_after_copy(what, kept))
+        is_secret = self._chat is not None and self._chat.conversation.is_incognito
+        seconds = self._app.seconds_on_clipboard(is_secret=is_secret)
+        self._app.copy_to_clipboard(kept, clear_after_s=seconds)
+        self._screen.announce(words_after_copy(what, kept, seconds))
 
     # -- changing the conversation
 

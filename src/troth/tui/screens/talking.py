@@ -1,4 +1,4 @@
-"""What the chat screen does with the engine: show a chat, send, keep the draft, hear the news.
+"""What the chat screen does with the engine: show a chat, send, keep the draft.
 
 Events go one way: engine -> here -> transcript.
 """
@@ -6,10 +6,8 @@ Events go one way: engine -> here -> transcript.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +19,17 @@ from troth.domain.model import ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.boundary import falls_short
 from troth.engine.chat import Chat
+from troth.engine.endpoints import DEMO_PROVIDER
 from troth.engine.engine import Engine
-from troth.engine.feed import Change, ChatChanged, ChatGrew, ChatRemoved, ListChanged, ReplyBegan
 from troth.tui.screens.crossing import CrossingScreen
-from troth.tui.screens.entries import CHECKING, HELD, arriving_entry, attachment_words, entry_of
+from troth.tui.screens.entries import (
+    CHECKING,
+    HELD,
+    arriving_entry,
+    attachment_words,
+    entry_of,
+    model_name,
+)
 from troth.tui.screens.following import Following
 from troth.tui.screens.measuring import Meter
 from troth.tui.widgets.notice_bar import Words
@@ -37,8 +42,6 @@ NEWEST = 200
 """Messages that a chat opens with; the older ones come right after."""
 
 _DRAFT_DELAY_S = 0.4
-_LOOK_ELSEWHERE_S = 3.0
-_TIDY_S = 3600.0
 LAST_CHAT = "tui:last_chat"
 
 
@@ -54,12 +57,12 @@ class Talking:
         self._entries: dict[str, tuple[tuple[Verdict | None, int, int, bool], Entry]] = {}
         self._is_loading = False
         self.meter = Meter(screen, engine)
-        self._following = Following(screen, self._entry, self._reply_ended)
+        self.following = Following(screen, self._entry, self._reply_ended)
 
     # -- which chat
 
     async def begin(self) -> None:
-        """Go back to the chat of last time, else begin an empty one; then listen for news."""
+        """Go back to the chat of last time, else begin an empty one."""
         last = await self.engine.vault.state(LAST_CHAT)
         try:
             chat = await self.engine.open_chat(last, newest=NEWEST) if last else None
@@ -69,36 +72,22 @@ class Talking:
             chat = await self.engine.new_chat()
             chat.draft = await self.engine.vault.draft("")
         await self.show(chat)
-        self._screen.set_interval(1.0, self._following.tick)
-        self._screen.run_worker(self._listen(), group="feed", exclusive=True)
-        self._screen.set_interval(_LOOK_ELSEWHERE_S, self._look_elsewhere)
-        self._screen.set_interval(_TIDY_S, self._tidy)
-        self._tidy()
-
-    def _look_elsewhere(self) -> None:
-        """Notice what `troth ask` in another window has written, while this screen is seen."""
-        if self._screen.is_current and not self.engine.is_locked:
-            self._keep_house(self.engine.housekeeping.look_elsewhere)
-
-    def _tidy(self) -> None:
-        """Delete for good what is past its time."""
-        if not self.engine.is_locked:
-            self._keep_house(lambda: self.engine.housekeeping.tidy(datetime.now(UTC)))
-
-    def _keep_house(self, work: Callable[[], Awaitable[object]]) -> None:
-        async def carry_out() -> None:
-            with suppress(TrothError):  # a busy disk, a lock that came between: the next time
-                await work()
-
-        self._screen.run_worker(carry_out(), group="housekeeping")
+        self._screen.set_interval(1.0, self.following.tick)
 
     async def new(self, *, is_incognito: bool = False, persona: str = "") -> None:
         """Leave this chat for an empty one, with the same model."""
         model = self.chat.conversation.model if self.chat is not None else None
+        if model is not None and model.provider == DEMO_PROVIDER:
+            model = None  # a demonstration is asked for each time
         chat = await self.engine.new_chat(
             model=None if persona else model, persona=persona, is_incognito=is_incognito
         )
         await self.show(chat)
+
+    async def lose(self) -> None:
+        """Leave a chat that is gone."""
+        self.chat = None
+        await self.new()
 
     async def open(
         self, conversation_id: str, *, message_id: str = "", words: Sequence[str] = ()
@@ -130,19 +119,24 @@ class Talking:
             await self.engine.close_chat(old)
         self.attached.clear()
         self._entries.clear()
-        self._following.leave()
+        self.following.leave()
         self._screen.prompt.set_text(chat.draft)
         self._screen.prompt.earlier = self.engine.recent_prompts()
         self._screen.say(None)
         self._screen.page.show_chat(self._path_entries(chat))
         self._screen.draw_frame()
         if not chat.conversation.is_incognito:
-            await self.engine.vault.set_state(LAST_CHAT, chat.id if chat.is_stored else "")
+            await self.remember(chat.id if chat.is_stored else "")
         if chat.is_replying and chat.reply is not None:
-            self._following.begin(chat, chat.reply)
+            self.following.begin(chat, chat.reply)
         await self.measure()
         if chat.is_stored and await self.engine.comparisons.has(chat):
             self._screen.say(Words("This chat holds a comparison.", "ctrl+s opens it."))
+
+    async def remember(self, chat_id: str) -> None:
+        """Let the next start begin with this chat."""
+        if not self.engine.vault.is_read_only:
+            await self.engine.vault.set_state(LAST_CHAT, chat_id)
 
     async def load_older(self) -> None:
         """Bring the older messages, when the reader goes up: a long chat opens with its newest."""
@@ -167,7 +161,7 @@ class Talking:
         entries = [self._entry(chat, message) for message in chat.path]
         if chat.is_replying and chat.reply is not None:
             notes = (HELD,) if chat.is_held else ()
-            entries.append(arriving_entry(chat.reply.id, chat.reply.model.model, notes))
+            entries.append(arriving_entry(chat.reply.id, model_name(chat.reply.model), notes))
         return entries
 
     def _entry(self, chat: Chat, message: Message) -> Entry:
@@ -308,40 +302,6 @@ class Talking:
         if chat is not None and -len(chat.queue) <= place < len(chat.queue):
             await self.engine.waiting.take(chat, chat.queue[place].id)
             self._screen.draw_frame()
-
-    # -- news of the engine
-
-    async def _listen(self) -> None:
-        async for change in self.engine.changes():
-            await self._take_change(change)
-
-    async def _take_change(self, change: Change) -> None:
-        match change:
-            case ReplyBegan(conversation_id, reply):
-                if self.chat is not None and self.chat.id == conversation_id:
-                    if self.chat.reply is reply:  # else a column's: the comparison shows it
-                        self.redraw()
-                        self._screen.page.scroll_to_tail()
-                        self._following.begin(self.chat, reply)
-                    if not self.chat.conversation.is_incognito:
-                        await self.engine.vault.set_state(LAST_CHAT, conversation_id)
-            case ChatChanged(conversation_id):
-                if self.chat is not None and self.chat.id == conversation_id:
-                    self._screen.draw_frame()
-                self._screen.chats_changed()
-            case ChatGrew(conversation_id):
-                if self.chat is not None and self.chat.id == conversation_id:
-                    self.redraw()
-                self._screen.chats_changed()
-            case ListChanged():
-                self._screen.chats_changed()
-            case ChatRemoved(conversation_id):
-                self._screen.chats_changed()
-                if self.chat is not None and self.chat.id == conversation_id:
-                    self.chat = None
-                    await self.new()
-            case _:
-                return
 
     # -- model and draft
 

@@ -114,13 +114,13 @@ class UnlockScreen(Screen[None]):
     async def _open(self, secret: str | None) -> None:
         from troth.domain.error import HeaderDamaged, TrothError, VaultDamaged, VaultOlder
         from troth.explain import explain
+        from troth.tui.opening import open_vault
         from troth.vault.upkeep import has_header_copy, recover_header_copy
-        from troth.vault.vault import Vault
 
         try:
             if self._recovers_header:
                 await recover_header_copy(self._host.vault_dir)
-            vault = await Vault.open(
+            vault = await open_vault(
                 self._host.vault_dir,
                 passphrase=None if self._uses_words else secret,
                 recovery_words=secret if self._uses_words else None,

@@ -15,8 +15,11 @@ from textual.widgets import Input, Static
 from troth.domain.error import TrothError
 from troth.explain import explain
 from troth.tui.keys import FooterItem
-from troth.tui.safe import clean_line
-from troth.tui.strength import strength_of
+from troth.tui.safe import clean, clean_line
+from troth.tui.screens.entries import short_path
+from troth.tui.screens.vault_secrets import words_table
+from troth.tui.screens.ways import first_model
+from troth.tui.strength import refusal_words, strength_of
 from troth.tui.widgets.field import Field
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.title_bar import TitleBar
@@ -70,7 +73,7 @@ class VaultScreen(Screen[None]):
         yield title
         with VerticalScroll(id="middle", can_focus=False), Vertical(id="column"):
             yield Static("Your vault", markup=False, classes="question")
-            about = _ABOUT.format(path=self._host.vault_dir / "vault.db")
+            about = _ABOUT.format(path=short_path(self._host.vault_dir / "vault.db"))
             yield Static(about, markup=False, id="about")
             with Horizontal(classes="field"):
                 yield Static("Passphrase", markup=False, id="first-label")
@@ -116,14 +119,20 @@ class VaultScreen(Screen[None]):
     # -- what is typed
 
     def on_input_changed(self, message: Input.Changed) -> None:
+        if not self._is_busy and message.value:
+            self.say("")
         if message.input.id == "first" and self._page == "passphrase":
             strength = strength_of(message.value)
             self.query_one("#strength", Static).update(f"Strength         {strength.words}")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        if message.input.id == "first" and self._page == "passphrase":
-            self.query_one("#second", Input).focus()
+        second = self.query_one("#second", Input)
+        if self._page == "passphrase" and message.input is not second and not second.value:
+            refused = refusal_words(message.value)
+            self.say(refused)
+            if not refused:
+                second.focus()
         else:
             self.action_go_on()
 
@@ -162,9 +171,8 @@ class VaultScreen(Screen[None]):
 
     def _check_passphrase(self) -> None:
         first, second = (self.query_one(name, Input) for name in ("#first", "#second"))
-        strength = strength_of(first.value)
-        if strength.level in {"none", "refused"}:
-            self.say("Choose a passphrase that is harder to guess, or ^n to keep nothing.")
+        if refused := refusal_words(first.value):
+            self.say(f"{refused} Or ^n, to keep nothing.")
             first.focus()
         elif first.value != second.value:
             self.say("The two are not the same.")
@@ -207,14 +215,9 @@ class VaultScreen(Screen[None]):
         count = len(self._words)
         first, second = sorted(secrets.SystemRandom().sample(range(count), 2))
         self._asked = (first, second)
-        rows = -(-count // 3)
-        lines = [
-            "   ".join(f"{at + 1:>2} {self._words[at]:<10}" for at in range(row, count, rows))
-            for row in range(rows)
-        ]
         self.query_one(".question", Static).update("Your recovery words")
         self.query_one("#about", Static).update(
-            _ABOUT_WORDS + "\n\n" + "\n".join(lines) + "\n\nType two of them back:"
+            _ABOUT_WORDS + "\n\n" + words_table(self._words) + "\n\nType two of them back:"
         )
         self.query_one("#strength", Static).update("")
         for name, at in (("#first", first), ("#second", second)):
@@ -247,18 +250,20 @@ class VaultScreen(Screen[None]):
         head = "One moment: the model is on its way" if is_waiting else "Ready"
         self.query_one(".question", Static).update(head)
         model = str(self._found.ref) if self._found.ref is not None else "none yet: ^o picks one"
-        if is_waiting:
+        if self._found.is_demo:
+            model = "SIMULATED: a made-up enclave that signs; it proves nothing"
+        elif is_waiting:
             model = "SmolLM2 135M, on this computer"
         engine = self._host.engine
         is_memory = engine is None or engine.vault.is_memory
-        where = "memory only, gone when you quit" if is_memory else str(self._host.vault_dir)
+        where = "memory only, gone when you quit" if is_memory else short_path(self._host.vault_dir)
         text = (
             f"Model   {model}\nKept    {where}\n\n"
             "⏎   sends what you wrote        ^o  switches the model\n"
             "esc reads the chat with j, k    ^b  lists the chats\n"
             "/   offers commands             ^p  finds all of them"
         )
-        self.query_one("#about", Static).update(clean_lines(text))
+        self.query_one("#about", Static).update(clean(text))
         self.query_one(FooterBar).items = self._footer()
         self.set_focus(None)
         if not is_waiting:
@@ -268,12 +273,13 @@ class VaultScreen(Screen[None]):
         if self._found.download is not None and not self._found.download.is_finished:
             self.say(self._found.progress or "Still downloading ...")
             return
-        self._host.first_model = self._found.ref
+        self._is_busy = True
+        self.run_worker(self._enter(), name="enter", exclusive=True)
+
+    async def _enter(self) -> None:
+        engine = await self._host.engine_ready()
+        try:
+            self._host.first_model = await first_model(engine, self._found)
+        except TrothError:
+            self._host.first_model = self._found.ref  # the download failed, and was told
         self._host.enter_chat()
-
-
-def clean_lines(text: str) -> str:
-    """Make each line safe and keep its spaces."""
-    from troth.tui.safe import clean
-
-    return clean(text)

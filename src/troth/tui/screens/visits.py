@@ -21,6 +21,7 @@ from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.find import FindScreen
 from troth.tui.screens.help import HelpScreen
+from troth.tui.screens.login import LoginScreen, wants_login
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.network import NetworkScreen
 from troth.tui.screens.palette import PaletteScreen, ThemeScreen
@@ -66,6 +67,9 @@ class Visits:
 
     def _ask_key(self, ref: ModelRef) -> None:
         endpoint = self._talking.engine.endpoint(ref.provider)
+        if wants_login(endpoint):
+            self._screen.run_worker(self.log_in(ref.provider, ref=ref), group="login")
+            return
         self._screen.ask(
             TextDialog(f"Key for {endpoint.title or endpoint.name}", is_secret=True),
             lambda key: self._screen.run_worker(self._keep_key(ref, key)),
@@ -76,7 +80,8 @@ class Visits:
         engine = self._talking.engine
         self._screen.announce("Trying the key ...")
         try:
-            await engine.test_key(ref.provider, key.strip())
+            if engine.endpoint(ref.provider).base_url:  # else there is no list to try it with
+                await engine.test_key(ref.provider, key.strip())
             await engine.set_key(ref.provider, key)
         except TrothError as error:
             self._screen.say_error(error)
@@ -162,15 +167,65 @@ class Visits:
         else:
             engine.reload_settings()
 
-    def set_up(self) -> None:
+    def set_up(self, way: str = "") -> None:
         """Offer the ways to a model again."""
         from troth.tui.screens.welcome import WelcomeScreen
 
-        self._app.push_screen(WelcomeScreen(self._app, is_first_run=False), self._set_up_done)
+        screen = WelcomeScreen(self._app, is_first_run=False, way=way)
+        self._app.push_screen(screen, self._set_up_done)
 
     def _set_up_done(self, ref: ModelRef | None) -> None:
         if ref is not None:
             self._screen.run_worker(self._talking.use_model(ref))
+
+    def vault(self) -> None:
+        """Show the vault and what can be done about it."""
+        engine = self._talking.engine
+        if engine.vault.is_memory:
+            self._screen.announce(
+                "No vault is open: nothing of this session is kept. Start troth again to open one."
+            )
+            return
+        from troth.tui.screens.vault_care import VaultCareScreen
+
+        self._app.push_screen(VaultCareScreen(self._app, engine))
+
+    def take_in(self, path: str = "") -> None:
+        """Import chats of other programs."""
+        from troth.tui.screens.import_chats import ImportScreen  # its readers are seldom needed
+
+        self._app.push_screen(ImportScreen(self._app, self._talking.engine, path))
+
+    async def demo(self, mode: str = "") -> None:
+        """Let the simulated enclave answer, in a chat of its own; `mode` is how it cheats."""
+        engine = self._talking.engine
+        if not engine.local_models():
+            self.set_up("demo")  # it answers with the model on this computer: ask for that first
+            return
+        self._screen.announce("Starting the simulated enclave ...")
+        try:
+            ref = await engine.enclaves.start_demo(mode or "honest")
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        chat = self._talking.chat
+        if chat is None or chat.conversation.head_id is not None:
+            await self._talking.new()
+        await self._talking.use_model(ref)
+
+    async def log_in(self, name: str = "", *, ref: ModelRef | None = None) -> None:
+        """Log in to a provider with the browser; `ref` is the model to go on with."""
+        engine = self._talking.engine
+        try:
+            endpoint = engine.endpoint(name or "opengradient")
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        if not await self._screen.ask_and_wait(LoginScreen(self._app, engine, endpoint)):
+            return
+        self._screen.announce(f"Logged in to {endpoint.title or endpoint.name}.")
+        if ref is not None:
+            await self._talking.use_model(ref)
 
     def say_problems(self) -> None:
         """Say once what is odd about the vault, and wrong in config.toml and the theme files."""

@@ -15,6 +15,7 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.choice import ChoiceScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import price_words, written_bytes, written_count
+from troth.tui.screens.login import LoginScreen, wants_login
 from troth.tui.widgets.row_list import Column, Row
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Found:
     download: Worker[InstalledModel | None] | None = None
     progress: str = ""
     failure: str = ""
+    is_demo: bool = False
+    """Whether the simulated enclave is to answer, once the model under it is there."""
 
 
 class Ways:
@@ -63,7 +66,8 @@ class Ways:
         """Walk one way to its end; None when the person turned back."""
         try:
             match way:
-                case "local":
+                case "local" | "demo":
+                    self.found.is_demo = way == "demo"
                     return self._download()
                 case "servers":
                     return await self._look_for_servers()
@@ -107,10 +111,11 @@ class Ways:
         self.found.progress = progress_words(progress)
         self._speaker.say(self.found.progress)
 
-    async def wait_for_download(self) -> None:
-        """Return once the download has ended, well or not."""
+    async def arrive(self) -> ModelRef | None:
+        """Return the model to go on with, once the download has ended, well or not."""
         if self.found.download is not None:
             await self.found.download.wait()
+        return await first_model(self._engine, self.found)
 
     # -- servers on this machine
 
@@ -154,12 +159,16 @@ class Ways:
         if chosen is None:
             return None
         endpoint = self._engine.endpoint(chosen)
-        if self._engine.key_status(chosen) is None:
+        if self._engine.key_status(chosen) is None and wants_login(endpoint):
+            if not await self._app.push_screen_wait(LoginScreen(self._app, self._engine, endpoint)):
+                return None
+        elif self._engine.key_status(chosen) is None:
             key = await self._ask_key(endpoint)
             if not key:
                 return None
-            self._speaker.say(f"Trying the key with {endpoint.title or chosen} ...")
-            await self._engine.test_key(chosen, key)
+            if endpoint.base_url:  # without one there is no list to try it with
+                self._speaker.say(f"Trying the key with {endpoint.title or chosen} ...")
+                await self._engine.test_key(chosen, key)
             await self._engine.set_key(chosen, key)
             self.found.keys[chosen] = key
         self._speaker.say("")
@@ -208,8 +217,12 @@ class Ways:
         return await self._choose_model(endpoint.name)
 
     async def _choose_model(self, provider: str) -> Found | None:
-        self.found.providers.append(provider)
-        models = await self._engine.refresh_models(provider)
+        if self._engine.endpoint(provider).base_url:
+            self.found.providers.append(provider)
+            models = await self._engine.refresh_models(provider)
+        else:
+            choices = self._engine.models()
+            models = tuple(c.info for c in choices if c.info.ref.provider == provider)
         if not models:
             self._speaker.say("It lists no models. Load one there, or choose another way.")
             return None
@@ -231,6 +244,14 @@ class Ways:
             return None
         self.found.ref = ModelRef(provider, chosen)
         return self.found
+
+
+async def first_model(engine: Engine, found: Found) -> ModelRef | None:
+    """Return the model that the chosen way leads to; starts the simulated enclave if it is that.
+
+    Raises LocalModelMissing where its model did not come.
+    """
+    return await engine.enclaves.start_demo() if found.is_demo else found.ref
 
 
 def _model_row(info: ModelInfo) -> Row:

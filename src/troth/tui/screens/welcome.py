@@ -29,8 +29,9 @@ Step = Literal[1, 2, 3]
 _WAYS = (
     Row("local", "A model on this computer", "93 MB once, then it works offline"),
     Row("servers", "A server on this computer", "Ollama, LM Studio, llama.cpp, vLLM, Jan"),
-    Row("provider", "A provider", "your key: OpenAI, Anthropic, Google, ..."),
+    Row("provider", "A provider", "your key: OpenAI, Anthropic, ..."),
     Row("address", "Another server", "any OpenAI-compatible address"),
+    Row("demo", "What verification looks like", "a simulated enclave, on this computer"),
     Row("later", "Later", "look around first"),
 )
 
@@ -42,6 +43,9 @@ _WORDS = {
     "provider": "The key is typed unseen, tried with the provider's free list of models, and kept "
     "in the vault. A key in your environment (OPENAI_API_KEY, ...) is used without this.",
     "address": "For example http://192.168.1.20:8000/v1. Its list of models is asked once.",
+    "demo": "SIMULATED: an enclave made up on this computer, in front of the small model (93 MB "
+    "once), signs each reply as a real one would. You see every check, and what a changed or "
+    "unsigned reply looks like. It proves nothing about anything.",
     "later": "Ctrl+o and /setup bring this back at any time.",
 }
 
@@ -61,8 +65,10 @@ class WelcomeScreen(Screen["ModelRef | None"]):
 
     ways_list = query_one(RowList)
 
-    def __init__(self, host: TrothApp, *, is_first_run: bool = True) -> None:
+    def __init__(self, host: TrothApp, *, is_first_run: bool = True, way: str = "") -> None:
+        """`way` is where the cursor stands at first: the id of a row, "" is the first."""
         super().__init__()
+        self._way = way
         self._host = host
         self._is_first_run = is_first_run
         self._ways: Ways | None = None
@@ -74,7 +80,7 @@ class WelcomeScreen(Screen["ModelRef | None"]):
         yield title
         with VerticalScroll(id="middle", can_focus=False), Vertical(id="column"):
             yield Static("Where shall answers come from?", markup=False, classes="question")
-            yield RowList(title_width=27, id="ways")
+            yield RowList(title_width=29, id="ways")
             yield Static(_WORDS["local"], markup=False, id="words")
         yield Static("", markup=False, id="said")
         yield FooterBar(self._footer())
@@ -90,7 +96,8 @@ class WelcomeScreen(Screen["ModelRef | None"]):
         )
 
     def on_mount(self) -> None:
-        self.ways_list.set_rows(_WAYS)
+        at = next((at for at, row in enumerate(_WAYS) if row.id == self._way), 0)
+        self.ways_list.set_rows(_WAYS, cursor=at)
 
     def on_row_list_highlighted(self, message: RowList.Highlighted) -> None:
         if message.row is not None:
@@ -131,8 +138,14 @@ class WelcomeScreen(Screen["ModelRef | None"]):
         if found is None:
             return
         if not self._is_first_run:
-            await self._ways.wait_for_download()
-            self.dismiss(found.ref)
+            from troth.domain.error import TrothError
+            from troth.explain import explain
+
+            try:
+                self.dismiss(await self._ways.arrive())
+            except TrothError as error:
+                words = explain(error)
+                self.say(f"{words.title}. {words.next_step}")
             return
         from troth.tui.screens.vault_setup import VaultScreen
 

@@ -25,6 +25,7 @@ class Picker(Vertical):
     Picker Input, Picker Input:focus {
         height: 1; width: 1fr; border: none; padding: 0; background: transparent;
     }
+    Picker .picker--hint { height: 1; color: $text-muted; padding: 0 3; text-overflow: ellipsis; }
     Picker .picker--count { width: auto; color: $text-muted; padding: 0 1 0 2; }
     """
 
@@ -47,9 +48,12 @@ class Picker(Vertical):
         title_width: int = 0,
         empty_text: str = "nothing fits",
         words: str = "",
+        hint: str = "",
         id: str | None = None,
     ) -> None:
+        """`hint` stands below the field; "" leaves no room for one."""
         super().__init__(id=id)
+        self._hint = hint
         self._placeholder = placeholder
         self._words = words
         self._list = RowList(
@@ -65,7 +69,13 @@ class Picker(Vertical):
             yield Static(" ❯ ", classes="picker--sign", markup=False)
             yield Field(self._words, placeholder=self._placeholder, compact=True)
             yield Static("", classes="picker--count", markup=False)
+        if self._hint:
+            yield Static(self._hint, classes="picker--hint", markup=False)
         yield self._list
+
+    def show_hint(self, words: str) -> None:
+        """Show other words below the field."""
+        self.query_one(".picker--hint", Static).update(words)
 
     def on_mount(self) -> None:
         self._list.can_focus = False

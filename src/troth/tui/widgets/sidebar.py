@@ -5,7 +5,7 @@ It holds what the screen gave it and nothing else; renaming, pinning and deletin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import ClassVar, overload
 
@@ -23,6 +23,7 @@ from troth.tui.widgets.field import Field
 from troth.tui.widgets.row_list import Column, Row, RowList
 
 _PIN = "▪"
+_PICKED = "*"
 _ARRIVING = "~"
 
 
@@ -41,11 +42,16 @@ class ChatRows(Sequence[Row]):
     """Rows of the chats, made when they are drawn: ten thousand need no work before."""
 
     def __init__(
-        self, chats: Sequence[Conversation], now: datetime, arriving: frozenset[str] = frozenset()
+        self,
+        chats: Sequence[Conversation],
+        now: datetime,
+        arriving: frozenset[str] = frozenset(),
+        picked: Set[str] = frozenset(),
     ) -> None:
         self._chats = chats
         self._now = now
         self._arriving = arriving
+        self._picked = picked
 
     def __len__(self) -> int:
         return len(self._chats)
@@ -61,13 +67,14 @@ class ChatRows(Sequence[Row]):
             return [self[place] for place in range(*at.indices(len(self)))]
         chat = self._chats[at]
         is_arriving = chat.id in self._arriving
+        is_picked = chat.id in self._picked
         mark = _ARRIVING if is_arriving else _PIN if chat.is_pinned else ""
         return Row(
             chat.id,
             chat.title or "New chat",
             cells=(written_time(chat.updated_at, self._now),),
-            mark=mark,
-            tone="warn" if is_arriving else "",
+            mark=_PICKED if is_picked else mark,
+            tone="found" if is_picked else "warn" if is_arriving else "",
         )
 
 
@@ -113,6 +120,8 @@ class Sidebar(Vertical):
         self.labels: Mapping[str, str] = {}
         """Folder and tags by chat, as the filter finds them: `folder:home tag:rope`."""
         self.is_archive = False
+        self.picked: set[str] = set()
+        """Chats that the next deed is for; without any it is for the one under the cursor."""
 
     def compose(self) -> ComposeResult:
         yield Static("Chats", markup=False, id="sidebar-head")
@@ -141,9 +150,51 @@ class Sidebar(Vertical):
         self._narrowed = None
         self._current = current_id
         self.is_archive = is_archive
-        head = "Archive" if is_archive else "Chats"
-        self.query_one("#sidebar-head", Static).update(f"{head}  {len(chats):,}")
+        self.picked.intersection_update([chat.id for chat in chats])
+        self._draw_head()
         self._apply(keep)
+
+    def _draw_head(self) -> None:
+        head = "Archive" if self.is_archive else "Chats"
+        picked = f"  {len(self.picked):,} selected" if self.picked else ""
+        self.query_one("#sidebar-head", Static).update(f"{head}  {len(self._chats):,}{picked}")
+
+    # -- several at once
+
+    def targets(self) -> list[str]:
+        """Return the chats that a deed is for, in their order."""
+        if self.picked:
+            return [chat.id for chat in self._chats if chat.id in self.picked]
+        return [self.selected_id] if self.selected_id else []
+
+    def pick(self) -> None:
+        """Select the chat under the cursor, or let it go, and step down."""
+        if chosen := self.selected_id:
+            self.picked.symmetric_difference_update([chosen])
+            self._redraw_picked()
+            self.chat_list.move(1)
+
+    def pick_all(self) -> None:
+        """Select every chat that is shown, or none where all are."""
+        shown = {row.id for row in self.chat_list.rows}
+        if shown <= self.picked:
+            self.picked.clear()
+        else:
+            self.picked.update(shown)
+        self._redraw_picked()
+
+    def drop_picks(self) -> None:
+        """Select none."""
+        self.picked.clear()
+        self._redraw_picked()
+
+    def _redraw_picked(self) -> None:
+        self._draw_head()
+        self.chat_list.refresh()  # its rows read the same set
+
+    def filter_by(self, words: str) -> None:
+        """Show only chats that have these words."""
+        self.field.value = words
 
     @property
     def selected_id(self) -> str:
@@ -172,7 +223,8 @@ class Sidebar(Vertical):
         chats = self._filtered(words) if words else self._chats
         self.chat_list.empty_text = "no chat has these words" if words else "no chats yet"
         cursor = next((at for at, chat in enumerate(chats) if chat.id == keep), 0) if keep else 0
-        self.chat_list.set_rows(ChatRows(chats, self._now, self._arriving), cursor=cursor)
+        rows = ChatRows(chats, self._now, self._arriving, self.picked)
+        self.chat_list.set_rows(rows, cursor=cursor)
 
     def _filtered(self, words: list[str]) -> list[Conversation]:
         """Return the chats whose titles have all the words; one more letter narrows the last."""
@@ -215,6 +267,8 @@ class Sidebar(Vertical):
                 self.chat_list.move_to_end(-1)
             case "end" | "G" if self.chat_list.has_focus:
                 self.chat_list.move_to_end(1)
+            case "escape" if self.picked:
+                self.drop_picks()
             case "escape" if self.field.value:
                 self.field.value = ""
             case "escape":

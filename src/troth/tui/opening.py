@@ -1,0 +1,39 @@
+"""Opening the vault for the app: for reading alone where it cannot be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from troth.domain.error import VaultReadOnly
+from troth.vault.vault import Vault
+
+
+async def open_vault(
+    directory: Path,
+    *,
+    passphrase: str | None = None,
+    recovery_words: str | None = None,
+    from_keyring: bool = False,
+    accept_older: bool = False,
+    accept_damaged: bool = False,
+) -> Vault:
+    """Open the vault as `Vault.open` does; one on a disc or in a closed folder can be read.
+
+    Then its notices hold `read-only`, and whatever would write raises VaultReadOnly.
+    """
+
+    async def open_it(*, is_read_only: bool) -> Vault:
+        return await Vault.open(
+            directory,
+            passphrase=passphrase,
+            recovery_words=recovery_words,
+            from_keyring=from_keyring,
+            accept_older=accept_older,
+            accept_damaged=accept_damaged,
+            is_read_only=is_read_only,
+        )
+
+    try:
+        return await open_it(is_read_only=False)
+    except VaultReadOnly:
+        return await open_it(is_read_only=True)
