@@ -17,15 +17,39 @@ from troth.domain.verdict import Verdict
 from troth.engine.receipts import CheckedReceipt
 from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
 from troth.tui.safe import clean, clean_line
-from troth.verifiers.meaning import not_proven, who_saw_what
+from troth.verifiers.meaning import condition, not_proven, who_saw_what
 from troth.verifiers.opengradient_frames import read_reply
 
 _MOST_TEXT = 200_000
+_TERMS = (
+    (
+        "Signature",
+        "A seal that only the holder of a secret key can make. Change one letter of what it was"
+        " made for and it no longer fits. Everybody can check it; nobody can copy it onto another"
+        " text.",
+    ),
+    (
+        "Key",
+        "What a signature is checked with. The long number is its fingerprint: two keys never"
+        " share one. A signature is worth as much as your reason to trust its key.",
+    ),
+    (
+        "Sealed computer (enclave)",
+        "A part of a processor into which not even its operator can look. The maker of the"
+        " processor vouches for which program runs in it.",
+    ),
+    (
+        "Then and now",
+        "What the proof was worth when the reply came, and what it is worth today. Some proofs are"
+        " made to expire after hours; that they were good then stays true.",
+    ),
+)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; padding: .6rem .9rem; border: 2px solid; border-radius: .4rem; }
 h1.good { color: #0a6b4f; } h1.bad { color: #fff; background: #a3123a; } h1.warn { color: #8a5a00; }
+dt { font-weight: bold; } dd { margin: 0 0 .5rem 1rem; }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }
@@ -60,10 +84,11 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield "<p>A reply of " + _bdi(receipt.facts.model) + " by way of "
     yield _bdi(receipt.facts.provider) + f", received {_time(receipt.exchange.received_at)} "
     yield "by the clock of the computer that wrote this receipt.</p>"
+    yield from _words(checked)
+    yield from _meaning(verdict, receipt.facts.route)
     yield "<h2>What was checked</h2>"
     yield from _checks(checked, at)
-    yield from _meaning(verdict, receipt.facts.route)
-    yield from _words(checked)
+    yield from _terms()
     yield from _facts(checked)
     yield "</body></html>"
 
@@ -77,7 +102,8 @@ def _headline(checked: CheckedReceipt, *, is_proven: bool) -> str:
     simulated = "SIMULATED: " if checked.now.is_simulated else ""
     tone = "good" if is_proven else "bad" if words.tone == "bad" else "warn"
     says = "Verified" if is_proven else "Not verified"
-    return f'<h1 class="{tone}">{simulated}{says} <small>({_text(words.short)})</small></h1>'
+    short = "" if words.short == "verified" else f" <small>({_text(words.short)})</small>"
+    return f'<h1 class="{tone}">{simulated}{says}{short}</h1>'
 
 
 def _checks(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
@@ -107,11 +133,20 @@ def _meaning(verdict: Verdict, route: str) -> Iterator[str]:
     yield "</ul>"
     if verdict.is_verified:
         yield "<h2>Who saw what on the way</h2>"
+        if hangs_on := condition(verdict):
+            yield f"<p>{_text(hangs_on)}</p>"
         yield "<table><tr><th></th><th>your words</th><th>your address</th></tr>"
         for seen in who_saw_what(verdict.scheme, route):
             yield f"<tr><td>{_text(seen.who)}<br><small>{_text(seen.note)}</small></td>"
             yield f"<td>{_text(seen.words)}</td><td>{_text(seen.address)}</td></tr>"
         yield "</table>"
+
+
+def _terms() -> Iterator[str]:
+    yield "<h2>The words on this page</h2><dl>"
+    for term, words in _TERMS:
+        yield f"<dt>{_text(term)}</dt><dd>{_text(words)}</dd>"
+    yield "</dl>"
 
 
 def _words(checked: CheckedReceipt) -> Iterator[str]:

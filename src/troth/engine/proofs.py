@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from troth.verifiers.meaning import Seen
 
 
-_CONDITION = "If the other end is the sealed computer that it says it is; that was not proven here."
 _SIGNER_KNOWN = frozenset(State) - {
     State.FAILED,
     State.UNSIGNED_EXPECTED,
@@ -106,19 +105,19 @@ class Proofs:
     def meaning(self, message: Message, verdict: Verdict) -> Meaning:
         """Say who saw what on the way of a reply, and what its verdict does not prove."""
         from troth.engine.judging import facts_of
-        from troth.verifiers.meaning import not_proven, who_saw_what
+        from troth.verifiers.meaning import condition, not_proven, who_saw_what
 
         route = facts_of(message, self._endpoint(message)).route
         if verdict.is_simulated:
             return Meaning(who_saw_what("none", "device"), not_proven(verdict))
         is_known = verdict.state in _SIGNER_KNOWN
-        hardware = next((c for c in verdict.checks if c.name == "hardware"), None)
-        is_proven = hardware is None or hardware.outcome is Outcome.PASSED
-        has_document = hardware is not None and is_proven
+        has_document = any(
+            c.name == "hardware" and c.outcome is Outcome.PASSED for c in verdict.checks
+        )
         return Meaning(
             who_saw_what(verdict.scheme if is_known else "none", route, asked_enclave=has_document),
             not_proven(verdict),
-            _CONDITION if is_known and not is_proven else "",
+            condition(verdict) if is_known else "",
         )
 
     async def allow(self, chat: Chat, message_id: str, *, is_allowed: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from troth.domain.verdict import State, Verdict
+from troth.domain.verdict import Outcome, State, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ _BY_STATE: dict[State, str] = {
 }
 """What one state leaves open beside what its scheme always does."""
 
+_CONDITION = "If the other end is the sealed computer that it says it is; that was not proven here."
 _TRUTH = "That the answer is right."
 _ALONE: dict[State, tuple[str, ...]] = {
     State.FAILED: (
@@ -138,6 +139,12 @@ def who_saw_what(scheme: str, route: str, *, asked_enclave: bool = False) -> tup
     if route != "relay" or not asked_enclave:
         return listed
     return tuple(_ASKED_ENCLAVE if seen.who == _ASKED_ENCLAVE.who else seen for seen in listed)
+
+
+def condition(verdict: Verdict) -> str:
+    """Return what `who_saw_what` hangs on, where the hardware was asked for and not proven."""
+    hardware = next((check for check in verdict.checks if check.name == "hardware"), None)
+    return _CONDITION if hardware is not None and hardware.outcome is not Outcome.PASSED else ""
 
 
 def not_proven(verdict: Verdict) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from troth.domain.exchange import Exchange, HttpRequest, find_header
 from troth.domain.model import Json
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.base import Evidence, Facts, SignedParts, Wanted
-from troth.verifiers.fold import Finding, cannot_check, failed, fold, passed
+from troth.verifiers.fold import Finding, cannot_check, failed, fold, not_covered, passed
 from troth.verifiers.keccak import keccak256
 from troth.verifiers.opengradient_canonical import PROFILES, NotCanonical, canonical_request
 from troth.verifiers.opengradient_coverage import coverage
@@ -329,6 +329,10 @@ def _check_times(run: _Run) -> None:
 
 def _check_replay(run: _Run) -> None:
     if run.proof is None:
+        return
+    if run.facts.is_foreign:
+        reason = "A receipt alone cannot show whether this signature was used before."
+        run.add(not_covered("replay", reason))
         return
     first = run.trust.seen.get(signature_id(run.proof.signature))
     if first is not None and first != run.facts.message_id:
