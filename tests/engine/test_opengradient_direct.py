@@ -250,3 +250,19 @@ async def test_evidence_is_asked_for_once_and_stands_beside_every_reply(
         assert "signing-key" in await engine.proofs.evidence(chat, message.id)
         again = await engine.proofs.check_again(chat, message.id)
         assert again.state is State.VERIFIED_PINNED
+
+
+async def test_a_gateway_that_lists_no_models_still_has_those_that_gateways_carry(
+    open_gateway: Opener,
+) -> None:
+    enclave = Enclave()
+
+    def listless(request: RecordedRequest) -> Answer:
+        return Answer(status=404) if request.path == "/v1/models" else enclave(request)
+
+    engine, _ = await open_gateway(listless)
+    listed = await engine.refresh_models("og")
+    assert ModelRef("og", "gpt-4.1") in {info.ref for info in listed}
+    assert {choice.info.ref for choice in engine.models() if choice.endpoint.name == "og"} == {
+        info.ref for info in listed
+    }

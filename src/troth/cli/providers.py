@@ -112,11 +112,20 @@ async def run_test(arguments: Arguments, console: Console) -> int:
         endpoint = engine.endpoint(name)
         if name == "local":
             raise UsageError("local is on this computer: `troth local status` looks at it")
-        models = await engine.refresh_models(name)
+        if endpoint.wire == "opengradient" and not endpoint.base_url:
+            listing = await engine.enclaves.listing(name)
+            count = len(listing.records)
+            console.note(f"{listing.source.name} answers: it lists {count} enclaves for {name}.")
+        models = (
+            await engine.refresh_models(name)
+            if endpoint.base_url
+            else tuple(c.info for c in engine.models() if c.endpoint.name == name)
+        )
         if console.is_json:
             console.json({"provider": name, "models": [info.ref.model for info in models]})
         else:
-            console.note(f"{name} answers at {endpoint.base_url}: {len(models)} models.")
+            if endpoint.base_url:
+                console.note(f"{name} answers at {endpoint.base_url}: {len(models)} models.")
             for info in models:
                 console.line(str(info.ref))
     return ExitCode.OK

@@ -48,6 +48,7 @@ _DEMO_ENDPOINT = Endpoint(
     options={"simulated": True},
 )
 """What `troth demo` shows; its models are listed once it was asked for."""
+_GATEWAY_WIRE = "opengradient"
 _KEY_PREFIX = "key:"
 _MODELS_PREFIX = "models:"
 _ASKED_AT_ONCE = 8
@@ -264,7 +265,14 @@ class Directory:
         if provider == DEMO_PROVIDER:
             return self._demo
         config = self._config_models.get(provider, ())
+        if self._serves_gateway(provider):
+            config = (*config, *catalogue.models_of(_GATEWAY_WIRE, as_provider=provider))
         return catalogue.merge(provider, live=self._live.get(provider, ()), config=config)
+
+    def _serves_gateway(self, provider: str) -> bool:
+        """Whether a provider is an OpenGradient gateway of the user's own: they list no models."""
+        endpoint = self._endpoints.get(provider)
+        return endpoint is not None and _is_gateway(endpoint) and provider != _GATEWAY_WIRE
 
     def describe(self, ref: ModelRef) -> ModelInfo:
         """Return what is known of a model; an unknown id stays usable."""
@@ -339,6 +347,8 @@ class Directory:
         answer = await self._transport.send(
             provider.list_models(endpoint, key), purpose="model list", timeout_s=20
         )
+        if answer.status == 404 and _is_gateway(endpoint):
+            return ()  # it is there and serves no list; what gateways carry is known
         if answer.status != 200:
             raise error_from(
                 answer.status, answer.headers, answer.body, provider=endpoint.name, model=""
@@ -368,3 +378,7 @@ class Directory:
             )
         except TrothError:
             return None  # nothing listens there: that is the usual answer
+
+
+def _is_gateway(endpoint: Endpoint) -> bool:
+    return endpoint.wire == _GATEWAY_WIRE

@@ -61,6 +61,13 @@ def overlay_models(provider: str) -> tuple[ModelInfo, ...]:
     return tuple(models)
 
 
+def models_of(provider: str, *, as_provider: str) -> tuple[ModelInfo, ...]:
+    """Return what is known of a provider's models, under the name of another one like it."""
+    return tuple(
+        replace(info, ref=ModelRef(as_provider, info.ref.model)) for info in merge(provider)
+    )
+
+
 def merge(
     provider: str, *, live: Sequence[ModelInfo] = (), config: Sequence[ModelInfo] = ()
 ) -> tuple[ModelInfo, ...]:
