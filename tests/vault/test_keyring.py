@@ -28,7 +28,9 @@ from pathlib import Path
 from troth.domain.error import KeyringFailed, VaultLocked
 from troth.vault.vault import Vault
 directory, words, act = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+from troth.vault import keyring_slot
 async def add():
+    keyring_slot.TIMEOUT_S = 60.0  # this keyring answers; how soon is the machine's affair
     vault = await Vault.open(directory, recovery_words=words)
     await vault.upkeep.add_keyring()
     await vault.upkeep.add_keyring()
@@ -72,7 +74,7 @@ def run(made: MadeVault, home: Path, act: str, *, daemon: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

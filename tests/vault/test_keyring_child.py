@@ -67,6 +67,41 @@ def test_a_backend_that_writes_plain_text_is_not_on_the_list() -> None:
     assert not any("alt" in name for name in keyring_child.TRUSTED_BACKENDS)
 
 
+PLAIN_TEXT_BACKEND = """
+from pathlib import Path
+from keyring.backend import KeyringBackend
+PLACE = Path(__file__).with_name("passwords.txt")
+class PlaintextKeyring(KeyringBackend):
+    priority = 99
+    def set_password(self, service, username, password): PLACE.write_text(password)
+    def get_password(self, service, username): return PLACE.read_text() if PLACE.exists() else None
+    def delete_password(self, service, username): PLACE.unlink()
+"""
+
+
+async def test_an_installed_plain_text_backend_is_given_nothing(
+    made: MadeVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the name of `keyrings.alt`, with an entry point: the library chooses it itself."""
+    package = tmp_path / "site" / "keyrings" / "alt"
+    package.mkdir(parents=True)
+    (package / "file.py").write_text(PLAIN_TEXT_BACKEND)
+    information = tmp_path / "site" / "keyrings_alt-5.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: keyrings.alt\nVersion: 5.0\n"
+    )
+    (information / "entry_points.txt").write_text("[keyring.backends]\nfile = keyrings.alt.file\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{REPOSITORY / 'src'}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    vault = await open_with_words(made)
+    with pytest.raises(KeyringFailed, match=r"keyrings\.alt\.file\.PlaintextKeyring"):
+        await vault.upkeep.add_keyring()
+    await vault.close()
+    assert not (package / "passwords.txt").exists()
+
+
 async def test_without_a_keyring_slot_the_keyring_opens_nothing(made: MadeVault) -> None:
     with pytest.raises(VaultLocked):
         await Vault.open(made.directory, from_keyring=True)
