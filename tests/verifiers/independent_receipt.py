@@ -227,7 +227,7 @@ def canonical(value: Any) -> bytes:
 
 
 def _profile(request: dict[str, Any], wanted: str) -> tuple[str, bytes]:
-    for profile in ("v1", "v2", "v1c"):
+    for profile in ("v1", "v2", "v1c", "v1p"):
         try:
             built = _completion(request) if profile == "v1c" else _chat(request, profile)
         except KeyError:
@@ -249,7 +249,7 @@ def _chat(request: dict[str, Any], profile: str) -> dict[str, Any]:
     for name in ("stop", "tools", "response_format"):
         if request.get(name):
             built[name] = request[name]
-    if profile == "v2" and request.get("web_search"):
+    if profile in {"v2", "v1p"} and request.get("web_search"):
         built["web_search"] = True
     return built
 
@@ -303,7 +303,7 @@ def _message(message: dict[str, Any], profile: str) -> dict[str, Any]:
 
 
 def _user(content: Any, profile: str) -> Any:
-    if isinstance(content, str):
+    if isinstance(content, str) or profile == "v1p":
         return content
     if profile == "v1" or not isinstance(content, list):
         return str(content)

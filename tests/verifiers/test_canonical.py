@@ -226,3 +226,27 @@ def test_recorded_paid_replies_verify(fixtures_dir: Path) -> None:
             )  # fmt: skip
             verdict = verdict_for(exchange, {}, trust, exchange.received_at, facts=FACTS)
             assert verdict.state is State.VERIFIED_PINNED, verdict.checks
+
+
+def test_a_gateway_that_hashes_parts_as_they_came_is_understood() -> None:
+    """Between v1 and v2: content verbatim, `web_search` signed, `developer` refused."""
+    parts = [
+        {"type": "text", "text": "Was ist das? 你"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    request = {
+        "model": "gpt-4.1",
+        "messages": [{"role": "user", "content": parts}],
+        "web_search": True,
+        "stream": True,
+    }
+    wanted = {
+        "model": "gpt-4.1",
+        "messages": [{"role": "user", "content": parts}],
+        "temperature": 0.0,
+        "web_search": True,
+    }
+    assert canonical_request(request, "v1p") == json.dumps(wanted, sort_keys=True).encode()
+    developer = request | {"messages": [{"role": "developer", "content": "x"}]}
+    with pytest.raises(NotCanonical):
+        canonical_request(developer, "v1p")

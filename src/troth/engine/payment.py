@@ -17,6 +17,7 @@ from troth.vault.vault import Vault
 OPG = 10**18
 """Base units in one OPG (the token has 18 decimals)."""
 
+_BASE = "eip155:8453"
 SETTLEMENTS = {
     "private": "Only that you paid this gateway, and how much, goes on the chain.",
     "batch": "A digest of many replies, this one among them, goes on the chain.",
@@ -176,8 +177,8 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         ("from wallet", request.wallet),
         ("balance", balance),
         *_allowance_line(request),
-        ("facilitator", request.facilitator),
-        ("network", request.network),
+        ("settled by", request.facilitator),
+        ("network", f"Base ({request.network})" if request.network == _BASE else request.network),
         ("valid until", f"{request.valid_until.astimezone():%d %b %Y %H:%M:%S}"),
         ("settlement", f"{request.settlement}. {request.publishes}"),
         (

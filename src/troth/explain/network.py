@@ -4,6 +4,9 @@ from __future__ import annotations
 
 _PURPOSES = {
     "chat": "your message and its reply",
+    "chat, sealed": "your message and its reply, both locked to the enclave",
+    "demo": "the simulated enclave",
+    "wallet": "what your wallet holds and may spend",
     "evidence": "checking who signed",
     "registry": "which enclaves are listed",
     "image": "an image of a reply",
@@ -28,9 +31,14 @@ def purpose_words(purpose: str) -> str:
     return _PURPOSES.get(purpose, purpose)
 
 
-def sight_words(sight: str, *, is_encrypted: bool) -> str:
-    """Return what a host could see; without TLS everyone on the way saw as much."""
+def sight_words(sight: str, *, is_encrypted: bool, is_here: bool = False) -> str:
+    """Return what a host could see; without TLS everyone on the way saw as much.
+
+    `is_here`: it is a program on this computer, with nobody on the way.
+    """
     words = _SIGHTS.get(sight, sight)
+    if is_here and sight != "neither":
+        return "it runs on this computer: what it does with your words is its own affair"
     if is_encrypted or sight == "neither":
         return words
     return f"{words}; not encrypted, so others on the way too"

@@ -1,9 +1,10 @@
-"""OpenGradient's request hash: which bytes of a request the gateway hashes, in three dialects.
+"""OpenGradient's request hash: which bytes of a request the gateway hashes, in four dialects.
 
 The hash is Keccak-256 over UTF-8 `json.dumps(canonical, sort_keys=True)` as Python writes it:
 `", "` and `": "`, ASCII only, floats by `repr`, integers of any size. Sources, read 2026-11-22:
 tee-gateway `controllers/chat_controller.py` at 06ed1e2 (v1), SDK 1.1.4 `client/tee_verify.py` (v2),
 `controllers/completions_controller.py` at 06ed1e2 and `models/create_completion_request.py` (v1c).
+Between v1 and v2 the gateway hashed content parts as they came, attachments included (v1p).
 On 66 signed exchanges of the real gateway: v1 fits all, v2 misses those with content parts.
 
 Weakness of the dialects, not ours: v1 writes content parts with Python's `str(list)`, so parts and
@@ -55,6 +56,10 @@ def _user_content_v1(content: Json) -> Json:
     return content if isinstance(content, str) else str(content)
 
 
+def _user_content_v1p(content: Json) -> Json:
+    return content
+
+
 def _user_content_v2(content: Json) -> Json:
     if not isinstance(content, list):
         return content if isinstance(content, str) else str(content)
@@ -99,14 +104,18 @@ def _message(message: Json, user_content: Callable[[Json], Json], *, takes_devel
 
 
 def _chat(
-    request: dict[str, Json], user_content: Callable[[Json], Json], *, is_newer: bool
+    request: dict[str, Json],
+    user_content: Callable[[Json], Json],
+    *,
+    takes_developer: bool = False,
+    signs_search: bool = True,
 ) -> dict[str, Json]:
     messages = request.get("messages")
     if not isinstance(messages, list):
         raise NotCanonical("there are no messages")
     canonical: dict[str, Json] = {
         "model": request.get("model"),
-        "messages": [_message(m, user_content, takes_developer=is_newer) for m in messages],
+        "messages": [_message(m, user_content, takes_developer=takes_developer) for m in messages],
         "temperature": _temperature(request, 0.0),
     }
     if request.get("max_tokens") is not None:
@@ -114,17 +123,21 @@ def _chat(
     for name in ("stop", "tools", "response_format"):
         if request.get(name):
             canonical[name] = request[name]
-    if is_newer and request.get("web_search"):
+    if signs_search and request.get("web_search"):
         canonical["web_search"] = True
     return canonical
 
 
 def _v1(request: dict[str, Json]) -> dict[str, Json]:
-    return _chat(request, _user_content_v1, is_newer=False)
+    return _chat(request, _user_content_v1, signs_search=False)
 
 
 def _v2(request: dict[str, Json]) -> dict[str, Json]:
-    return _chat(request, _user_content_v2, is_newer=True)
+    return _chat(request, _user_content_v2, takes_developer=True)
+
+
+def _v1p(request: dict[str, Json]) -> dict[str, Json]:
+    return _chat(request, _user_content_v1p)
 
 
 def _v1c(request: dict[str, Json]) -> dict[str, Json]:
@@ -149,6 +162,7 @@ PROFILES: tuple[tuple[str, Callable[[dict[str, Json]], dict[str, Json]]], ...] =
     ("v1", _v1),
     ("v2", _v2),
     ("v1c", _v1c),
+    ("v1p", _v1p),
 )
 """In the order in which they are tried. The first that fits is the one that is recorded."""
 

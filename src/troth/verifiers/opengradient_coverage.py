@@ -38,7 +38,7 @@ def _shown(request: dict[str, Json], reply: ReplyRead, profile: str, facts: Fact
     sentences: list[str] = []
     if left_out:
         sentences.append(f"The signature leaves out what is shown beside it: {_join(left_out)}.")
-    if _has_attachments(request):
+    if profile != "v1p" and _has_attachments(request):
         sentences.append(
             "The contents of your attachments were not signed: others could have been put there."
             if profile == "v2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -117,6 +118,13 @@ def model_name(ref: ModelRef) -> str:
 def attachment_words(blob: Blob) -> str:
     """Write an attachment on one line: name, type, size."""
     return f"{blob.name}  {blob.media_type}  {written_bytes(blob.size_bytes)}"
+
+
+def hanging(name: str, value: str, width: int) -> list[str]:
+    """Write a name and its value in lines of `width`, the later ones indented below the value."""
+    return textwrap.wrap(
+        value, width, initial_indent=name, subsequent_indent=" " * len(name), break_on_hyphens=False
+    ) or [name]
 
 
 def written_bytes(size: int) -> str:

@@ -15,16 +15,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.explain.network import purpose_words, sight_words
-from troth.transport import Ledger, LedgerEntry
+from troth.transport import Ledger, LedgerEntry, is_loopback
 from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
-from troth.tui.screens.entries import written_bytes
+from troth.tui.screens.entries import hanging, written_bytes
 from troth.tui.screens.saving import save_words
 
 if TYPE_CHECKING:
     from troth.tui.application import TrothApp
 
 _REFRESH_S = 1.0
+_WIDTH = 70
+"""Cells in the box at 80 columns; a wider one is not filled."""
 _INTRO = (
     "Every computer that Troth talked to since it was started, and why. Troth contacts nobody "
     "that your own act does not call for: no telemetry, no update check."
@@ -102,14 +104,18 @@ def contact_words(entries: Sequence[LedgerEntry]) -> Content:
         via = f" by way of {clean_line(entry.via)}" if entry.via else ""
         times = "once" if entry.count == 1 else f"{entry.count} times, last"
         failed = f", {entry.failures} without a whole answer" if entry.failures else ""
-        sight = sight_words(entry.sight.value, is_encrypted=entry.is_encrypted)
+        sight = sight_words(
+            entry.sight.value,
+            is_encrypted=entry.is_encrypted,
+            is_here=is_loopback(f"http://{entry.host}"),
+        )
         pieces += [
             (f"\n  {clean_line(entry.host)}:{entry.port}{via}\n", "bold"),
             f"    for        {purpose_words(entry.purpose)}\n",
             f"    when       {times} {_clock(entry.last_at)}{failed}\n",
             f"    how much   {written_bytes(entry.bytes_out)} out, "
             f"{written_bytes(entry.bytes_in)} in\n",
-            f"    could see  {sight}\n",
+            *(f"    {line}\n" for line in hanging("could see  ", sight, _WIDTH - 4)),
         ]
     return Content.assemble(*pieces)
 

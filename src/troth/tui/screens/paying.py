@@ -12,6 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.tui.safe import clean_line
+from troth.tui.screens.entries import hanging
+
+_WIDTH = 70
+_INTRO = "If you agree, it may take up to this from your wallet for its replies:"
 
 
 class PaymentDialog(ModalScreen[bool]):
@@ -30,7 +34,9 @@ class PaymentDialog(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         width = max(len(name) for name, _ in self._rows) + 2
-        lines = [f"{name:<{width}}{clean_line(value)}" for name, value in self._rows]
+        lines = [_INTRO, ""]
+        for name, value in self._rows:
+            lines += hanging(f"{name:<{width}}", clean_line(value), _WIDTH)
         with Vertical(classes="dialog -wide") as box:
             box.border_title = f"{clean_line(self._provider)} asks for a payment"
             box.border_subtitle = "y authorise   n no"
