@@ -40,6 +40,8 @@ class Enclave:
     """Whose key `/signing-key` hands out, where that is not the one that signs."""
     machine: Machine | None = None
     """The hardware that it runs in; without, nobody answers for hardware."""
+    certificate: bytes = b""
+    """What its hardware document says that connections end with (DER)."""
     document_changes: dict[str, Any] = field(default_factory=dict)
     sealing: bytes = b""
     """Its Oblivious HTTP key, which it signs; empty in a gateway of before that."""
@@ -66,7 +68,7 @@ class Enclave:
         assert self.machine is not None
         now = datetime.now(UTC)
         payload = self.machine.payload(
-            user_data=binding(b"", self.gateway.spki),
+            user_data=binding(self.certificate, self.gateway.spki),
             nonce=nonce,
             timestamp=int(now.timestamp() * 1000),
             certificate=self.machine.leaf(valid_from=now - timedelta(minutes=1)),

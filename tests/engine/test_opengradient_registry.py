@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from enclaves import Enclave, Registry, registry_record
+from enclaves import Enclave, Registry, registry_record, trust_machine
 from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of, outcome
 from servers import make_certificate
 from troth.domain.error import RegistryFailed
 from troth.domain.message import Finish
 from troth.domain.verdict import Outcome, State
+from troth.engine.receipts import verify
+from verifiers.enclave import Machine
+from verifiers.independent_receipt import check
 from verifiers.signer import Gateway, make_key
 
 
@@ -150,4 +153,44 @@ async def test_a_chat_for_attested_models_sends_nothing_on_a_registrys_word(home
     await engine.update_chat(chat, policy="attested")
     message, _ = await home.ask(chat)
     assert failure_of(message)[0] == "enclave-refused"
+    assert enclave.asked == []
+
+
+async def test_hardware_registry_and_connection_are_one_chain_that_a_stranger_can_follow(
+    home: Home, tmp_path: Path
+) -> None:
+    machine = Machine()
+    trust_machine(tmp_path, machine)
+    enclave = Enclave(Gateway(make_key("chained")), machine=machine, certificate=CERTIFICATE.der)
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    await engine.update_chat(chat, policy="attested")
+    message, verdict = await home.ask(chat)
+    assert verdict is not None, message.failure
+    assert verdict.state is State.VERIFIED_ATTESTED, verdict
+    assert outcome(verdict, "channel") is Outcome.PASSED
+    receipt = await engine.proofs.receipt(chat, message.id)
+    proven = check(receipt, roots=frozenset({machine.root_sha256}))
+    assert proven.is_attested
+    assert proven.text == message.text
+    assert verify(receipt, trust=engine.proofs.trust_file.load()).then.state is verdict.state
+
+
+async def test_a_connection_that_is_not_the_documents_gets_no_prompt(
+    home: Home, tmp_path: Path
+) -> None:
+    machine = Machine()
+    trust_machine(tmp_path, machine)
+    enclave = Enclave(Gateway(make_key("chained")), machine=machine, certificate=b"another's")
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    message, _ = await home.ask()
+    kind, reason = failure_of(message)
+    assert kind == "enclave-refused"
+    assert "another machine" in reason
     assert enclave.asked == []
