@@ -266,3 +266,42 @@ def test_damage_is_told_apart_from_a_wrong_passphrase(with_vault: Troth) -> None
     ran = with_vault("chats", "--json")
     assert (ran.code, ran.json["error"]["kind"]) == (3, "header-damaged")
     assert "not to blame" in ran.json["error"]["detail"]
+
+
+def made_vault(troth: Troth) -> str:
+    """Make a vault that opens by a file; return its recovery words."""
+    troth.unlock_by_file()
+    ran = troth("vault", "init")
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def test_a_damaged_key_file_is_mended_from_its_copy(troth: Troth) -> None:
+    made_vault(troth)
+    header = troth.home / "data" / "vault.json"
+    whole = header.read_bytes()
+    assert "nothing to mend" in troth("vault", "mend").err
+    header.write_bytes(whole[:100])
+    refused = troth("vault", "status")
+    assert refused.code == 3
+    assert "troth vault mend" in refused.err
+    assert troth("vault", "mend").code == 0
+    assert header.read_bytes() == whole
+    header.unlink()
+    assert "missing" in troth("vault", "init").err
+    assert troth("vault", "mend").code == 0
+    assert troth("vault", "check").code == 0
+
+
+def test_the_ways_in_are_listed_without_a_key(troth: Troth) -> None:
+    made_vault(troth)
+    assert troth("vault", "slots", "--json").json == ["passphrase", "recovery words"]
+
+
+def test_a_backup_is_restored_with_piped_recovery_words_alone(troth: Troth, tmp_path: Path) -> None:
+    words = made_vault(troth)
+    saved = troth("vault", "backup", str(tmp_path / "backups"))
+    elsewhere = Troth(tmp_path / "elsewhere")
+    restored = elsewhere("vault", "restore", "--recovery", saved.out.strip(), stdin=words)
+    assert restored.code == 0, restored.err
+    assert (tmp_path / "elsewhere" / "data" / "vault.db").exists()

@@ -167,8 +167,29 @@ class Console:
         self.clear_status()
         if self.stdout.isatty() and not self._ends_line:
             self.end_text()
-        self.stderr.write(f"{one_line(text)}\n")
+        self.stderr.write(f"{self._wrapped(one_line(text))}\n")
         self.stderr.flush()
+
+    def _wrapped(self, text: str, indent: str = "") -> str:
+        """Break a line between words where the terminal would break it inside one."""
+        if not self.stderr.isatty():
+            return indent + text
+        try:
+            columns = os.get_terminal_size(self.stderr.fileno()).columns
+        except OSError:
+            return indent + text
+        if len(indent + text) <= columns:
+            return indent + text
+        import textwrap
+
+        return textwrap.fill(
+            text,
+            max(columns, 20),
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def status(self, text: str) -> None:
         """Show a passing word at the bottom; nothing where no line can be rewritten."""
@@ -223,7 +244,7 @@ class Console:
             self.end_text()
         self.stderr.write(f"troth: {self.bold(one_line(words.title))}\n")
         for text in (words.detail, words.next_step):
-            self.stderr.write(f"  {one_line(text)}\n")
+            self.stderr.write(f"{self._wrapped(one_line(text), '  ')}\n")
         self.stderr.flush()
 
 

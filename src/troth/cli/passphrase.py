@@ -72,6 +72,6 @@ def _ask_back(console: Console, words: list[str]) -> None:
                 break
             console.note("That is another word.")
         else:
-            console.note("The vault is made all the same. Compare your paper with the words above.")
+            console.note("Compare your paper with the words above: they are not shown again.")
             return
     console.note("Right. Keep the paper away from this computer.")

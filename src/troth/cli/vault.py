@@ -37,10 +37,14 @@ def _configure_care(group: Subcommands) -> None:
     )
     changing.set_defaults(run=vault_care.run_passphrase)
     renewing = add_subcommand(group, "recovery", "make new recovery words; the old ones end")
+    renewing.add_argument("--remove", action="store_true", help="let no words open it any more")
     renewing.set_defaults(run=vault_care.run_recovery)
     keyring = add_subcommand(group, "keyring", "let the system's keychain open it, or no more")
     keyring.add_argument("switch", choices=("on", "off"))
     keyring.set_defaults(run=vault_care.run_keyring)
+    listing = add_subcommand(group, "slots", "list what opens the vault, and how to change it")
+    add_json_flag(listing)
+    listing.set_defaults(run=vault_care.run_slots)
     checking = add_subcommand(group, "check", "look through all of it for damage")
     add_json_flag(checking)
     checking.set_defaults(run=vault_care.run_check)
@@ -51,7 +55,7 @@ def _configure_care(group: Subcommands) -> None:
     restoring = add_subcommand(group, "restore", "put a backup in the vault's place")
     restoring.add_argument("backup", metavar="BACKUP")
     restoring.add_argument(
-        "--recovery", action="store_true", help="open it with the recovery words"
+        "--recovery", action="store_true", help="open it with the recovery words (asked, or piped)"
     )
     restoring.set_defaults(run=vault_care.run_restore)
     mending = add_subcommand(group, "mend", "put the copy of a damaged key file in its place")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,27 @@ from troth.vault.upkeep import (
 )
 from troth.vault.vault import Vault, vault_status
 
+MAX_PIPED = 4_096
+"""Twelve words have 150 letters at most."""
+
+
+async def run_slots(_arguments: Arguments, console: Console) -> int:
+    """List the ways in; no key is needed for it."""
+    directory = _paths_of_vault().vault_dir
+    status = vault_status(directory)
+    ways = (
+        ("passphrase", status.has_passphrase, "`troth vault passphrase` changes it"),
+        ("recovery words", status.has_recovery, "`troth vault recovery` makes new ones"),
+        ("keychain", status.has_keyring, "`troth vault keyring on|off`"),
+    )
+    if console.is_json:
+        console.json([name for name, is_there, _ in ways if is_there])
+        return ExitCode.OK
+    console.rows(
+        [(name, "opens it" if is_there else "not set up", how) for name, is_there, how in ways]
+    )
+    return ExitCode.OK
+
 
 async def run_passphrase(arguments: Arguments, console: Console) -> int:
     """Change the passphrase; knowing the old one, or the recovery words, is needed for it."""
@@ -45,8 +67,12 @@ async def run_passphrase(arguments: Arguments, console: Console) -> int:
     return ExitCode.OK
 
 
-async def run_recovery(_arguments: Arguments, console: Console) -> int:
+async def run_recovery(arguments: Arguments, console: Console) -> int:
     async with _closing(await open_by_passphrase(console, _paths_of_vault())) as vault:
+        if arguments.flag("remove"):
+            await vault.upkeep.remove_slot("recovery")
+            console.note("No recovery words open the vault now: a lost passphrase loses it.")
+            return ExitCode.OK
         words = await vault.upkeep.renew_recovery()
     console.note("The old recovery words open this vault no more.")
     show_recovery_words(console, words)
@@ -186,8 +212,13 @@ async def _open_by_words(console: Console, paths: Paths) -> Vault:
 
 
 def _ask_words() -> str:
+    """Return the recovery words from a pipe at stdin, else from the person."""
+    if sys.stdin is not None and not sys.stdin.isatty():
+        piped = " ".join(sys.stdin.read(MAX_PIPED).split())
+        if piped:
+            return piped
     if not can_ask():
-        raise UsageError("the recovery words are asked for at a terminal, and this is none")
+        raise UsageError("the recovery words are asked for at a terminal, or read from a pipe")
     return ask_hidden("The twelve recovery words: ")
 
 

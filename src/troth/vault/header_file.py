@@ -60,10 +60,11 @@ def recover_header(places: Places) -> Path | None:
     if copy is None:
         raise HeaderDamaged(str(places.header_backup), "the copy is missing or damaged too")
     with typed_errors(places.header):
-        if places.header.is_file():
+        had_one = places.header.is_file()
+        if had_one:
             replace_file(kept, places.header.read_bytes())
         replace_file(places.header, copy.to_bytes())
-    return kept if kept.exists() else None
+    return kept if had_one else None
 
 
 def has_whole_copy(places: Places) -> bool:
