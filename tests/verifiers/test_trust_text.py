@@ -118,3 +118,13 @@ def test_broken_toml_names_its_line_and_other_versions_are_refused() -> None:
 @given(st.text(max_size=40).filter(lambda text: text and text.isprintable()))
 def test_any_name_can_be_pinned(name: str) -> None:
     assert parse_trust(with_pin("", replace(KEY, name=name))).keys[0].name == name
+
+
+def test_a_key_pinned_for_a_second_provider_stays_pinned_for_the_first() -> None:
+    first, second = replace(KEY, providers=("one",)), replace(KEY, providers=("two",))
+    (both,) = parse_trust(with_pin(with_pin("", first), second)).keys
+    assert both.providers == ("one", "two")
+    everywhere = parse_trust(with_pin(with_pin("", first), replace(KEY, providers=())))
+    assert {key.providers for key in everywhere.keys} == {("one",), ()}
+    again = parse_trust(with_pin(with_pin("", replace(KEY, providers=())), second))
+    assert {key.providers for key in again.keys} == {("two",), ()}

@@ -307,7 +307,22 @@ def _append(text: str, name: str, fields: dict[str, object]) -> str:
 
 
 def with_pin(text: str, key: PinnedKey) -> str:
-    """Return the file with `key` pinned; an older pin of the same fingerprint goes."""
+    """Return the file with `key` pinned in place of older pins of the same fingerprint.
+
+    What those pinned it for stays pinned: one key may answer for several providers, and a second
+    one must not take the first one's pin away. A pin for every provider keeps an entry of its own.
+    """
+    older = [k for k in parse_trust(text or EMPTY).keys if k.fingerprint == key.fingerprint]
+    named = [name for pin in (*older, key) for name in pin.providers]
+    changed = without(text, "key", key.fingerprint)
+    if named:
+        changed = _pinned(changed, replace(key, providers=tuple(dict.fromkeys(named))))
+    if not all(pin.providers for pin in (*older, key)):
+        changed = _pinned(changed, replace(key, providers=()))
+    return changed
+
+
+def _pinned(text: str, key: PinnedKey) -> str:
     fields: dict[str, object] = {
         "name": key.name,
         "scheme": key.scheme,
@@ -317,7 +332,7 @@ def with_pin(text: str, key: PinnedKey) -> str:
         "since": key.since,
         "source": key.source,
     }
-    return _append(without(text, "key", key.fingerprint), "key", fields)
+    return _append(text, "key", fields)
 
 
 def with_distrust(text: str, key: DistrustedKey) -> str:

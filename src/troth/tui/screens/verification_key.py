@@ -76,9 +76,14 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
         else:
             if key.is_own_pin:
                 rows.append(Row("pin", "Give it another name"))
-                rows.append(Row("unpin", "Take the pin back"))
+                rows.append(Row("unpin", "Trust it no longer (take the pin back)"))
             else:
-                rows.append(Row("pin", f"Pin it for {key.provider or 'this provider'}"))
+                rows.append(
+                    Row(
+                        "pin",
+                        f"Trust it for {key.provider or 'this provider'} from now on (pin it)",
+                    )
+                )
             rows.append(Row("distrust", "Distrust it: it never counts again"))
         return rows
 
