@@ -204,6 +204,8 @@ class Relay:
     """Answered in the clear in place of anything else."""
     spoil: Callable[[bytes], bytes] | None = None
     sends_last_chunk: bool = True
+    is_single: bool = False
+    """It answers in one piece, whatever was asked for."""
     billing: bytes = b""
     """The gateway's note on costs, which a relay is to take out and this one leaves in."""
 
@@ -225,8 +227,8 @@ class Relay:
             return json_answer({"error": "malformed encapsulated request"}, status=400)
         asked = json.loads(inner)
         self.opened.append(asked)
-        answer = self.enclave.reply_to(asked)
-        if not asked.get("stream"):
+        answer = self.enclave.reply_to(asked | {"stream": False} if self.is_single else asked)
+        if self.is_single or not asked.get("stream"):
             return _sealed("message/ohttp-res", sealer.seal(answer.body, b"\x07" * 32))
         chunks = [step for step in answer.steps if isinstance(step, bytes)]
         sealed = sealer.seal_chunks(chunks, b"\x07" * 32)

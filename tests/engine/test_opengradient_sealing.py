@@ -12,6 +12,7 @@ from enclaves import Enclave, Registry, Relay, registry_record, trust_machine
 from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of, outcome
 from servers import ScriptedServer
 from troth.domain.message import Message
+from troth.domain.model import Endpoint
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.engine import Engine
 from verifiers.enclave import Machine
@@ -148,6 +149,29 @@ async def test_a_note_on_costs_that_the_relay_left_in_does_no_harm(stage: Stage)
     assert message.text == "".join(stage.enclave.words), message.failure
     assert verdict is not None
     assert verdict.is_verified
+
+
+async def test_an_answer_that_was_sealed_in_one_piece_is_opened_and_verified(stage: Stage) -> None:
+    stage.relay.is_single = True
+    await stage.open(by_registry=False, pin=True)
+    message, verdict = await stage.ask()
+    assert message.text == "".join(stage.enclave.words), message.failure
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_PINNED, verdict
+
+
+async def test_a_gateway_that_takes_sealed_prompts_itself_is_a_relay_too(stage: Stage) -> None:
+    await stage.open(by_registry=False, pin=True)
+    url = f"{stage.relay_server.url}/v1/ohttp"
+    await stage.engine.remove_endpoint("og")
+    options = {"route": "relay", "gateway": stage.gateway_server.url}
+    await stage.engine.add_endpoint(
+        Endpoint("og", "opengradient", url, needs_key=False, options=dict(options))
+    )
+    _, verdict = await stage.ask()
+    assert verdict is not None
+    assert verdict.is_verified
+    assert [request.path for request in stage.relay.asked] == ["/v1/ohttp"]
 
 
 async def test_a_restarted_enclave_behind_a_relay_is_asked_again(stage: Stage) -> None:

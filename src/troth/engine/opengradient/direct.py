@@ -22,6 +22,9 @@ from troth.transport import ResponseStream, Transport
 from troth.verifiers.trust import RegistrySource, Trust
 
 
+_LONGEST_REFUSAL = 64 << 10
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """What the channels of one engine share."""
@@ -102,6 +105,7 @@ class DirectChannel:
             payments.drop_session(base_url)
             self.is_repeatable = True  # it was refused: nothing was taken
             if not find_header(answer.headers, REQUIRED):
+                await _read_out(answer)
                 await stack.aclose()
                 answer = await self._send(request, (), stack)
         else:
@@ -109,6 +113,7 @@ class DirectChannel:
         if answer.status != 402 or not find_header(answer.headers, REQUIRED):
             return answer
         terms = answer.headers
+        await _read_out(answer)
         await stack.aclose()
         payee = self._picked.record.payment_address if self._picked else ""
         signed = await self._payer.authorise(terms, payee)
@@ -138,6 +143,15 @@ class DirectChannel:
     def _certificate(self) -> bytes | None:
         record = self._picked.record if self._picked else None
         return record.tls_certificate if record and record.endpoint.startswith("https:") else None
+
+
+async def _read_out(answer: ResponseStream) -> None:
+    """Read a refusal to its end, so that the network list does not call it broken off."""
+    size = 0
+    async for received in answer.chunks():
+        size += len(received)
+        if size > _LONGEST_REFUSAL:
+            return
 
 
 class Opened:

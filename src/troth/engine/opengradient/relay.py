@@ -80,8 +80,7 @@ class RelayChannel:
         self._login = await self._current_login()
         self._checked = await self._check_enclave()
         given = self._endpoint.base_url or (self._login.relay_url if self._login else "")
-        relay = given.rstrip("/").removesuffix("/v1").removesuffix(RELAY_PATH)
-        return replace(request, url=relay + RELAY_PATH, secret_headers=())
+        return replace(request, url=relay_url(given), secret_headers=())
 
     async def _current_login(self) -> Login | None:
         """Return the login; None for a relay of the user's own that may want none."""
@@ -190,6 +189,12 @@ class RelayChannel:
     def _leave(self) -> None:
         if self._picked is not None:
             self._ways.picker.leave(self._endpoint.name, self._picked.record.tee_id)
+
+
+def relay_url(given: str) -> str:
+    """Return where sealed prompts go: a URL that names such a place itself is taken as it is."""
+    given = given.rstrip("/")
+    return given if given.endswith("/ohttp") else given.removesuffix("/v1") + RELAY_PATH
 
 
 class Unsealed:
