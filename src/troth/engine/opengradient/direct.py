@@ -21,7 +21,6 @@ from troth.engine.opengradient.picking import Picked, Picker
 from troth.transport import ResponseStream, Transport
 from troth.verifiers.trust import RegistrySource, Trust
 
-
 _LONGEST_REFUSAL = 64 << 10
 
 
