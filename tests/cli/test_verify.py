@@ -140,12 +140,13 @@ def test_a_chat_is_a_folder_with_its_markdown_and_a_receipt_for_each_reply(
     folder = tmp_path / "bundle"
     assert with_vault("receipt", "--chat", chat, "-o", str(folder)).code == 0
     names = sorted(path.name for path in folder.iterdir())
-    assert len(names) == 2
-    assert names[-1] == "chat.md"
+    assert [name.partition(".")[2] for name in names] == ["html", "receipt.json", "md"]
     text = (folder / "chat.md").read_text("utf-8")
     assert "Argon2id" in text
     assert f"]({names[0]})" in text
-    assert with_vault("verify", str(folder / names[0])).code == 0
+    assert f"]({names[1]})" in text
+    assert "Verified" in (folder / names[0]).read_text("utf-8")
+    assert with_vault("verify", str(folder / names[1])).code == 0
     assert with_vault("receipt", "--chat", chat, "-o", str(folder)).code == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from troth.cli.command import Arguments, Parser
@@ -15,6 +16,8 @@ from troth.domain.message import Role
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.export_markdown import markdown
+from troth.engine.receipts import verify
+from troth.explain import verdict_words
 from troth.settings import write_private
 from troth.tui.safe import clean
 
@@ -34,6 +37,7 @@ def configure(parser: Parser) -> None:
         metavar="FILE",
         help="write to FILE, for you alone; with --chat, a new folder",
     )
+    parser.add_argument("--html", metavar="FILE", help="also write a page that anyone can read")
     parser.set_defaults(run=run)
 
 
@@ -45,6 +49,9 @@ async def run(arguments: Arguments, console: Console) -> int:
             return await _bundle(engine, chat, arguments.text("output"), console)
         chat, message_id = await find_reply(engine, arguments.text("message"))
         receipt = await engine.proofs.receipt(chat, message_id)
+        if page := arguments.text("html"):
+            await asyncio.to_thread(write_private, Path(page), page_of(receipt))
+            console.note(f"The page is written to {page}.")
         if target := arguments.text("output"):
             await asyncio.to_thread(write_private, Path(target), receipt)
             console.note(f"The receipt is written to {target}. `troth verify {target}` checks it.")
@@ -73,7 +80,7 @@ async def find_reply(engine: Engine, text: str) -> tuple[Chat, str]:
 
 
 async def _bundle(engine: Engine, chat: Chat, output: str, console: Console) -> int:
-    """Write a folder: the chat as Markdown and a receipt for each reply that was checked."""
+    """Write a folder: the chat as Markdown, a receipt and a page for each checked reply."""
     await chat.load_rest()
     folder = await asyncio.to_thread(_make_folder, output or f"troth-{chat.id}")
     text = markdown(chat, clean)
@@ -86,15 +93,28 @@ async def _bundle(engine: Engine, chat: Chat, output: str, console: Console) -> 
             receipt = await engine.proofs.receipt(chat, message.id)
         except NotFound:
             continue  # an imported reply, or one whose bytes were not kept: nothing to prove
-        name = f"{message.id}.receipt.json"
+        name, page = f"{message.id}.receipt.json", f"{message.id}.html"
         await asyncio.to_thread(write_private, folder / name, receipt)
+        await asyncio.to_thread(write_private, folder / page, page_of(receipt))
         when = f"{message.created_at:%Y-%m-%d %H:%M UTC}"
-        lines.append(f"- {when}, {message.model}: [{name}]({name})")
+        found = verdict_words(chat.verdicts[message.id].state).short
+        lines.append(f"- {when}, {message.model}, {found}: [the receipt]({name}), [a page]({page})")
         count += 1
     lines += ["", "`troth verify FILE` checks a receipt with no vault and no network.", ""]
     await asyncio.to_thread(write_private, folder / "chat.md", "\n".join(lines).encode())
-    console.note(f"{count} receipts and the chat are written to {folder}.")
+    counted = "1 receipt" if count == 1 else f"{count} receipts"
+    console.note(f"{counted} and the chat are written to {folder}.")
     return ExitCode.OK
+
+
+def page_of(receipt: bytes) -> bytes:
+    """Return a page on a receipt that was written just now, by what the user trusts."""
+    from troth.cli.receipt_page import receipt_page
+    from troth.cli.verify import proves
+
+    checked = verify(receipt)
+    is_proven = proves(checked, has_moment=False)
+    return receipt_page(checked, is_proven=is_proven, at=datetime.now(UTC)).encode("utf-8")
 
 
 def _make_folder(name: str) -> Path:
