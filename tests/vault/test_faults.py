@@ -89,12 +89,12 @@ async def test_two_processes_write_at_once_and_both_are_whole(made: MadeVault) -
 
 async def test_a_writer_elsewhere_is_noticed(made: MadeVault) -> None:
     vault = await Vault.open(made.directory, recovery_words=made.recovery_words)
-    before = await vault.upkeep.changes_elsewhere()
+    before = await vault.changes_elsewhere()
     await vault.add_conversation(chat("own"))
-    assert await vault.upkeep.changes_elsewhere() == before
+    assert await vault.changes_elsewhere() == before
     with writer(made, "other", 3) as child:
         child.communicate()
-    assert await vault.upkeep.changes_elsewhere() != before
+    assert await vault.changes_elsewhere() != before
     assert len(await stored_ids(vault, "other")) == 3
     await vault.close()
 

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from troth.tui.safe import Cleaner
 
 
+MIN_WRAPPED = 20
+"""A terminal that is narrower, or does not say how wide it is, breaks lines itself."""
+
+
 class ExitCode(IntEnum):
     """A contract with scripts."""
 
@@ -178,13 +182,13 @@ class Console:
             columns = os.get_terminal_size(self.stderr.fileno()).columns
         except OSError:
             return indent + text
-        if len(indent + text) <= columns:
+        if columns < MIN_WRAPPED or len(indent + text) <= columns:
             return indent + text
         import textwrap
 
         return textwrap.fill(
             text,
-            max(columns, 20),
+            columns,
             initial_indent=indent,
             subsequent_indent=indent,
             break_long_words=False,

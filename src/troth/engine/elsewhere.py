@@ -45,7 +45,7 @@ class Elsewhere:
         if vault.is_memory:
             return
         with suppress(VaultLocked):
-            number = await vault.upkeep.changes_elsewhere()
+            number = await vault.changes_elsewhere()
             known, self._seen = self._seen, (vault, number)
             if known is not None and known[0] is vault and known[1] != number:
                 self._stale.update(self._opened())

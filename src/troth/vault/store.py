@@ -209,6 +209,12 @@ def written(
     return carry_out
 
 
+def data_version(store: Store) -> int:
+    """Return SQLite's count of the commits of others, as this connection sees it."""
+    number = store.connection.pragma("data_version")
+    return number if isinstance(number, int) else 0
+
+
 def commit_state(store: Store) -> tuple[int, bytes, bytes]:
     """Return the commit number, the head hash and the sum over all counted rows."""
     row = store.one(

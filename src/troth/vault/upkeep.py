@@ -94,15 +94,6 @@ class Upkeep:
 
         return await self._inspect(carry_out)
 
-    async def changes_elsewhere(self) -> int:
-        """Return a number that changes whenever another process has written to the vault."""
-
-        def version(store: Store) -> int:
-            number = store.connection.pragma("data_version")
-            return number if isinstance(number, int) else 0
-
-        return await self._opened.writer.run(version)
-
     async def _inspect(self, work: Callable[[Store], ValueT]) -> ValueT:
         """Do something long that only reads, without standing in the way of a search."""
         inspector = self._opened.inspector()

@@ -28,7 +28,7 @@ from troth.vault.opening import Opened, Terms
 from troth.vault.places import INBOX
 from troth.vault.rows import to_microseconds
 from troth.vault.status import VaultStatus, vault_status
-from troth.vault.store import written
+from troth.vault.store import data_version, written
 
 if TYPE_CHECKING:
     from troth.vault.folders import Folders
@@ -343,6 +343,10 @@ class Vault:
 
     async def set_state(self, key: str, value: str) -> None:
         await self._writer.run(written(keepsakes.set_state), key, value)
+
+    async def changes_elsewhere(self) -> int:
+        """Return a number that changes whenever another process has written to the vault. Cheap."""
+        return await self._writer.run(data_version)
 
     async def search(
         self,
