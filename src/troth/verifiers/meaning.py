@@ -115,11 +115,16 @@ _ALONE: dict[State, tuple[str, ...]] = {
         "Anything to somebody else: they have your word that it came from here.",
     ),
     State.IMPORTED: (
-        f"{_TRUTH} Nor that it is what the model wrote: a file can be changed by anyone.",
+        "That it is what the model wrote: a file can be changed by anyone.",
+        _TRUTH,
     ),
-    State.INCOMPLETE: ("Anything: the part that carries the signature never came.",),
+    State.INCOMPLETE: (
+        "Anything: the part that carries the signature never came.",
+        "That what did come is what the model wrote.",
+    ),
     State.SIMULATED: (
         "Anything real: Troth signed this itself, with a key that it made a moment ago.",
+        _TRUTH,
     ),
     State.PRIVATE_CHANNEL: (
         "Anything to somebody else: there is no signature that you could show.",
