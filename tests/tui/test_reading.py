@@ -39,6 +39,25 @@ async def test_escape_reads_when_idle_and_i_goes_back_to_the_prompt(tmp_path: Pa
         assert "⏎ send" in stage.text
 
 
+async def test_reading_begins_at_what_is_on_screen_and_scrolls_nothing(tmp_path: Path) -> None:
+    long = [f"line {number}\n\n" for number in range(60)]
+    async with run_app(tmp_path, openai_chat_stream(long)) as stage:
+        await stage.say("one")
+        await stage.say("two")
+        page, chat = stage.desk.page, stage.desk.talking.chat
+        assert chat is not None
+        ids = [message.id for message in chat.path]
+        for back, expected in ((0, 3), (130, 1)):
+            page.scroll_lines(-back)
+            await stage.pilot.pause()
+            before = [spot.row for spot in page._spots]
+            await read(stage)
+            await stage.until(lambda place=expected: page.current_id == ids[place])
+            assert [spot.row for spot in page._spots] == before
+            await stage.pilot.press("i")
+            await stage.until(lambda: not stage.screen.is_reading)
+
+
 async def test_j_k_g_and_G_walk_the_messages(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         await stage.say("one")
@@ -204,7 +223,7 @@ async def test_s_writes_a_file_and_never_over_one(tmp_path: Path) -> None:
         await stage.say("go")
         for expected in ("Saved to", "is there already"):
             await stage.desk.reading._write(SOURCE, str(target))
-            await stage.until(lambda said=expected: said in stage.text)
+            await stage.until(lambda said=expected: said in " ".join(stage.text.split()))
         assert target.read_text("utf-8") == SOURCE
 
 

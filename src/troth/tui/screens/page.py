@@ -112,17 +112,25 @@ class Page(Transcript):
         return self.selected_id or ""
 
     def enter(self) -> None:
-        """Begin to read: the eye goes to the last message unless it has a place."""
+        """Begin to read: the eye goes to what is on screen unless it has a place."""
         self.focus()
-        if self.selected_id is None:
-            self.select_last()
+        self._open_eye()
 
     def on_blur(self) -> None:
         self.select(None)
 
     def on_focus(self) -> None:
-        if self.selected_id is None:
-            self.select_last()
+        self._open_eye()
+
+    def _open_eye(self) -> None:
+        """Begin where the reader is, and scroll nothing: at the end with the last message."""
+        if self.selected_id is not None:
+            return
+        rows = self.layout_rows
+        if rows.is_end_seen and rows.messages:
+            self._look_at(rows.messages[-1].entry.id)
+        else:
+            self.select_seen()
 
     def go_to(self, entry_id: str, words: Sequence[str] = ()) -> None:
         """Show one message: at the place that says one of `words`, else at its head."""

@@ -21,7 +21,7 @@ Token = tuple[Kind, str]
 Coloured = tuple[Token, ...]
 """One line."""
 
-MOST_LETTERS = 16_384
+MOST_LETTERS = 8_192
 """A longer part (giant lines) is shown plain: some lexers are slow on such text."""
 QUICK_LINES = 1
 """So many complete lines before the new ones are lexed again while code arrives."""

@@ -9,7 +9,7 @@ from troth.tui.widgets.markdown_columns import skip_columns
 
 CODE_PART_LINES = (32, 64)
 """A part of a code block ends at an empty line after so many lines, or at so many in any case."""
-CODE_PART_LETTERS = 8192
+CODE_PART_LETTERS = 4096
 TABLE_PART_ROWS = 40
 TEXT_PART_LETTERS = (1500, 3000)
 """A part of a paragraph ends at the end of a sentence after so many, or at so many at a line."""

@@ -131,6 +131,7 @@ class Transcript(TranscriptView):
                 continue
             view = self.layout_rows.messages[index]
             view.feed("".join(text), "".join(thinking), show_hidden=self.show_hidden)
+            self.layout_rows.note_unread(view)
             self.layout_rows.remeasure(index)
 
     # --- folds and marks --------------------------------------------------------------------

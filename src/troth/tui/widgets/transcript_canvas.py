@@ -68,6 +68,7 @@ class TranscriptCanvas(Widget):
         self._palette_key: tuple[object, object] | None = None
         self._frame_timer: TimerHandle | None = None
         self._is_dirty = False
+        self._reads_on = False
         self._drawn_width = 0
         self._pressed: tuple[int, int] | None = None
 
@@ -97,6 +98,20 @@ class TranscriptCanvas(Widget):
             self._is_dirty = False
             self.gather()
             self.redraw()
+
+    def _read_on(self) -> None:
+        """Read the next slice of a long text; what else happens comes in between."""
+        self._reads_on = False
+        if self.layout_rows.unread:
+            self.layout_rows.read_on()
+            self.wake()
+            self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        if self.layout_rows.unread and not self._reads_on:
+            self._reads_on = True
+            # Not at once: a pump that finds a message waiting never lets go of the loop.
+            asyncio.get_running_loop().call_soon(self.call_later, self._read_on)
 
     def on_mount(self) -> None:
         self.wake()
@@ -130,6 +145,7 @@ class TranscriptCanvas(Widget):
             self._reuse_strips(old, changed)
             self._refresh_lines(changed, height)
         self._tell_following()
+        self._go_on_reading()
 
     def _reuse_strips(self, old: list[Line], changed: list[int]) -> None:
         """Give lines that only moved the strips that were painted for them."""

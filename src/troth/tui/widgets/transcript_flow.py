@@ -1,6 +1,7 @@
 """A message's text on its way to blocks: foreign text in pieces, cleaned, read, kept.
 
-What is settled stays as it is; only the unfinished end is read again.
+What is settled stays as it is; only the unfinished end is read again. A long text is read slice by
+slice, so that whoever shows it can draw and take keys in between.
 """
 
 from __future__ import annotations
@@ -9,11 +10,19 @@ from troth.tui.safe import Cleaner
 from troth.tui.widgets.markdown_blocks import Block
 from troth.tui.widgets.markdown_reader import BlockReader
 
+SLICE_LETTERS = 16_384
+SLICE_LINES = 300
+"""What is read at one go: 10 ms at most (a list: 36 microseconds a line)."""
+_LETTERS_A_ROW = 40
+
 
 class TextFlow:
     """Cleaned and read text: settled blocks, and a tail that is not final while more may come."""
 
-    __slots__ = ("_cleaner", "_raw", "_reader", "_show_hidden", "_tail", "is_closed", "settled")
+    __slots__ = (
+        "_at", "_cleaner", "_raw", "_reader", "_show_hidden", "_tail", "_waiting", "is_closed",
+        "is_ended", "settled",
+    )  # fmt: skip
 
     def __init__(self, *, is_plain: bool = False, show_hidden: bool = False) -> None:
         self._raw: list[str] = []
@@ -21,18 +30,59 @@ class TextFlow:
         self._cleaner = Cleaner(show_hidden=show_hidden)
         self._reader = BlockReader(is_plain=is_plain)
         self._tail: list[Block] | None = None
+        self._waiting = ""
+        self._at = 0
+        """How much of what waits has been read."""
         self.settled: list[Block] = []
+        self.is_ended = False
+        """Whether no more text will come."""
         self.is_closed = False
+        """Whether all of it has been read, too."""
 
     def feed(self, text: str) -> None:
-        """Take more text as received."""
+        """Take more text as received; a slice of it is read now, the rest by `read_on`."""
         self._raw.append(text)
-        self._tail = None
-        self.settled += self._reader.feed(self._cleaner.feed(text))
+        self._waiting = self._waiting[self._at :] + text
+        self._at = 0
+        self.read_on()
 
     def close(self) -> None:
-        """End the text: everything is settled."""
-        if self.is_closed:
+        """End the text: once everything is read, everything is settled."""
+        self.is_ended = True
+        self._settle_end()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some of the text is still to be read."""
+        return self._at < len(self._waiting)
+
+    @property
+    def rows_to_come(self) -> int:
+        """Guess the height of what is still to be read."""
+        return (len(self._waiting) - self._at) // _LETTERS_A_ROW
+
+    def read_on(self) -> None:
+        """Read the next slice. Where the text is cut changes nothing in what is read."""
+        text, at = self._waiting, self._at
+        end = min(len(text), at + SLICE_LETTERS)
+        if text.count("\n", at, end) > SLICE_LINES:
+            end = at
+            for _ in range(SLICE_LINES):
+                end = text.index("\n", end) + 1
+        self._tail = None
+        self.settled += self._reader.feed(self._cleaner.feed(text[at:end]))
+        self._at = end
+        if end == len(text):
+            self._waiting, self._at = "", 0
+            self._settle_end()
+
+    def read_all(self) -> None:
+        """Read what is left, however long it takes."""
+        while self.has_more:
+            self.read_on()
+
+    def _settle_end(self) -> None:
+        if self.is_closed or self.has_more or not self.is_ended:
             return
         self.is_closed = True
         self._tail = None

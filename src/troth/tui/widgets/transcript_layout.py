@@ -49,6 +49,8 @@ class TranscriptLayout:
         self.top = Place(0, 0, 0)
         self.is_following = True
         self.is_end_seen = True
+        self.unread: dict[MessageView, None] = {}
+        """Messages of which some text is still to be read, in the order of their turn."""
         self._kept: dict[Unit, int] = {}
         self._kept_rows = 0
 
@@ -116,7 +118,24 @@ class TranscriptLayout:
         view = self.messages[index]
         assert self.palette is not None
         view.prepare(self.palette, self.width, show_hidden=self.show_hidden)
+        self.note_unread(view)
         return view
+
+    def note_unread(self, view: MessageView) -> None:
+        """Let the rest of a long text be read by and by."""
+        if view.has_more:
+            self.unread.setdefault(view)
+
+    def read_on(self) -> None:
+        """Read a slice of the message whose turn it is, if it is still here."""
+        view = next(iter(self.unread))
+        index = self.index_of(view.entry.id)
+        if index is not None and self.messages[index] is view:
+            view.read_on()
+            self.remeasure(index)
+            if view.has_more:
+                return
+        del self.unread[view]
 
     def rows_at(self, message: int, unit: int) -> list[Row]:
         """Return a unit's rows, drawn now if need be."""
@@ -249,6 +268,8 @@ class TranscriptLayout:
             self.top, self.is_following = Place(message, unit, row), False
             return
         self.is_following = False
+        if unit:
+            self.prepare(message).read_up_to(unit)
         place = Place(message, unit, row)
         self.top = self._above(place, above) if above else place
         self.top = min(self.top, self._tail_top())

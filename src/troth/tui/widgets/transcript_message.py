@@ -28,6 +28,9 @@ from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import BLANK, Piece, Row
 
 CURSOR = "_"
+MOST_MEASURED = 3000
+"""Units of a message whose heights are guessed anew for another width; of more, the old guesses
+stay, which only the scroll thumb can tell."""
 
 
 class Part(Enum):
@@ -88,7 +91,8 @@ class MessageView:
     def guess_height(self, width: int) -> int:
         """Return the height, or a guess that costs next to nothing."""
         if self.units and self._canvas and self._canvas.width == width:
-            return self._settled_rows + sum(self.heights[self._body_end :])
+            to_come = self.body.rows_to_come if self.body else 0
+            return self._settled_rows + sum(self.heights[self._body_end :]) + to_come
         text = self.text
         return 3 + text.count("\n") + len(text) // max(1, width)
 
@@ -102,7 +106,19 @@ class MessageView:
         is_plain = self.entry.role == "user"
         self._canvas = Canvas(palette, width, palette.text, is_plain)
         self._read(show_hidden=show_hidden)
-        self.rebuild()
+        if self.units:
+            self._redress()
+        else:
+            self.rebuild()
+
+    def _redress(self) -> None:
+        """Draw everything again when it is looked at: the width or the colours changed."""
+        for unit in self.units:
+            unit.rows = None
+        if len(self.units) <= MOST_MEASURED:
+            self.heights = [self._guess(unit) for unit in self.units]
+        self._settled_rows = sum(self.heights[: self._body_end])
+        self.grow()
 
     def _read(self, *, show_hidden: bool) -> None:
         entry = self.entry
@@ -117,34 +133,68 @@ class MessageView:
             if not entry.is_streaming:
                 self.thought.close()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether some of its text is still to be read."""
+        return any(flow is not None and flow.has_more for flow in (self.body, self.thought))
+
+    def read_on(self) -> None:
+        """Read the next slice of a long text and lay it out."""
+        if self.body is not None and self.body.has_more:
+            self.body.read_on()
+            self.grow()
+        elif self.thought is not None and self.thought.has_more:
+            self.thought.read_on()
+            if self.is_thinking_open:
+                self.rebuild_kept()
+
+    def read_up_to(self, unit: int | None) -> None:
+        """Read until a unit is there, or (None) everything."""
+        while self.has_more and (unit is None or self._body_end <= unit):
+            self.read_on()
+
     def rebuild(self) -> None:
         """Lay out all units again; drawn blocks of text are drawn again when looked at."""
-        body = self.body
-        if body is None or self._canvas is None:
+        self.units, self.heights = [], []
+        self._body_start = self._body_end = self._settled_rows = 0
+        self.rebuild_kept()
+
+    def rebuild_kept(self) -> None:
+        """Lay out what stands around the text again; settled blocks stay as they are."""
+        if self.body is None or self._canvas is None:
             return
-        self.units = self._lead_units()
-        self._body_start = len(self.units)
-        if self.is_body_open:
-            self.units += [Unit(Part.BODY, block) for block in body.settled]
-        self._body_end = len(self.units)
-        self.heights = [self._guess(unit) for unit in self.units]
-        self._settled_rows = sum(self.heights)
-        self._extend_tail()
+        known = {
+            id(unit.block): unit
+            for unit in self.units[: self._body_start]
+            if unit.block is not None and not unit.is_passing
+        }
+        lead = [
+            unit if unit.is_passing else known.get(id(unit.block), unit)
+            for unit in self._lead_units()
+        ]
+        heights = [self._guess(unit) for unit in lead]
+        self._settled_rows += sum(heights) - sum(self.heights[: self._body_start])
+        self.units[: self._body_start], self.heights[: self._body_start] = lead, heights
+        self._body_end += len(lead) - self._body_start
+        self._body_start = len(lead)
+        if not self.is_body_open:
+            self._settled_rows = sum(heights)
+            del self.units[len(lead) :], self.heights[len(lead) :]
+            self._body_end = len(lead)
+        self.grow()
 
     def grow(self) -> None:
         """Take in what the body's flow has settled since; keep everything drawn before."""
         body = self.body
         if body is None or not self.units:
             return
-        if not self.is_body_open:
-            return
         del self.units[self._body_end :], self.heights[self._body_end :]
-        known = self._body_end - self._body_start
-        for block in body.settled[known:]:
-            unit = Unit(Part.BODY, block)
-            self.units.append(unit)
-            self.heights.append(self._guess(unit))
-            self._settled_rows += self.heights[-1]
+        if self.is_body_open:
+            for block in body.settled[self._body_end - self._body_start :]:
+                unit = Unit(Part.BODY, block)
+                self.units.append(unit)
+                self.heights.append(self._guess(unit))
+                self._settled_rows += self.heights[-1]
         self._body_end = len(self.units)
         self._extend_tail()
 
@@ -289,24 +339,10 @@ class MessageView:
             return
         self.rebuild_kept()
 
-    def rebuild_kept(self) -> None:
-        """Lay out all units again; what was drawn of settled blocks is kept."""
-        drawn = {
-            id(unit.block): unit.rows
-            for unit in self.units
-            if unit.block is not None and unit.rows is not None and not unit.is_passing
-        }
-        self.rebuild()
-        for index, unit in enumerate(self.units):
-            rows = drawn.get(id(unit.block)) if unit.block is not None else None
-            if rows is not None and not unit.is_passing:
-                unit.rows = rows
-                self._set_height(index, len(rows))
-
 
 def _kept(flow: TextFlow | None, text: str, *, is_open: bool) -> TextFlow | None:
     """Return the flow if it holds this very text, else None: it must be read anew."""
-    if flow is None or flow.raw != text or (is_open and flow.is_closed):
+    if flow is None or flow.raw != text or (is_open and flow.is_ended):
         return None
     if not is_open:
         flow.close()

@@ -197,6 +197,7 @@ class TranscriptView(TranscriptCanvas):
             return 0, 0
         wanted = term.casefold()
         view = self.layout_rows.prepare(index)
+        view.read_up_to(None)
         for number, unit in enumerate(view.units):
             if unit.block is None:
                 continue
