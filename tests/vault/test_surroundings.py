@@ -337,3 +337,38 @@ async def test_on_a_network_folder_the_vault_is_used_alone(
 
 def test_a_picture_is_large_enough_for_several_chunks() -> None:
     assert len(PICTURE) > 2 * 262_144
+
+
+LIMITED_SCRIPT = """
+import asyncio, resource, sys
+from pathlib import Path
+from troth.domain.error import VaultError
+from troth.vault.vault import Vault
+from vault.samples import chat, said
+async def main():
+    vault = await Vault.open(Path(sys.argv[1]), recovery_words=sys.argv[2])
+    await vault.add_conversation(chat())
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, hard))
+    kept = []
+    try:
+        while len(kept) < 500:
+            parent = kept[-1] if kept else None
+            await vault.append(said(f"m{len(kept)}", "x" * 30_000, parent=parent))
+            kept.append(f"m{len(kept)}")
+    except VaultError as error:
+        print(error.kind, [m.id for m in await vault.messages("chat")] == kept)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    await vault.append(said("after", "room again", parent=kept[-1]))
+    await vault.close()
+    vault = await Vault.open(Path(sys.argv[1]), recovery_words=sys.argv[2])
+    print(len(await vault.messages("chat")) == len(kept) + 1, (await vault.upkeep.check()).is_sound)
+    await vault.close()
+asyncio.run(main())
+"""
+
+
+@posix
+def test_a_limit_on_file_size_is_told_as_a_full_disk(made: MadeVault) -> None:
+    output = run_script(LIMITED_SCRIPT, str(made.directory), made.recovery_words)
+    assert output.split("\n")[:2] == ["disk-full True", "True True"]

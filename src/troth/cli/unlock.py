@@ -17,6 +17,7 @@ from pathlib import Path
 
 from troth.cli.output import Console
 from troth.domain.error import (
+    DiskFull,
     KeyringFailed,
     VaultDamaged,
     VaultError,
@@ -123,10 +124,10 @@ async def open_knowing(
                 accept_damaged=accept_damaged,
                 is_read_only=is_read_only,
             )
-        except VaultReadOnly:
+        except (VaultReadOnly, DiskFull):
             if is_read_only:
                 raise
-            # A disc, or a folder that is closed to us: what is there can still be read.
+            # A disc, a full one, a folder that is closed to us: what is there can still be read.
             return await open_it(
                 accept_older=accept_older, accept_damaged=accept_damaged, is_read_only=True
             )

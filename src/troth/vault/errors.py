@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,8 @@ def from_database(error: apsw.Error, path: Path | None) -> VaultError:
         case apsw.IOError():
             if _is_nearly_full(path):
                 return DiskFull(where, "no space is left")
+            if _is_at_limit(path):
+                return DiskFull(where, "no file may grow further here (ulimit -f)")
             return VaultError(where, f"the disk failed (SQLite code {extended})")
         case apsw.CantOpenError():
             if path is not None and path.exists():
@@ -82,6 +85,19 @@ def from_system(error: OSError, path: Path | None) -> VaultError:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return VaultReadOnly(where, error.strerror or "not permitted")
     return VaultError(where, error.strerror or type(error).__name__)
+
+
+def _is_at_limit(path: Path | None) -> bool:
+    """Whether a file of the vault has reached the size that this process may write."""
+    if path is None or sys.platform == "win32":
+        return False
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit == resource.RLIM_INFINITY:
+        return False
+    sizes = [file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.is_file()]
+    return any(size + NEARLY_FULL_BYTES > limit for size in sizes)
 
 
 def _is_nearly_full(path: Path | None) -> bool:
