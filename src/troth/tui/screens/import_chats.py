@@ -288,8 +288,6 @@ class ImportScreen(Screen[None]):
         elif self._stage == "preview":
             self._enter("choose", words.SOURCES)
             self._complete(self.field.value)
-        elif self._stage == "choose" and self.field.value:
-            self.field.value = ""
         else:
             self.dismiss(None)
 
