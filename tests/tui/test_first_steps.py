@@ -82,6 +82,14 @@ async def test_the_first_start_leads_through_vault_and_recovery_words_into_the_c
     assert first_kind({"TROTH_HOME": str(tmp_path)}, in_memory=False) == ("unlock", False)
 
 
+def test_a_database_without_its_key_file_is_no_first_run(tmp_path: Path) -> None:
+    environ = {"TROTH_HOME": str(tmp_path)}
+    assert first_kind(environ, in_memory=False) == ("welcome", False)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "vault.db").write_bytes(b"x")
+    assert first_kind(environ, in_memory=False) == ("unlock", False)
+
+
 async def test_keep_nothing_makes_no_vault(tmp_path: Path) -> None:
     async with run_app(tmp_path, kind="welcome", with_provider=False) as stage:
         await choose(stage, "later")

@@ -52,11 +52,14 @@ def first_kind(environ: Mapping[str, str], *, in_memory: bool) -> tuple[Kind, bo
     """
     if in_memory:
         return "chat", False
+    folder = _home_folder(environ, "data")
     try:
-        with open(os.path.join(_home_folder(environ, "data"), "vault.json"), "rb") as file:
+        with open(os.path.join(folder, "vault.json"), "rb") as file:
             header = file.read(65536)
     except FileNotFoundError:
-        return "welcome", False
+        # A database without its key file is no first run: the unlock screen tells, and mends it.
+        is_there = os.path.exists(os.path.join(folder, "vault.db"))
+        return "unlock" if is_there else "welcome", False
     except OSError:
         return "unlock", False
     return ("chat", True) if b'"keyring"' in header else ("unlock", False)
