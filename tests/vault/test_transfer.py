@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from troth.domain.error import (
+    VaultBusy,
     VaultDamaged,
     VaultMissing,
     WrongPassphrase,
@@ -21,7 +23,7 @@ from vault.samples import (
     open_with_words,
     said,
 )
-from vault.test_faults import read_all
+from vault.test_faults import read_all, writer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -60,6 +62,27 @@ async def test_restoring_over_a_vault_keeps_it_beside(own_full: MadeVault, tmp_p
         vault = await Vault.open(directory, recovery_words=own_full.recovery_words)
         assert (await vault.messages("chat"))[-1].id == last
         await vault.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be replaced there anyway")
+async def test_nothing_is_restored_under_a_program_that_has_the_vault_open(
+    own_full: MadeVault, tmp_path: Path
+) -> None:
+    """It would go on writing into a file that has no name any more."""
+    vault = await open_with_words(own_full)
+    backup = await vault.upkeep.back_up(tmp_path / "backups")
+    await vault.close()
+    with writer(own_full, "chat-of-the-other", 1_000_000) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline().strip()
+        with pytest.raises(VaultBusy):
+            await restore_backup(backup.folder, own_full.directory, passphrase=PASSPHRASE)
+        child.kill()
+    vault = await open_with_words(own_full)
+    assert (await vault.messages("chat-of-the-other"))[0].id == first
+    await vault.close()
+    assert not list(own_full.directory.glob("replaced-*"))
+    await restore_backup(backup.folder, own_full.directory, passphrase=PASSPHRASE)
 
 
 async def test_a_backup_is_no_vault_key_away_from_the_vault(

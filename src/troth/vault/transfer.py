@@ -18,6 +18,7 @@ from troth.vault.copying import OnCopied, commits_of, copy_to_file, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.files import FOLDER_MODE, make_folder, replace_file, sync_folder
 from troth.vault.header_file import read_header, write_header
+from troth.vault.in_use import expect_closed
 from troth.vault.kdf import Keys
 from troth.vault.keyfile import parse_header
 from troth.vault.places import Places
@@ -112,7 +113,8 @@ def restore(
     """Put a backup in place as the vault of `directory`, after checking it whole.
 
     A vault that stands there is moved into a folder beside it first, and only then replaced; killed
-    at any moment, one of the two is there to open. The vault must be closed.
+    at any moment, one of the two is there to open. Raises VaultBusy while another program has it
+    open: what that wrote from then on would be lost.
     """
     source = Places(backup)
     header = read_header(source)
@@ -124,6 +126,7 @@ def restore(
         raise HeaderDamaged(str(source.header), error.detail) from error
     target = Places(directory)
     with typed_errors(directory):
+        expect_closed(target)
         make_folder(directory)
         messages = _rebuild(source, target, keys, header.vault_id)
         replaced = _set_aside(target, now)

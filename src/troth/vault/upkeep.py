@@ -120,7 +120,7 @@ async def restore_backup(
     """Put a backup in place as the vault of `directory`, after reading it whole.
 
     Works on a machine that has never seen the vault. A vault that stands there is kept beside, in
-    `Restored.replaced`. Raises what opening raises; then nothing has changed.
+    `Restored.replaced`. Raises what opening raises, VaultBusy too; then nothing has changed.
     """
 
     def carry_out() -> Restored:
