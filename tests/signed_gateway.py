@@ -9,7 +9,7 @@ from pathlib import Path
 
 from servers import Answer, RecordedRequest
 from troth.verifiers.trust import PinnedKey, fingerprint_of
-from troth.verifiers.trust_text import with_pin
+from troth.verifiers.trust_edit import with_pin
 from verifiers.signer import Gateway, text_frame
 
 TEXT = (

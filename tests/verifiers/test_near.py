@@ -19,7 +19,10 @@ from troth.domain.verdict import State
 from troth.verifiers.base import Facts
 from troth.verifiers.registry import verdict_for, wanted_for
 from troth.verifiers.secp256k1 import NotSigned, recover_address
-from troth.verifiers.trust import PinnedKey, Trust
+from troth.verifiers.trust import (
+    PinnedKey,
+    Trust,
+)
 from verifiers.setting import FACTS, STAMP, exchange_of
 from verifiers.signer import keccak
 
@@ -65,6 +68,7 @@ def state(
     status: int = 200,
     trust: Trust | None = None,
     facts: Facts = FACTS,
+    is_complete: bool = True,
     **changes: Any,
 ) -> State:
     text = f"{sha256(REQUEST).hexdigest()}:{sha256(RESPONSE).hexdigest()}"
@@ -75,7 +79,8 @@ def state(
         "signing_address": address_of(WALLET),
         "signing_algo": "ecdsa",
     } | changes
-    exchange = exchange_of(request, response, url="https://cloud-api.near.ai/v1/chat/completions")
+    url = "https://cloud-api.near.ai/v1/chat/completions"
+    exchange = exchange_of(request, response, url=url, is_complete=is_complete)
     evidence = {
         "signature:chatcmpl-12345678": HttpResponse(status, (), json.dumps(statement).encode())
     }

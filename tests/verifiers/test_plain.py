@@ -66,7 +66,7 @@ def test_a_verified_reply_teaches_what_to_expect_and_is_remembered() -> None:
     verdict = verdict_for(exchange, {}, trust, ASKED_AT, facts=FACTS)
     learnt = learnt_from(verdict, trust, facts=FACTS)
     assert learnt is not None
-    wiser = remembered(exchange, verdict, trust.with_expectation(learnt), facts=FACTS)
+    wiser = remembered(exchange, {}, verdict, trust.with_expectation(learnt), facts=FACTS)
     assert learnt_from(verdict, wiser, facts=FACTS) is None
     bare = exchange_of(REQUEST, gateway.stream(REQUEST, ["hi"], STAMP).replace(b"tee_", b"t_"))
     stripped = verdict_for(bare, {}, wiser, ASKED_AT, facts=FACTS)

@@ -10,17 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from troth.verifiers.trust import DistrustedKey, Expectation, PinnedKey, fingerprint_of
+from troth.verifiers.trust_edit import EMPTY, with_distrust, with_expectation, with_pin, without
 from troth.verifiers.trust_text import (
-    EMPTY,
     TrustInvalid,
     combined,
     parse_trust,
     shipped_text,
     shipped_trust,
-    with_distrust,
-    with_expectation,
-    with_pin,
-    without,
 )
 
 KEY = PinnedKey("my gateway", fingerprint_of(b"k"), spki=b"k", providers=("home",),

@@ -13,12 +13,21 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Json
 from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
 from troth.settings import check_provider_name, find_paths
-from troth.verifiers.trust import DistrustedKey, PinnedKey, fingerprint_of
+from troth.verifiers.trust import (
+    INTEL_HOST,
+    SIGNING_SCHEMES,
+    CollateralSource,
+    DistrustedKey,
+    PinnedKey,
+    RegistrySource,
+    TrustedRoot,
+    fingerprint_of,
+)
 
 
 def configure(parser: Parser) -> None:
     group = parser.add_subparsers(metavar="ACTION")
-    listed = add_subcommand(group, "list", "list the keys that are pinned or distrusted")
+    listed = add_subcommand(group, "list", "list what is trusted: keys, hardware roots, registries")
     add_json_flag(listed)
     listed.set_defaults(run=run_list)
     shown = add_subcommand(group, "show", "print the defaults and your own file")
@@ -34,7 +43,7 @@ def configure(parser: Parser) -> None:
         metavar="NAME",
         help="count it only there, and expect signatures there; repeatable",
     )
-    pin.add_argument("--scheme", default="opengradient", choices=("opengradient", "near"))
+    pin.add_argument("--scheme", default="opengradient", choices=SIGNING_SCHEMES)
     pin.set_defaults(run=run_pin)
     unpin = add_subcommand(group, "unpin", "take a pin back")
     unpin.add_argument("key", metavar="KEY", help="its fingerprint, its name or its PEM file")
@@ -46,6 +55,12 @@ def configure(parser: Parser) -> None:
     again = add_subcommand(group, "undistrust", "take a distrust back")
     again.add_argument("key", metavar="KEY", help="its fingerprint or its PEM file")
     again.set_defaults(run=run_undistrust)
+
+    asked = add_subcommand(group, "collateral", "let Troth ask Intel about a provider's processors")
+    asked.add_argument(
+        "host", metavar="HOST", help="intel, the URL of a cache of Intel's answers, or off"
+    )
+    asked.set_defaults(run=run_collateral)
 
 
 def _file() -> TrustFile:
@@ -63,6 +78,9 @@ async def run_list(arguments: Arguments, console: Console) -> int:
                 "file": str(trust_file.file),
                 "keys": [_key_json(key, is_own=key.fingerprint in own_pins) for key in whole.keys],
                 "distrusted": [_distrusted_json(key) for key in whole.distrusted],
+                "roots": [_root_json(root) for root in whole.roots],
+                "registries": [_registry_json(source) for source in whole.registries],
+                "asked": [{"platform": s.platform, "url": s.url} for s in whole.collateral],
             }
         )
         return ExitCode.OK
@@ -77,8 +95,15 @@ async def run_list(arguments: Arguments, console: Console) -> int:
         for key in whole.keys
     ]
     rows += [("distrusted", key.fingerprint, key.reason, "", "") for key in whole.distrusted]
+    has_keys = bool(rows)
+    for root in whole.roots:
+        rows.append(("root", root.sha256, root.name, root.platform, _dated(root.read_on)))
+    for source in whole.registries:
+        rows.append(("registry", source.address, source.name, "", _dated(source.read_on)))
+    for host in whole.collateral:
+        rows.append(("asked", host.url, "about its processors", host.platform, "yours"))
     console.rows(rows)
-    if not rows:
+    if not has_keys:
         console.note("No key is pinned. `troth trust pin FILE.pem` pins one.")
     return ExitCode.OK
 
@@ -148,6 +173,47 @@ async def run_undistrust(arguments: Arguments, console: Console) -> int:
     await _file().trust_again(fingerprint)
     console.note("The key is no longer distrusted; that alone does not make it trusted.")
     return ExitCode.OK
+
+
+async def run_collateral(arguments: Arguments, console: Console) -> int:
+    """Name whom to ask how up to date an Intel machine is, or nobody."""
+    host, trust_file = arguments.text("host"), _file()
+    if host == "off":
+        await trust_file.ask_nobody("intel")
+        console.note("Nobody is asked about Intel's processors any more.")
+        return ExitCode.OK
+    url = INTEL_HOST if host == "intel" else host
+    if not url.startswith("https://"):
+        raise UsageError("give intel, off, or a URL that begins with https://")
+    await trust_file.ask(CollateralSource("intel", url))
+    console.note(f"After a reply from an Intel TDX machine, Troth asks {url} about its processor.")
+    console.note("It learns your address and the kind of processor, never your words.")
+    return ExitCode.OK
+
+
+def _dated(day: date | None) -> str:
+    return f"read {day.isoformat()}" if day else ""
+
+
+def _root_json(root: TrustedRoot) -> Json:
+    return {
+        "name": root.name,
+        "platform": root.platform,
+        "sha256": root.sha256,
+        "source": root.source,
+        "read": root.read_on.isoformat() if root.read_on else None,
+    }
+
+
+def _registry_json(source: RegistrySource) -> Json:
+    return {
+        "name": source.name,
+        "chain_id": source.chain_id,
+        "address": source.address,
+        "rpc": list(source.rpc_urls),
+        "source": source.source,
+        "read": source.read_on.isoformat() if source.read_on else None,
+    }
 
 
 async def _read_key(text: str) -> tuple[str, bytes]:

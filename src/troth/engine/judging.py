@@ -31,6 +31,9 @@ from troth.verifiers.trust import Expectation, Trust, short
 
 _EVIDENCE_TIMEOUT_S = 20
 _EVIDENCE_LIMIT_BYTES = 1 << 20
+_MOST_ROUNDS = 3
+"""How often evidence may lead to more: a signature, its key's hardware, the vendor's word."""
+_LAG_WAITS_S = (0.3, 1.0, 2.0)
 _SEEN = "seen:"
 _EXPECTED = "expected"
 TLS_CERTIFICATE = "tls-certificate"
@@ -84,20 +87,24 @@ class Judge:
             raise NotFound("exchange", message.id)
         trace = trace or Trace()
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange, endpoint, facts)
+        trust = await self.trust(endpoint)
         nonce = secrets.token_bytes(32)
         wanted = registry.wanted_for(exchange, nonce, trust, facts=facts)
         there = {name.partition(":")[0] for name in trace.evidence}
         missing = [one for one in wanted if one.name.partition(":")[0] not in there]
-        fetched = {**trace.evidence, **_tls_evidence(trace)}
-        fetched |= await self._fetch(missing, trace.pinned_certificate, endpoint)
+        fetched: Fetched = {**trace.evidence, **_tls_evidence(trace)}
+        asked = await self._fetch(missing, trace.pinned_certificate, endpoint)
+        fetched = {**fetched, **asked}
+        fetched = await self._follow(exchange, fetched, nonce, trust, facts, endpoint)
+        trust = await self._with_memory(exchange, _answers(fetched), trust, facts)
         verdict = await _check(message, exchange, _answers(fetched), trust, facts)
         if len(missing) < len(wanted) and _lacks_key(verdict):
             fetched = {k: v for k, v in fetched.items() if not k.startswith(ATTESTATION)}
-            fetched |= await self._fetch(wanted, trace.pinned_certificate, endpoint)
+            asked = await self._fetch(wanted, trace.pinned_certificate, endpoint)
+            fetched = {**fetched, **asked}
             verdict = await _check(message, exchange, _answers(fetched), trust, facts)
         await chat.store.record_verdict(message.id, verdict, fetched)
-        await self._remember(exchange, verdict, trust, facts)
+        await self._remember(exchange, _answers(fetched), verdict, trust, facts)
         return verdict
 
     async def check_again(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
@@ -106,12 +113,30 @@ class Judge:
         if exchange is None:
             raise NotFound("exchange", message.id)
         facts = facts_of(message, endpoint)
-        trust = await self._with_memory(exchange, endpoint, facts)
         evidence = await chat.store.evidence(message.id)
+        trust = await self._with_memory(exchange, evidence, await self.trust(endpoint), facts)
         verdict = await _check(message, exchange, evidence, trust, facts)
         await chat.store.record_verdict(message.id, verdict)
         chat.verdicts[message.id] = verdict
         return verdict
+
+    async def _follow(
+        self,
+        exchange: Exchange,
+        fetched: Fetched,
+        nonce: bytes,
+        trust: Trust,
+        facts: Facts,
+        endpoint: Endpoint,
+    ) -> Fetched:
+        """Fetch what the evidence that came leads to: a key's hardware, then its vendor's word."""
+        for _ in range(_MOST_ROUNDS):
+            wanted = registry.wanted_next(exchange, _answers(fetched), nonce, trust, facts=facts)
+            more = await self._fetch(wanted, None, endpoint)
+            if not more:
+                break
+            fetched = {**fetched, **more}
+        return fetched
 
     async def _fetch(
         self, wanted: Sequence[Wanted], certificate: bytes | None, endpoint: Endpoint
@@ -124,6 +149,18 @@ class Judge:
         }
 
     async def _ask(
+        self, wanted: Wanted, certificate: bytes | None, endpoint: Endpoint
+    ) -> HttpResponse | None:
+        """Ask once; again a little later where a 404 may only mean that it is not there yet."""
+        answer = await self._ask_once(wanted, certificate, endpoint)
+        for wait_s in _LAG_WAITS_S if wanted.may_lag else ():
+            if answer is None or answer.status != 404:
+                break
+            await asyncio.sleep(wait_s)
+            answer = await self._ask_once(wanted, certificate, endpoint)
+        return answer
+
+    async def _ask_once(
         self, wanted: Wanted, certificate: bytes | None, endpoint: Endpoint
     ) -> HttpResponse | None:
         try:
@@ -150,18 +187,28 @@ class Judge:
             return wanted.request
         return replace(wanted.request, secret_headers=(("authorization", f"Bearer {key}"),))
 
-    async def _with_memory(self, exchange: Exchange, endpoint: Endpoint, facts: Facts) -> Trust:
+    async def _with_memory(
+        self, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+    ) -> Trust:
         """Return the trust with the replay memory for this one signature."""
-        trust = await self.trust(endpoint)
-        name = await asyncio.to_thread(registry.signature_name, exchange, trust, facts=facts)
+        name = await asyncio.to_thread(
+            registry.signature_name, exchange, evidence, trust, facts=facts
+        )
         seen = await self._vault().state(_SEEN + name) if name else None
         return trust.with_seen({name: seen} if seen else {})
 
     async def _remember(
-        self, exchange: Exchange, verdict: Verdict, trust: Trust, facts: Facts
+        self,
+        exchange: Exchange,
+        evidence: Evidence,
+        verdict: Verdict,
+        trust: Trust,
+        facts: Facts,
     ) -> None:
         seen = (
-            await asyncio.to_thread(registry.remembered, exchange, verdict, trust, facts=facts)
+            await asyncio.to_thread(
+                registry.remembered, exchange, evidence, verdict, trust, facts=facts
+            )
         ).seen
         for name, message_id in seen.items():
             if name not in trust.seen:

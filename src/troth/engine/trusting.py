@@ -14,16 +14,14 @@ from pathlib import Path
 
 from troth.domain.error import ConfigError, NotFound, UsageError
 from troth.settings import Paths, write_private
-from troth.verifiers.trust import DistrustedKey, PinnedKey, Trust
+from troth.verifiers.trust import CollateralSource, DistrustedKey, PinnedKey, Trust
+from troth.verifiers.trust_edit import with_collateral, with_distrust, with_pin, without
 from troth.verifiers.trust_text import (
     TrustInvalid,
     combined,
     parse_trust,
     shipped_text,
     shipped_trust,
-    with_distrust,
-    with_pin,
-    without,
 )
 
 Stamp = tuple[int, int]
@@ -68,6 +66,14 @@ class TrustFile:
         """Take back a distrust; raise NotFound."""
         self._find(fingerprint, self.own().distrusted)
         await self._edit(lambda text: without(text, "distrusted", fingerprint))
+
+    async def ask(self, source: CollateralSource) -> None:
+        """Let a vendor's processors be asked about at this host from now on."""
+        await self._edit(lambda text: with_collateral(text, source))
+
+    async def ask_nobody(self, platform: str) -> None:
+        """Ask nobody about a vendor's processors any more."""
+        await self._edit(lambda text: without(text, "collateral", platform))
 
     @staticmethod
     def _find(fingerprint: str, keys: tuple[PinnedKey | DistrustedKey, ...]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.verdict import Verdict
@@ -34,6 +34,8 @@ class Wanted:
     """Whether it only proves something when fetched now (a nonce of ours is in it)."""
     needs_key: bool = False
     """Whether the provider answers only with the user's key; the engine adds it, as a secret."""
+    may_lag: bool = False
+    """Whether it is written down only after the reply ended: a 404 may mean "not yet"."""
 
 
 Evidence = Mapping[str, HttpResponse]
@@ -110,4 +112,15 @@ class Verifier(Protocol):
         self, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
     ) -> SignedParts | None:
         """Return what was signed, None when nothing (whole) was. Proves nothing by itself."""
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A scheme whose evidence leads to more: what to ask next depends on what came."""
+
+    def wants_more(
+        self, exchange: Exchange, evidence: Evidence, nonce: bytes, facts: Facts, trust: Trust
+    ) -> tuple[Wanted, ...]:
+        """Return what else is needed beside `evidence`; nothing new when it is enough."""
         ...

@@ -52,6 +52,15 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
         Seen("NEAR AI's gateway", "yes", "yes", "It runs in an enclave and picks the machine."),
         Seen("The model's machine", "yes", "no", "An enclave with its graphics card."),
     ),
+    ("redpill", "direct"): (
+        _NETWORK,
+        Seen("RedPill's gateway", "yes", "yes", "It runs in an enclave and picks who answers."),
+        Seen("Whoever it picked", "yes", "no", "An enclave, or a vendor that proves nothing."),
+    ),
+    ("0g", "direct"): (
+        _NETWORK,
+        Seen("The provider's broker", "yes", "yes", "Whose machine it is stands on a chain."),
+    ),
     ("none", "direct"): (
         _NETWORK,
         Seen("The provider", "yes", "yes", "Your words, your address and your account."),
@@ -81,6 +90,11 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
         "Token counts, images, thinking and sources: the signature is over the words alone.",
     ),
     "near": ("That the machine kept nothing. What its code does is known only from its makers.",),
+    "redpill": (
+        "Which model answered, where the gateway passed your words on.",
+        "That the machine kept nothing. What its code does is known only from its makers.",
+    ),
+    "0g": ("Where the signing key lives: the chain that lists it was not asked.",),
     "none": (
         "Which model answered, or that the provider sent you what the model wrote.",
         "Anything to someone else: there is no signature that you could show.",

@@ -37,8 +37,12 @@ MAX_TEXT = 20_000
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _SLUG = re.compile(r"[A-Za-z0-9:._-]{1,200}\Z")
 _KEPT_HEADERS = frozenset(
-    {"accept", "content-type", "date", "x-ohttp-stream", "x-opengradient-verified", "x-tee-id"}
-)
+    {
+        "accept", "content-type", "date", "sgx-enclave-identity-issuer-chain",
+        "sgx-tcb-info-issuer-chain", "tcb-info-issuer-chain", "x-ohttp-stream",
+        "x-opengradient-verified", "x-tee-id",
+    }
+)  # fmt: skip
 """Headers that may stand in a receipt. Everything else may carry a secret and stays out."""
 _FIELDS = frozenset(
     {

@@ -10,15 +10,18 @@ from datetime import datetime
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
-from troth.verifiers.base import Evidence, Facts, SignedParts, Verifier, Wanted
+from troth.verifiers.base import Asking, Evidence, Facts, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
-from troth.verifiers.near import Near
+from troth.verifiers.near import NEAR
 from troth.verifiers.opengradient import OpenGradient, signature_of
+from troth.verifiers.opengradient_keys import signature_id
 from troth.verifiers.plain import Plain
+from troth.verifiers.redpill import REDPILL
 from troth.verifiers.trust import Expectation, Trust
+from troth.verifiers.zerog import ZERO_G
 
 _OPENGRADIENT = OpenGradient()
-SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, Near())
+SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, NEAR, REDPILL, ZERO_G)
 """In the order in which they are asked whether an exchange is theirs."""
 
 SCHEME_UNKNOWN = "unknown"
@@ -47,6 +50,20 @@ def wanted_for(
     return verifier_for(exchange, facts, trust).wants(exchange, nonce, facts, trust)
 
 
+def wanted_next(
+    exchange: Exchange, evidence: Evidence, nonce: bytes, trust: Trust, *, facts: Facts
+) -> tuple[Wanted, ...]:
+    """Return what the evidence that came leads to; nothing that is there already. Never raises."""
+    try:
+        verifier = verifier_for(exchange, facts, trust)
+        if not isinstance(verifier, Asking):
+            return ()
+        wanted = verifier.wants_more(exchange, evidence, nonce, facts, trust)
+    except Exception:  # noqa: BLE001 - the plug-in border: the verdict will say what is missing
+        return ()
+    return tuple(one for one in wanted if one.name not in evidence)
+
+
 def verdict_for(
     exchange: Exchange, evidence: Evidence, trust: Trust, now: datetime, *, facts: Facts
 ) -> Verdict:
@@ -66,13 +83,19 @@ def verdict_for(
         return fold([finding], State.CANNOT_CHECK, trust=trust, scheme=scheme, checked_at=now)
 
 
-def signature_name(exchange: Exchange, trust: Trust, *, facts: Facts) -> str:
-    """Return what the replay memory calls the signature in an exchange; "" where there is none.
+def signature_name(exchange: Exchange, evidence: Evidence, trust: Trust, *, facts: Facts) -> str:
+    """Return what the replay memory calls the signature of an exchange; "" where there is none.
 
     Reads the whole reply where its scheme signs: 20 microseconds a token, for a thread.
     """
-    is_theirs = verifier_for(exchange, facts, trust) is _OPENGRADIENT
-    return signature_of(exchange) if is_theirs else ""
+    try:
+        verifier = verifier_for(exchange, facts, trust)
+        if verifier is _OPENGRADIENT:
+            return signature_of(exchange)
+        signed = verifier.signed_parts(exchange, evidence, trust, facts)
+    except Exception:  # noqa: BLE001 - the plug-in border: the verdict will say what broke down
+        return ""
+    return signature_id(signed.signature) if signed is not None else ""
 
 
 def signed_parts_of(
@@ -97,14 +120,16 @@ def learnt_from(verdict: Verdict, trust: Trust, *, facts: Facts) -> Expectation 
     )
 
 
-def remembered(exchange: Exchange, verdict: Verdict, trust: Trust, *, facts: Facts) -> Trust:
+def remembered(
+    exchange: Exchange, evidence: Evidence, verdict: Verdict, trust: Trust, *, facts: Facts
+) -> Trust:
     """Return the trust with this reply's signature in its replay memory.
 
     Only verified replies are remembered: a forger must not be able to block a signature.
     """
     if not verdict.is_verified and verdict.state not in {State.PARTLY_COVERED, State.SIMULATED}:
         return trust
-    name = signature_of(exchange)
+    name = signature_name(exchange, evidence, trust, facts=facts)
     if not name or name in trust.seen:
         return trust
     return trust.with_seen({**trust.seen, name: facts.message_id})

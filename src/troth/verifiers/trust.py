@@ -21,6 +21,13 @@ DEFAULT_REQUIRED = frozenset(
 )
 
 
+SIGNING_SCHEMES = ("opengradient", "near", "redpill", "0g")
+"""Schemes whose keys can be pinned."""
+
+INTEL_HOST = "https://api.trustedservices.intel.com"
+"""Intel's own service for questions about its processors."""
+
+
 def fingerprint_of(spki: bytes) -> str:
     """Return the fingerprint of a key: lower-case hex SHA-256 of its SubjectPublicKeyInfo DER."""
     return sha256(spki).hexdigest()
@@ -70,7 +77,7 @@ class TrustedRoot:
 
     name: str
     platform: str
-    """`aws-nitro`."""
+    """`aws-nitro`, `intel`."""
     sha256: str
     source: str = ""
     read_on: date | None = None
@@ -82,12 +89,25 @@ class Measurement:
 
     name: str
     platform: str
-    pcr0: str
-    """Lower-case hex, 48 bytes."""
+    pcr0: str = ""
+    """Lower-case hex, 48 bytes; AWS Nitro."""
     pcr2: str = ""
     """Empty means any. PCR1 is a stock kernel and identifies nothing."""
     source: str = ""
     read_on: date | None = None
+    registers: tuple[tuple[str, str], ...] = ()
+    """Intel TDX: names (`mrtd`, `rtmr1`, ...) with 48 bytes each as hex, instead of PCRs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralSource:
+    """Where to ask how up to date a vendor's processors are. None is shipped: whoever is asked
+    learns who asks about which kind of machine, so the user names it."""
+
+    platform: str
+    """`intel`."""
+    url: str
+    """The vendor's own service, or a cache of its signed answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +211,7 @@ class Trust:
     distrusted: tuple[DistrustedKey, ...] = ()
     roots: tuple[TrustedRoot, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    collateral: tuple[CollateralSource, ...] = ()
     registries: tuple[RegistrySource, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     policy: Policy = field(default_factory=Policy)

@@ -1,4 +1,4 @@
-"""The trust file: readable TOML that belongs to the user, read strictly, edited with its comments.
+"""The trust file: readable TOML that belongs to the user, read strictly.
 
 Text in, values out; where the file lies is the engine's affair. What is not understood is an error
 with its place, never skipped: a misspelt `[[distrusted]]` must not leave a key trusted.
@@ -6,8 +6,6 @@ with its place, never skipped: a misspelt `[[distrusted]]` must not leave a key 
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import tomllib
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from typing import TypeVar, cast
 from troth.verifiers.fold import NAMES
 from troth.verifiers.strict_bytes import parse_base64
 from troth.verifiers.trust import (
+    CollateralSource,
     DistrustedKey,
     Expectation,
     Measurement,
@@ -35,6 +34,7 @@ FORMAT = 1
 _HEX32 = re.compile(r"[0-9a-f]{64}\Z")
 _HEX48 = re.compile(r"[0-9a-f]{96}\Z")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}\Z")
+_ALSO_MEASURED = ("rtmr0", "rtmr3", "mr_config_id")
 _NAME_OF_KEY = re.compile(r"(?:[0-9a-f]{64}|0x[0-9a-f]{64}|0x[0-9a-f]{40})\Z")
 
 Table = dict[str, object]
@@ -136,17 +136,49 @@ def _root(entry: _Entry) -> TrustedRoot:
 
 
 def _measurement(entry: _Entry) -> Measurement:
-    pcr2 = entry.text("pcr2")
+    platform = entry.required("platform")
+    is_tdx = platform == "intel-tdx"
+    registers = _registers(entry) if is_tdx else ()
+    pcr2 = "" if is_tdx else entry.text("pcr2")
     if pcr2 and not _HEX48.match(pcr2):
         raise entry.fault("pcr2", "is malformed")
     return Measurement(
         name=entry.required("name"),
-        platform=entry.required("platform"),
-        pcr0=entry.text("pcr0", _HEX48),
+        platform=platform,
+        pcr0="" if is_tdx else entry.text("pcr0", _HEX48),
         pcr2=pcr2,
         source=entry.text("source"),
         read_on=entry.day("read"),
+        registers=registers,
     )
+
+
+def _registers(entry: _Entry) -> tuple[tuple[str, str], ...]:
+    """Read a TDX machine's measurements: firmware, kernel and its command line, and the program.
+
+    Less would name code that somebody else could run something else beside.
+    """
+    named = {name: entry.text(name) for name in ("mrtd", "rtmr1", "rtmr2", *_ALSO_MEASURED)}
+    given = tuple((name, value) for name, value in named.items() if value)
+    for name, value in given:
+        if not _HEX48.match(value):
+            raise entry.fault(name, "is malformed")
+    for name in ("mrtd", "rtmr1", "rtmr2"):
+        if not named[name]:
+            raise entry.fault(name, "is missing")
+    if not named["rtmr3"] and not named["mr_config_id"]:
+        raise entry.fault("mr_config_id", "or rtmr3 must say which program it is")
+    return given
+
+
+def _collateral(entry: _Entry) -> CollateralSource:
+    url = entry.required("url")
+    if not url.startswith("https://"):
+        raise entry.fault("url", "must begin with https://")
+    platform = entry.required("platform")
+    if platform != "intel":
+        raise entry.fault("platform", "must be intel")
+    return CollateralSource(platform, url)
 
 
 def _registry(entry: _Entry) -> RegistrySource:
@@ -225,6 +257,7 @@ def parse_trust(text: str) -> Trust:
         distrusted=_all(tables, "distrusted", _distrusted),
         roots=_all(tables, "root", _root),
         measurements=_all(tables, "measurement", _measurement),
+        collateral=_all(tables, "collateral", _collateral),
         registries=_all(tables, "registry", _registry),
         expectations=_all(tables, "expect", _expectation),
         policy=_policy(entry),
@@ -260,6 +293,7 @@ def combined(own: Trust, shipped: Trust | None = None) -> Trust:
         distrusted=(*own.distrusted, *base.distrusted),
         roots=(*own.roots, *(r for r in base.roots if r not in own.roots)),
         measurements=(*own.measurements, *base.measurements),
+        collateral=(*own.collateral, *base.collateral),
         registries=_unshadowed(own.registries, base.registries),
         expectations=(*own.expectations, *base.expectations),
     )
@@ -270,122 +304,3 @@ def _unshadowed(
 ) -> tuple[RegistrySource, ...]:
     names = {source.name for source in own}
     return (*own, *(source for source in shipped if source.name not in names))
-
-
-EMPTY = """\
-# Whom Troth trusts. This file is yours: edit it, keep it, or delete it to go back to the defaults
-# that come with Troth. What stands here is added to them and wins over them.
-#
-# [[key]]          a signing key that you pin: replies of its providers must be signed with it
-# [[distrusted]]   a key that never counts again
-# [[measurement]]  code that you know: PCR0 (and PCR2) of an enclave
-# [[root]]         the root certificate of a hardware vendor
-# [[registry]]     an on-chain list of enclaves and where to ask for it
-# [[expect]]       a provider and model that sign; an unsigned reply of theirs is loud
-# [policy]         how strict the checks are
-
-version = 1
-"""
-"""What a new trust file holds."""
-
-
-def _written(value: object) -> str:
-    """Write a value as TOML; JSON's escapes are TOML's, but for DEL (TOML 1.0, "String")."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return f"[{', '.join(_written(item) for item in cast('tuple[object, ...]', value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _append(text: str, name: str, fields: dict[str, object]) -> str:
-    """Add one entry at the end: tables of an array may stand anywhere, so no comment moves."""
-    lines = [f"{field} = {_written(value)}" for field, value in fields.items() if value]
-    changed = f"{(text or EMPTY).rstrip()}\n\n[[{name}]]\n" + "\n".join(lines) + "\n"
-    parse_trust(changed)
-    return changed
-
-
-def with_pin(text: str, key: PinnedKey) -> str:
-    """Return the file with `key` pinned in place of older pins of the same fingerprint.
-
-    What those pinned it for stays pinned: one key may answer for several providers, and a second
-    one must not take the first one's pin away. A pin for every provider keeps an entry of its own.
-    """
-    older = [k for k in parse_trust(text or EMPTY).keys if k.fingerprint == key.fingerprint]
-    named = [name for pin in (*older, key) for name in pin.providers]
-    changed = without(text, "key", key.fingerprint)
-    if named:
-        changed = _pinned(changed, replace(key, providers=tuple(dict.fromkeys(named))))
-    if not all(pin.providers for pin in (*older, key)):
-        changed = _pinned(changed, replace(key, providers=()))
-    return changed
-
-
-def _pinned(text: str, key: PinnedKey) -> str:
-    fields: dict[str, object] = {
-        "name": key.name,
-        "scheme": key.scheme,
-        "fingerprint": key.fingerprint,
-        "spki": base64.b64encode(key.spki).decode("ascii"),
-        "providers": key.providers,
-        "since": key.since,
-        "source": key.source,
-    }
-    return _append(text, "key", fields)
-
-
-def with_distrust(text: str, key: DistrustedKey) -> str:
-    """Return the file with a key distrusted."""
-    fields: dict[str, object] = {
-        "fingerprint": key.fingerprint,
-        "reason": key.reason,
-        "since": key.since,
-    }
-    return _append(without(text, "distrusted", key.fingerprint), "distrusted", fields)
-
-
-def with_expectation(text: str, expectation: Expectation) -> str:
-    """Return the file with an expectation added."""
-    fields: dict[str, object] = {
-        "provider": expectation.provider,
-        "model": expectation.model,
-        "scheme": expectation.scheme,
-        "since": expectation.since,
-        "source": expectation.source,
-    }
-    return _append(text, "expect", fields)
-
-
-_HEADER = re.compile(r"^[ \t]*\[", re.M)
-
-
-def _named(trust: Trust, name: str) -> tuple[PinnedKey | DistrustedKey, ...]:
-    return trust.keys if name == "key" else trust.distrusted
-
-
-def without(text: str, name: str, fingerprint: str) -> str:
-    """Return the file without the `[[key]]` or `[[distrusted]]` entries of a fingerprint.
-
-    Everything else stays as it was written. Raises TrustInvalid when the file is wrong, or written
-    so that an entry cannot be cut out by its lines.
-    """
-    text = text or EMPTY
-    before = parse_trust(text)
-    listed = _named(before, name)
-    starts = [m.start() for m in re.finditer(rf"^[ \t]*\[\[[ \t]*{name}[ \t]*\]\]", text, re.M)]
-    if len(starts) != len(listed):
-        raise TrustInvalid("cannot be edited here; please edit the file", key=name)
-    changed = text
-    for start, key in reversed(list(zip(starts, listed, strict=True))):
-        if key.fingerprint != fingerprint:
-            continue
-        following = _HEADER.search(changed, changed.index("]]", start))
-        block = changed[start : following.start() if following else len(changed)]
-        # Comments just above the next table belong to that table.
-        block = re.sub(r"(?:^[ \t]*(?:#[^\n]*)?\n)*\Z", "", block, flags=re.M)
-        changed = changed[:start] + changed[start + len(block) :]
-    after = parse_trust(changed)
-    if _named(after, name) != tuple(key for key in listed if key.fingerprint != fingerprint):
-        raise TrustInvalid("cannot be edited here; please edit the file", key=name)
-    return changed
