@@ -14,6 +14,7 @@ from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import Json
+from troth.private import environment_for_child
 from troth.settings import (
     LoadedSettings,
     Settings,
@@ -93,7 +94,9 @@ async def run_edit(_arguments: Arguments, console: Console) -> int:
     if not read_config_text(paths):
         write_private(paths.config_file, _TEMPLATE.encode())
     try:
-        subprocess.run([*editor, str(paths.config_file)], check=False)  # noqa: S603, ASYNC221
+        subprocess.run(  # noqa: S603, ASYNC221
+            [*editor, str(paths.config_file)], check=False, env=environment_for_child(os.environ)
+        )
     except OSError as error:
         raise UsageError(f"{editor[0]} cannot be started: {error.strerror}") from error
     return _report(load_settings(paths), console)

@@ -15,7 +15,6 @@ _STAGES = {
     "download": "Downloading",
     "check": "Checking",
     "unpack": "Unpacking",
-    "done": "Done",
 }
 
 
@@ -99,6 +98,9 @@ class _Progress:
 
     def show(self, progress: InstallProgress) -> None:
         stage = progress.stage.value
+        if stage == "done":
+            self._console.clear_status()
+            return
         words = _STAGES.get(stage, stage.capitalize())
         done, whole = progress.done_bytes / 1e6, progress.total_bytes / 1e6
         if self._console.is_interactive:

@@ -77,7 +77,9 @@ class Engine:
         self.proofs = Proofs(self._verification, self._directory.endpoint)
         """Verdicts, kept bytes, receipts and the trust file."""
         refused = RefusedParameters(lambda: self.vault)
-        self._preparation = Preparation(self._directory, self._reach, self._verification, refused)
+        self._preparation = Preparation(
+            self._directory, self._reach, self._verification, refused, self._local.cause_of
+        )
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
@@ -146,10 +148,7 @@ class Engine:
         await self.vault.close()
 
     async def warm_up(self, model: ModelRef | None = None) -> None:
-        """Do what the first message would wait for: imports, and the embedded model's start.
-
-        Contacts nobody; call it once the screen stands.
-        """
+        """Do what the first message would wait for: imports, the model's start. Asks nobody."""
         await self._transport.warm_up()
         await asyncio.to_thread(self._verification.judge)
         model = model or self.default_model()
@@ -306,7 +305,7 @@ class Engine:
         return part
 
     async def verdict(self, chat: Chat, message_id: str) -> Verdict | None:
-        """Return the newest verdict of a reply; None where there is none."""
+        """Return a reply's newest verdict, if any."""
         return chat.verdicts.get(message_id)
 
     # models, providers, keys

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from troth.domain.error import LocalModelMissing
+from troth.domain.error import ChildDied, LocalModelMissing, NetworkError, ReplyCut, TrothError
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.local.shelf import installed_models
 
@@ -78,6 +78,13 @@ class LocalModels:
             options={"continue_style": "assistant"},
         )
         return endpoint, running.key
+
+    async def cause_of(self, ref: ModelRef, error: TrothError) -> TrothError:
+        """Return ChildDied for a reply that broke off because its process did, else `error`."""
+        is_broken = isinstance(error, NetworkError | ReplyCut) and ref.provider == LOCAL_PROVIDER
+        if is_broken and self._server is not None and await self._server.has_died(ref.model):
+            return ChildDied("while it answered", name=ref.model)
+        return error
 
     def closes_first(self, close: Callable[[], Awaitable[None]]) -> None:
         """Have something closed before the models that it uses."""

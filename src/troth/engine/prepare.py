@@ -66,11 +66,13 @@ class Preparation:
         reach: Reach,
         verification: Verification,
         refused: RefusedParameters,
+        cause_of: Callable[[ModelRef, TrothError], Awaitable[TrothError]],
     ) -> None:
         self._directory = directory
         self._reach = reach
         self._verification = verification
         self._refused = refused
+        self._cause_of = cause_of
         self._pace = Pace()
 
     def target(self, chat: Chat, model: ModelRef | None) -> tuple[ModelInfo, Endpoint]:
@@ -159,6 +161,7 @@ class Preparation:
             reach=lambda: self._reach(info.ref),
             message=_blank(chat, reply, parent_id, params, left_out),
             remember_refused=lambda lesson: self._refused.remember(info.ref, lesson),
+            cause_of=lambda error: self._cause_of(info.ref, error),
             pace=self._pace,
             channel=self._verification.channel(endpoint, chat.conversation.policy),
         )

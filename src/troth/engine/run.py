@@ -62,6 +62,8 @@ class Job:
     """The message to be, without content: ids, model, params and what was left out."""
     remember_refused: Callable[[str], Awaitable[None]]
     """Told what a refusal taught about this model, see `RefusedParameters`."""
+    cause_of: Callable[[TrothError], Awaitable[TrothError]]
+    """Names what broke a reply off, where we know more than the wire told."""
     pace: Pace
     """When this provider may be asked; shared by all who ask it."""
     channel: Channel
@@ -145,7 +147,10 @@ class ReplyRun:
                 await self._attempt(attempt)
             except (ProviderError, NetworkError) as error:
                 if self._has_bytes() or not self._job.channel.is_repeatable:
-                    raise
+                    cause = await self._job.cause_of(error)
+                    if cause is error:
+                        raise
+                    raise cause from error
                 if isinstance(error, ProviderError) and await self._amend(error):
                     continue
                 headers = self._record.headers if self._record else ()

@@ -26,6 +26,7 @@ SLOTS = 4
 READY_S = 60.0
 """Models of many gigabytes on slow disks take their time; the embedded one is ready in a second."""
 EXIT_S = 2.0
+DEATH_S = 1.0
 KEPT_ERRORS = 4096
 
 EMBEDDED_SAMPLING = {"temp": 0.2, "top_p": 0.9, "penalty_repeat": 1.1}
@@ -92,6 +93,13 @@ class LocalServer:
         """Whether the process behind `running` still lives: why a stream broke off."""
         return any(child.running == running and child.is_alive for child in self._children.values())
 
+    async def has_died(self, name: str) -> bool:
+        """Whether the process of a model has ended: why a stream of it broke off."""
+        for child in list(self._children.values()):
+            if child.running.name == name:
+                return await child.has_died()
+        return False
+
 
 class _Child:
     def __init__(
@@ -107,6 +115,15 @@ class _Child:
     @property
     def is_alive(self) -> bool:
         return self._process.returncode is None
+
+    async def has_died(self) -> bool:
+        """The socket of a killed process breaks a moment before the system tells of its end."""
+        try:
+            async with asyncio.timeout(DEATH_S):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @classmethod
     async def spawn(cls, model: InstalledModel) -> _Child:

@@ -247,13 +247,15 @@ class TrothApp(App[int]):
         if self._place is not None:
             desk.page.go_back(self._place)
             self._place = None
-        self.run_worker(self._warm_engine(engine), name="warm engine")
         if self._first_chat_id:
             wanted, self._first_chat_id = self._first_chat_id, ""
             await screen.open_chat(wanted)
         if self.first_model is not None:
             ref, self.first_model = self.first_model, None
             await desk.talking.use_model(ref)
+        chat = desk.talking.chat
+        model = chat.conversation.model if chat is not None else None
+        self.run_worker(self._warm_engine(engine, model), name="warm engine")
 
     async def _ask_payment(self, request: PaymentRequest) -> bool:
         """Ask before money moves; a screen that goes away is a no."""
@@ -269,11 +271,11 @@ class TrothApp(App[int]):
         self.push_screen(PaymentDialog(request.provider, payment_lines(request)), answered)
         return bool(await answer)
 
-    async def _warm_engine(self, engine: Engine) -> None:
+    async def _warm_engine(self, engine: Engine, model: ModelRef | None) -> None:
         """Do what the first message would have to wait for, its first code and its verdict."""
         from troth.tui.widgets import markdown_code
 
-        await engine.warm_up(engine.default_model())
+        await engine.warm_up(model)
         await asyncio.to_thread(markdown_code.warm_up)
 
     # -- locking and leaving

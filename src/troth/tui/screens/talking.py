@@ -312,6 +312,8 @@ class Talking:
             return
         await self.engine.update_chat(chat, model=ref)
         self._screen.draw_frame()
+        # A model on this computer takes a second to start: while the next words are typed.
+        self._screen.run_worker(self.engine.warm_up(ref), group="warm up", exclusive=True)
         await self.meter.measure(chat, self.attached, is_switch=True)
 
     async def measure(self) -> None:
