@@ -39,7 +39,8 @@ _FIELDS = {
 _PROOF = ("tee_signature", "tee_request_hash", "tee_output_hash", "tee_timestamp", "tee_id")
 _HEADERS = {
     "accept", "content-type", "date", "x-ohttp-stream", "x-opengradient-verified", "x-tee-id",
-    "tcb-info-issuer-chain", "sgx-tcb-info-issuer-chain", "sgx-enclave-identity-issuer-chain",
+    "x-aci-version", "x-receipt-id", "tcb-info-issuer-chain", "sgx-tcb-info-issuer-chain",
+    "sgx-enclave-identity-issuer-chain",
 }  # fmt: skip
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
 

@@ -138,7 +138,7 @@ def test_ed25519_is_over_the_text_itself() -> None:
     fields = {"signing_algo": "ed25519", "signing_address": public}
     good = key.sign(text.encode()).hex()
     assert state(trust=pinned, signature=good, **fields) is State.VERIFIED_PINNED
-    assert state(trust=pinned, signature=good[:-2] + "00", **fields) is State.FAILED
+    assert state(trust=pinned, signature=good[:-2] + "7f", **fields) is State.FAILED
     assert state(trust=pinned, **fields) is State.FAILED
 
 

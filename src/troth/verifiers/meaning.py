@@ -52,6 +52,11 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
         Seen("NEAR AI's gateway", "yes", "yes", "It runs in an enclave and picks the machine."),
         Seen("The model's machine", "yes", "no", "An enclave with its graphics card."),
     ),
+    ("aci", "direct"): (
+        _NETWORK,
+        Seen("The gateway", "yes", "yes", "It runs in an enclave and may pass your words on."),
+        Seen("Whoever it picked", "yes", "no", "An enclave, or a vendor that proves nothing."),
+    ),
     ("redpill", "direct"): (
         _NETWORK,
         Seen("RedPill's gateway", "yes", "yes", "It runs in an enclave and picks who answers."),
@@ -90,6 +95,10 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
         "Token counts, images, thinking and sources: the signature is over the words alone.",
     ),
     "near": ("That the machine kept nothing. What its code does is known only from its makers.",),
+    "aci": (
+        "Which model answered, where the gateway passed your words on.",
+        "That the machine kept nothing. What its code does is known only from its makers.",
+    ),
     "redpill": (
         "Which model answered, where the gateway passed your words on.",
         "That the machine kept nothing. What its code does is known only from its makers.",

@@ -39,8 +39,8 @@ _SLUG = re.compile(r"[A-Za-z0-9:._-]{1,200}\Z")
 _KEPT_HEADERS = frozenset(
     {
         "accept", "content-type", "date", "sgx-enclave-identity-issuer-chain",
-        "sgx-tcb-info-issuer-chain", "tcb-info-issuer-chain", "x-ohttp-stream",
-        "x-opengradient-verified", "x-tee-id",
+        "sgx-tcb-info-issuer-chain", "tcb-info-issuer-chain", "x-aci-version",
+        "x-ohttp-stream", "x-opengradient-verified", "x-receipt-id", "x-tee-id",
     }
 )  # fmt: skip
 """Headers that may stand in a receipt. Everything else may carry a secret and stays out."""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
+from troth.verifiers.aci import Aci
 from troth.verifiers.base import Asking, Evidence, Facts, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
 from troth.verifiers.near import NEAR
@@ -21,7 +22,7 @@ from troth.verifiers.trust import Expectation, Trust
 from troth.verifiers.zerog import ZERO_G
 
 _OPENGRADIENT = OpenGradient()
-SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, NEAR, REDPILL, ZERO_G)
+SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, Aci(), NEAR, REDPILL, ZERO_G)
 """In the order in which they are asked whether an exchange is theirs."""
 
 SCHEME_UNKNOWN = "unknown"
