@@ -21,6 +21,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
 CEILING_MB = 200
 WORDS = [f"word{number}" for number in range(4_000)] + ["été", "日本語", 'a "quoted" one', "x\n\ny"]
 
