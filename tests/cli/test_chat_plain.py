@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from cli_runs import ONE_REPLY, Troth
+from cli_runs import ONE_REPLY, PASSPHRASE, Troth
 from servers import Gate, ScriptedServer, cut_after, gated_after, openai_chat_stream
+from troth.vault.vault import Vault
 
 TEXT = "".join(ONE_REPLY)
 
@@ -116,3 +119,25 @@ def test_at_a_terminal_a_reply_is_stopped_and_a_paste_is_one_message(troth: Trot
             assert screen.end() == 0
     assert contents(server)[-1] == "one\ntwo\nthree"
     assert "\x1b" not in screen.text
+
+
+def test_messages_that_waited_at_the_last_end_are_read_out_and_sent_one_by_one(
+    with_vault: Troth, provider: ScriptedServer
+) -> None:
+    with_vault("ask", "-m", "mine/m1", "hi")
+
+    async def leave_waiting() -> None:
+        vault = await Vault.open(with_vault.home / "data", passphrase=PASSPHRASE)
+        chat = (await vault.conversations())[0]
+        rows = [
+            {"id": f"01J0000000000000000000000{n}", "text": text, "parts": None}
+            for n, text in enumerate(("and then", "and why", "never mind"))
+        ]
+        await vault.save_queue(chat.id, json.dumps(rows), {})
+        await vault.close()
+
+    asyncio.run(leave_waiting())
+    ran = with_vault("chat", "--plain", "-c", stdin="/next\n/next\n/drop\n/next\n")
+    assert "Waiting from last time: and then" in ran.out
+    assert contents(provider) == ["hi", TEXT, "and then", TEXT, "and why"]
+    assert "no message waits" in (ran.out + ran.err).lower()

@@ -156,6 +156,23 @@ async def _stop(talk: PlainChat, _argument: str) -> None:
     talk.console.line("Nothing is arriving.")
 
 
+async def _next(talk: PlainChat, _argument: str) -> None:
+    if not talk.chat.queue:
+        raise UsageError("no message waits")
+    queued = talk.chat.queue[0]
+    talk.console.line(f"You: {queued.text}")
+    # The others wait on: a reply that nobody follows would be read by nobody here.
+    reply = await talk.engine.waiting.send(talk.chat, queued.id, releases_rest=False)
+    await talk.answer(reply)
+
+
+async def _drop(talk: PlainChat, _argument: str) -> None:
+    if not talk.chat.queue:
+        raise UsageError("no message waits")
+    await talk.engine.waiting.take(talk.chat, talk.chat.queue[0].id)
+    talk.console.line("The message is gone.")
+
+
 async def _attach(talk: PlainChat, name: str) -> None:
     if not name:
         raise UsageError("Type the path of a file after /attach")
@@ -214,6 +231,8 @@ ACTIONS: dict[str, Action] = {
     "continue": Action("", "let the model go on where its reply ended", _continue),
     "edit": Action("TEXT", "send your last message in other words", _edit),
     "stop": Action("", "end the reply that is arriving and keep what came", _stop),
+    "next": Action("", "send a message that waits from last time", _next),
+    "drop": Action("", "throw away a message that waits", _drop),
     "verify": Action("[again|allow|refuse]", "say what was checked about the last reply", _verify),
     "policy": Action("[any|signed|attested|device]", "say or choose who may be asked", _policy),
     "boundary": Action(

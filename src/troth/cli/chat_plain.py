@@ -127,6 +127,10 @@ class PlainChat:
             speaker = "You" if message.role is Role.USER else str(message.model or "Assistant")
             self.console.write(f"{speaker}:\n{message.text}")
             self.console.end_text()
+        for queued in chat.queue:
+            self.console.line(f"Waiting from last time: {queued.text}")
+        if chat.queue:
+            self.console.line("/next sends the first of them, /drop throws it away.")
 
     async def begin_new(self) -> None:
         """Begin an empty chat with the same model."""

@@ -60,8 +60,8 @@ class Waiting:
         await self._save(chat)
         return queued
 
-    async def send(self, chat: Chat, queued_id: str) -> Reply:
-        """Send a waiting message now; those behind it follow by themselves again.
+    async def send(self, chat: Chat, queued_id: str, *, releases_rest: bool = True) -> Reply:
+        """Send a waiting message now; those behind it follow by themselves where they may.
 
         Raises what `Engine.send` raises, and NotFound; the message then waits on.
         """
@@ -70,7 +70,8 @@ class Waiting:
             raise NotFound("waiting message", queued_id)
         reply = await self._send(chat, queued)
         self._drop(chat, queued)
-        chat.queue[:] = [replace(q, is_kept=False, failure=None) for q in chat.queue]
+        if releases_rest:
+            chat.queue[:] = [replace(q, is_kept=False, failure=None) for q in chat.queue]
         await self._save(chat)
         return reply
 
