@@ -103,6 +103,14 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
         "Which model answered, where the gateway passed your words on.",
         "That the machine kept nothing. What its code does is known only from its makers.",
     ),
+    "eigenai": (
+        "Where the question ends and the answer begins: they are signed as one text.",
+        "When it was made: an old answer to the same question looks the same.",
+    ),
+    "galadriel": (
+        "When it was made: an old answer to the same question looks the same.",
+        "Where the signing key lives: its enclave was not checked here.",
+    ),
     "0g": ("Where the signing key lives: the chain that lists it was not asked.",),
     "none": (
         "Which model answered, or that the provider sent you what the model wrote.",

@@ -12,6 +12,7 @@ from troth.domain.exchange import Exchange
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.aci import Aci
 from troth.verifiers.base import Asking, Evidence, Facts, SignedParts, Verifier, Wanted
+from troth.verifiers.body_signature import EIGENAI, GALADRIEL
 from troth.verifiers.fold import cannot_check, fold
 from troth.verifiers.near import NEAR
 from troth.verifiers.opengradient import OpenGradient, signature_of
@@ -22,7 +23,7 @@ from troth.verifiers.trust import Expectation, Trust
 from troth.verifiers.zerog import ZERO_G
 
 _OPENGRADIENT = OpenGradient()
-SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, Aci(), NEAR, REDPILL, ZERO_G)
+SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, Aci(), NEAR, REDPILL, ZERO_G, EIGENAI, GALADRIEL)
 """In the order in which they are asked whether an exchange is theirs."""
 
 SCHEME_UNKNOWN = "unknown"

@@ -21,7 +21,7 @@ DEFAULT_REQUIRED = frozenset(
 )
 
 
-SIGNING_SCHEMES = ("opengradient", "aci", "near", "redpill", "0g")
+SIGNING_SCHEMES = ("opengradient", "aci", "near", "redpill", "0g", "eigenai", "galadriel")
 """Schemes whose keys can be pinned."""
 
 INTEL_HOST = "https://api.trustedservices.intel.com"
