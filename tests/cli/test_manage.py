@@ -96,8 +96,10 @@ def test_local_models_are_added_listed_and_removed(troth: Troth, tmp_path: Path)
     assert "local/my-model" in troth("models", "--provider", "local").out
     assert troth("local", "remove", "my-model").code == 0
     assert file.exists()
-    assert troth("local", "remove", "my-model").code == 1
-    assert troth("local", "add", str(tmp_path / "none.gguf")).code == 1
+    gone = troth("local", "remove", "my-model")
+    assert (gone.code, "no model “local/my-model”" in gone.err) == (2, True)
+    missing = troth("local", "add", str(tmp_path / "none.gguf"))
+    assert (missing.code, "no file" in missing.err) == (2, True)
 
 
 def test_settings_are_shown_set_and_unset(troth: Troth) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
+from troth.domain.error import NotFound
 from troth.domain.model import Json
 from troth.local import weights
 from troth.local.weights import InstalledModel, InstallProgress
@@ -72,7 +73,7 @@ async def run_status(_arguments: Arguments, console: Console) -> int:
 
 async def run_add(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.NONE) as engine:
-        file = Path(arguments.text("file"))
+        file = _existing(arguments.text("file"))
         console.status(f"Reading {file.name} ...")
         model = await weights.add(engine.paths.models_dir, file, arguments.text("name"))
         console.note(f"local/{model.name} is ready: {model.context_tokens:,} tokens of context.")
@@ -80,9 +81,17 @@ async def run_add(arguments: Arguments, console: Console) -> int:
     return ExitCode.OK
 
 
+def _existing(name: str) -> Path:
+    if not Path(name).expanduser().is_file():
+        raise NotFound("file", name)
+    return Path(name)
+
+
 async def run_remove(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.NONE) as engine:
         name = arguments.text("name").removeprefix("local/")
+        if all(model.name != name for model in engine.local_models()):
+            raise NotFound("model", f"local/{name}")
         model = weights.remove(engine.paths.models_dir, name)
         kept = "" if model.is_ours else f" {model.path} stays."
         console.note(f"local/{model.name} is removed.{kept}")
