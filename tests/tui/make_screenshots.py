@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "tests")]
 
 from troth.tui.application import TrothApp  # noqa: E402
-from troth.tui.screens.vault_care import VaultCareScreen  # noqa: E402
+from troth.tui.widgets.row_list import RowList  # noqa: E402
 from troth.vault.vault import Vault  # noqa: E402
 from tui import scenes  # noqa: E402
 
@@ -40,7 +40,7 @@ async def show_vault(pilot: Pilot[int]) -> None:
     await pilot.press("enter")
     desk = await scenes.seated(pilot)
     desk.visits.vault()
-    while not isinstance(app.screen, VaultCareScreen) or not app.screen.rows.rows:
+    while not (rows := app.screen.query(RowList)) or not rows.first().rows:
         await pilot.pause(0.02)
     await scenes.still(pilot)
 

@@ -309,9 +309,9 @@ async def show_import(pilot: Pilot[int], desk: Desk) -> None:
         path = Path(folder) / "conversations.json"
         path.write_text(f'[{", ".join(chats)}, {{"mapping": oops}}]', "utf-8")
         desk.visits.take_in(str(path))
-        while not isinstance(pilot.app.screen, ImportScreen):
+        while not isinstance(screen := pilot.app.screen, ImportScreen):
             await pilot.pause(0.02)
-        while pilot.app.screen._stage != "preview" or not pilot.app.screen.rows.rows:
+        while screen._stage != "preview" or not screen.rows.rows:
             await pilot.pause(0.02)
 
 

@@ -29,6 +29,7 @@ async def open_import(stage: Stage, line: str) -> ImportScreen:
     await stage.until(lambda: isinstance(stage.app.screen, ImportScreen))
     screen = stage.app.screen
     assert isinstance(screen, ImportScreen)
+    await stage.until(lambda: screen.query("#about"))
     return screen
 
 

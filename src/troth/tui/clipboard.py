@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from textual.timer import Timer
+from typing import Protocol
 
 MAX_BYTES = 74_000
 """More than this is cut or refused by common terminals (xterm, hterm: 75 kB of base64)."""
@@ -51,10 +48,16 @@ def words_after_copy(what: str, text: str, clear_after_s: int = 0) -> str:
     return f"{what}: sent to the terminal's clipboard{cleared}; s saves it to a file."
 
 
-class SetTimer(Protocol):
-    """Calls back once."""
+class RunningClock(Protocol):
+    """Can still be stopped."""
 
-    def __call__(self, delay: float, callback: Callable[[], None]) -> Timer: ...
+    def stop(self) -> None: ...
+
+
+class SetTimer(Protocol):
+    """Calls back once, after `delay` seconds."""
+
+    def __call__(self, delay: float, callback: Callable[[], None]) -> RunningClock: ...
 
 
 class Clipboard:
@@ -66,7 +69,7 @@ class Clipboard:
         self._write = write
         self._set_timer = set_timer
         self._environ = environ
-        self._timer: Timer | None = None
+        self._timer: RunningClock | None = None
 
     def put(self, text: str, clear_after_s: int = 0) -> None:
         """Send `text`; whether the terminal took it cannot be known. 0 s leaves it there."""

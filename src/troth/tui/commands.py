@@ -163,6 +163,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             needs=("message",), footer="save", footer_rank=5),
     Command("reading.verdict", "What was checked", "Say what is known about who wrote this reply",
             "reading", "v", "details", needs=("chat",)),
+    Command("reading.keys", "Keys", "Show every key and command", "reading", "question_mark"),
     Command("reading.leave", "Back to the prompt", "Leave reading mode", "reading", "i,escape",
             footer="prompt", footer_rank=1),
     # the verification pane

@@ -212,6 +212,7 @@ class Desk:
             "reading.older": lambda _: reading.walk(-1),
             "reading.newer": lambda _: reading.walk(1),
             "reading.save": lambda _: reading.save(),
+            "reading.keys": lambda _: self.visits.help(),
             "reading.verdict": lambda _: reading.details(),
         }
 

@@ -52,7 +52,7 @@ class FoldersScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "Folders"
-            box.border_subtitle = "⏎ show   r how long kept   d remove   esc close"
+            box.border_subtitle = "⏎ show  r how long  d remove  esc close"
             yield RowList(
                 columns=(Column(9, 0, is_right_aligned=True), Column(16, 44)),
                 empty_text="no folders yet: m in the list of chats makes one, or /folder NAME",

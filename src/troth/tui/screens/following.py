@@ -52,6 +52,19 @@ class Following:
         self._chat = chat
         self._screen.run_worker(self._watch(chat, reply), group="follow", exclusive=True)
 
+    def await_verdict(self, chat: Chat, reply: Reply) -> None:
+        """Show the verdict of a reply that is sealed already: it ended while nobody looked."""
+        self._chat = chat
+        self._screen.run_worker(self._settle_once_judged(chat, reply), group="follow")
+
+    async def _settle_once_judged(self, chat: Chat, reply: Reply) -> None:
+        await reply.closed()
+        if self._chat is chat and (message := chat.tree.get(reply.id)) is not None:
+            if reply.verdict is not None:
+                chat.verdicts[reply.id] = reply.verdict
+            self._screen.page.settle(self._entry_of(chat, message))
+            self._screen.draw_frame()
+
     def leave(self) -> None:
         """Watch nothing: another chat is shown."""
         self._chat = None

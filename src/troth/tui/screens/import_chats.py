@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from troth.engine.engine import Engine
     from troth.tui.application import TrothApp
 
+_TOLD_EVERY = 20
+"""Chats between two tellings of how far it is."""
+
 Stage = Literal["choose", "look", "preview", "import", "done"]
 
 
@@ -94,7 +97,7 @@ class ImportScreen(Screen[None]):
             yield Field(self._path or _first_folder(), placeholder="path of the export",
                         compact=True, select_on_focus=False)  # fmt: skip
         yield RowList(
-            columns=(Column(9, 44, is_right_aligned=True), Column(9, 0, is_right_aligned=True)),
+            columns=(Column(14, 52, is_right_aligned=True), Column(9, 0, is_right_aligned=True)),
             empty_text="no export lies there: zip, json, html, db or sqlite",
         )
         yield Static("", markup=False, id="said")
@@ -259,7 +262,8 @@ class ImportScreen(Screen[None]):
 
     def _progressed(self, verb: str, progress: ImportProgress) -> None:
         self._host.stay_awake()
-        self.say(words.progress_words(verb, progress))
+        if progress.chats % _TOLD_EVERY == 1:  # each telling is a layout of the screen
+            self.say(words.progress_words(verb, progress))
 
     async def _show_cut(self) -> None:
         """Say what had come in when an import was stopped."""

@@ -87,9 +87,9 @@ def _preview_row(place: int, chat: ChatPreview, now: datetime) -> Row:
     if chat.is_trashed:
         amount = "deleted"
     elif not chat.is_known:
-        amount = f"{chat.messages:,}"
+        amount = counted(chat.messages, "message")
     else:
-        amount = f"+{chat.new_messages:,}" if chat.new_messages else "here"
+        amount = f"{chat.new_messages:,} new" if chat.new_messages else "here already"
     when = written_time(chat.last_at, now)
     return Row(str(place), chat.title or "(no title)", cells=(amount, when))
 

@@ -53,7 +53,7 @@ class LoginScreen(ModalScreen[bool | None]):
             box.border_title = clean_line(
                 f"Log in to {self._endpoint.title or self._endpoint.name}"
             )
-            box.border_subtitle = "⏎ open in the browser   c copy the address   esc cancel"
+            box.border_subtitle = "⏎ open it here   c copy it   esc cancel"
             yield Static("Preparing ...", markup=False, classes="label", id="address")
             yield Static("", markup=False, classes="wrong")
 

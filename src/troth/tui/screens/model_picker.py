@@ -59,7 +59,7 @@ class ModelScreen(ModalScreen[Picked | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide -tall") as box:
             box.border_title = "Model"
-            box.border_subtitle = "⏎ use from here on   ^r ask the provider   esc close"
+            box.border_subtitle = "⏎ use it  ^r ask its provider  esc close"
             yield Picker(
                 placeholder="name of a model or provider",
                 words=self._words,

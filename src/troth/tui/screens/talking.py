@@ -123,12 +123,16 @@ class Talking:
         self._screen.prompt.set_text(chat.draft)
         self._screen.prompt.earlier = self.engine.recent_prompts()
         self._screen.say(None)
+        reply = chat.reply
+        is_drawn_unjudged = reply is not None and (reply.is_running or reply.is_judging)
         self._screen.page.show_chat(self._path_entries(chat))
         self._screen.draw_frame()
         if not chat.conversation.is_incognito:
             await self.remember(chat.id if chat.is_stored else "")
-        if chat.is_replying and chat.reply is not None:
-            self.following.begin(chat, chat.reply)
+        if reply is not None and reply.is_running:
+            self.following.begin(chat, reply)
+        elif reply is not None and is_drawn_unjudged:
+            self.following.await_verdict(chat, reply)
         await self.measure()
         if chat.is_stored and await self.engine.comparisons.has(chat):
             self._screen.say(Words("This chat holds a comparison.", "ctrl+s opens it."))

@@ -56,6 +56,10 @@ class VaultCareScreen(Screen[None]):
                 id="care.choose"),
         Binding("down,j", "move(1)", "Down", show=False, tooltip="Move down", id="care.down"),
         Binding("up,k", "move(-1)", "Up", show=False, tooltip="Move up", id="care.up"),
+        Binding("pagedown", "scroll(4)", "Facts down", show=False,
+                tooltip="Scroll the facts down", id="care.scroll_down"),
+        Binding("pageup", "scroll(-4)", "Facts up", show=False, tooltip="Scroll the facts up",
+                id="care.scroll_up"),
     ]  # fmt: skip
 
     rows = query_one(RowList)
@@ -83,6 +87,7 @@ class VaultCareScreen(Screen[None]):
         return (
             FooterItem("care.choose", "⏎", "do it", 1),
             FooterItem("care.move", "↑↓", "move", 3),
+            FooterItem("care.scroll", "pgdn", "more", 4),
             FooterItem("care.back", "esc", "back", 2, is_right=True),
         )
 
@@ -112,6 +117,9 @@ class VaultCareScreen(Screen[None]):
 
     def action_move(self, by: int) -> None:
         self.rows.move(by)
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#facts").scroll_relative(y=by, animate=False)
 
     def action_choose(self) -> None:
         self.rows.choose()

@@ -128,8 +128,8 @@ class VaultScreen(Screen[None]):
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         second = self.query_one("#second", Input)
-        if self._page == "passphrase" and message.input is not second and not second.value:
-            refused = refusal_words(message.value)
+        if message.input is not second and not second.value:
+            refused = refusal_words(message.value) if self._page == "passphrase" else ""
             self.say(refused)
             if not refused:
                 second.focus()
