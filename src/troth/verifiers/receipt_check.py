@@ -14,8 +14,8 @@ from troth.verifiers.base import Evidence
 from troth.verifiers.fold import weakest
 from troth.verifiers.opengradient_keys import SIGNING_KEY
 from troth.verifiers.receipt import Receipt
-from troth.verifiers.registry import signed_parts_of, verdict_for
-from troth.verifiers.trust import Trust
+from troth.verifiers.registry import SCHEMES, signed_parts_of, verdict_for
+from troth.verifiers.trust import Expectation, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class ReceiptVerdicts:
 def verify_receipt(receipt: Receipt, trust: Trust, now: datetime) -> ReceiptVerdicts:
     """Run every check of a receipt again. Pure: no vault, no network; `now` is aware UTC."""
     evidence = _with_key(receipt)
+    trust = _with_scheme(receipt, trust)
     came_at = receipt.exchange.received_at
     then, today = (
         verdict_for(
@@ -44,6 +45,16 @@ def verify_receipt(receipt: Receipt, trust: Trust, now: datetime) -> ReceiptVerd
     )
     check, ceiling = _receipt_check(receipt, evidence, trust, now)
     return ReceiptVerdicts(_lowered(then, check, ceiling), _lowered(today, check, ceiling))
+
+
+def _with_scheme(receipt: Receipt, trust: Trust) -> Trust:
+    """Let the scheme that a receipt names judge it: its address may be one that only its maker
+    knows. A claim like any other: what that scheme cannot prove by our trust stays unproven."""
+    named = receipt.signed.scheme.partition("/")[0] if receipt.signed is not None else ""
+    if not any(scheme.scheme == named for scheme in SCHEMES):
+        return trust
+    claim = Expectation(receipt.facts.provider, "*", named, source="the receipt's own word")
+    return trust.with_expectation(claim)
 
 
 def _with_key(receipt: Receipt) -> Evidence:
