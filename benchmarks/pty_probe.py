@@ -67,9 +67,15 @@ def process_tree(root: int) -> list[int]:
 
 
 class Probe:
-    """One run of a program on a terminal of 120x40."""
+    """One run of a program on a terminal; `size` is columns and rows."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        size: tuple[int, int] = (120, 40),
+    ) -> None:
         self.received = bytearray()
         """Visible characters since the last `forget`, without white space."""
         self.last_read_at = 0.0
@@ -84,8 +90,10 @@ class Probe:
         self.started_at = time.monotonic()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 1200, 800))
-            _run_first()
+            columns, rows = size
+            window = struct.pack("HHHH", rows, columns, 10 * columns, 20 * rows)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, window)
+            run_first()
             os.execvpe(command[0], list(command), variables)
         os.set_blocking(self._fd, False)
 
@@ -225,8 +233,8 @@ class Probe:
         os.close(self._fd)
 
 
-def _run_first() -> None:
-    """On a machine that does other work, too, let the measured program run first (root only)."""
+def run_first() -> None:
+    """On a machine that does other work, too, let this program run first (root only)."""
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except OSError:

@@ -28,7 +28,7 @@ from troth.tui.widgets.footer import fit_items
 from tui.app_stage import run_app
 
 EVERYTHING = {need for command in COMMANDS for need in command.needs}
-SCOPES = ("app", "chat", "prompt", "reading", "sidebar", "verification")
+SCOPES = ("app", "chat", "compare", "prompt", "reading", "sidebar", "verification")
 
 
 def test_ids_and_slash_names_are_unique() -> None:
@@ -39,7 +39,8 @@ def test_ids_and_slash_names_are_unique() -> None:
 async def test_every_command_of_the_registry_is_carried_out_by_somebody(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         own = {"prompt.send", "prompt.newline", "prompt.earlier", "prompt.later", "prompt.complete"}
-        assert set(stage.desk.handlers) == set(BY_ID) - own
+        columns = {command.id for command in COMMANDS if command.scope == "compare"}
+        assert set(stage.desk.handlers) == set(BY_ID) - own - columns
 
 
 def test_every_binding_has_an_id_a_description_and_a_tooltip() -> None:
@@ -57,7 +58,8 @@ def test_no_default_key_is_another_key_in_disguise() -> None:
 
 
 def test_two_commands_share_a_key_only_where_availability_tells_them_apart() -> None:
-    for scopes in (("prompt", "chat", "app"), ("reading", "app"), ("sidebar", "app")):
+    chat, columns = ("prompt", "chat", "app"), ("compare", "app")
+    for scopes in (chat, columns, ("reading", "app"), ("sidebar", "app")):
         keys = Counter(
             key
             for command in COMMANDS
@@ -69,16 +71,33 @@ def test_two_commands_share_a_key_only_where_availability_tells_them_apart() -> 
         assert shared <= {"escape"}, scopes
 
 
-@pytest.mark.parametrize("width", [20, 40, 46, 80, 120])
+@pytest.mark.parametrize("width", [20, 40, 46, 80, 120, 200])
 @pytest.mark.parametrize(
-    "scopes", [("prompt", "chat", "app"), ("reading", "app"), ("sidebar", "app")]
+    "scopes", [("prompt", "chat", "app"), ("compare", "app"), ("reading", "app"), ("sidebar", "app")]
 )
 def test_the_footer_is_never_cut(width: int, scopes: tuple[str, ...]) -> None:
-    items = footer_items(build_keymap({}), EVERYTHING, *scopes)  # type: ignore[arg-type]
+    facts = EVERYTHING if "compare" in scopes else EVERYTHING - {"columns"}
+    items = footer_items(build_keymap({}), facts, *scopes)  # type: ignore[arg-type]
     kept = fit_items(items, width)
     assert kept
     assert 2 + sum(len(i.key) + 1 + len(i.text) for i in kept) + 2 * (len(kept) - 1) <= width
     assert min(items, key=lambda item: item.rank) in kept
+
+
+def test_on_a_comparison_only_what_works_there_is_offered() -> None:
+    facts = {"columns", "named", "vault"}
+    assert palette_matches("summary", facts)[0].id == "compare.summary"
+    assert {command.scope for command in palette_matches("", facts)} <= {"compare", "app"}
+    assert "compare.vote_left" not in {command.id for command in palette_matches("", facts)}
+    assert [c.slash for c in slash_matches("/su", facts)] == ["summary"]
+    assert slash_matches("/mod", facts) == []
+    assert "compare" not in {command.scope for command in palette_matches("", {"chat", "idle"})}
+
+
+def test_a_key_of_the_columns_may_be_one_of_the_reader_but_not_one_of_theirs() -> None:
+    assert build_keymap({"compare.zoom": "v"}).problems == ()
+    assert "compare.keep has that key" in build_keymap({"compare.zoom": "enter"}).problems[0]
+    assert "app.lock has that key" in build_keymap({"compare.zoom": "f12"}).problems[0]
 
 
 def test_keys_are_written_as_the_footer_shows_them() -> None:

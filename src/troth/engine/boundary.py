@@ -109,6 +109,25 @@ def crossing_of(
     return Crossing(provider, (*new_attested, *new_local), len(new_attested), len(new_local))
 
 
+def joined(crossings: Sequence[Crossing]) -> Crossing | None:
+    """Return several crossings as one question; None for none."""
+    if not crossings:
+        return None
+    attested = dict.fromkeys(id for c in crossings for id in c.message_ids[: c.attested])
+    local = dict.fromkeys(id for c in crossings for id in c.message_ids[c.attested :])
+    providers = ", ".join(dict.fromkeys(crossing.provider for crossing in crossings))
+    return Crossing(providers, (*attested, *local), len(attested), len(local))
+
+
+def within(crossing: Crossing, ids: Collection[str]) -> Crossing | None:
+    """Return what of a crossing lies among `ids`; None where nothing does."""
+    attested = tuple(id for id in crossing.message_ids[: crossing.attested] if id in ids)
+    local = tuple(id for id in crossing.message_ids[crossing.attested :] if id in ids)
+    if not (attested or local):
+        return None
+    return Crossing(crossing.provider, (*attested, *local), len(attested), len(local))
+
+
 async def load_care(chat: Chat) -> None:
     """Read what was decided about a chat: what may cross, what failed and is let in, holding."""
     stored = await chat.store.state(_KEY + chat.id)

@@ -46,3 +46,21 @@ async def remove_lineup(engine: Engine, name: str) -> None:
         raise NotFound("line-up", name)
     await asyncio.to_thread(remove_value, engine.paths, ("lineups", name))
     engine.reload_settings()
+
+
+async def rename_lineup(engine: Engine, name: str, new_name: str) -> None:
+    """Give a line-up another name; raise NotFound, and UsageError where the new one is taken."""
+    columns = engine.settings.lineups.get(name)
+    if columns is None:
+        raise NotFound("line-up", name)
+    new_name = new_name.strip()
+    if not new_name:
+        raise UsageError("a line-up needs a name")
+    if new_name == name:
+        return
+    if new_name in engine.settings.lineups:
+        raise UsageError(f"there is a line-up called {new_name} already")
+    # The new one first: a crash in between leaves two, never none.
+    await asyncio.to_thread(set_value, engine.paths, ("lineups", new_name), [*columns])
+    await asyncio.to_thread(remove_value, engine.paths, ("lineups", name))
+    engine.reload_settings()

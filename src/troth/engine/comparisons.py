@@ -6,9 +6,11 @@ A comparison is a conversation like any other; what makes it one is a row of the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from troth.domain.error import NotFound, TrothError, UsageError
+from troth.domain.error import BoundaryUnasked, NotFound, TrothError, UsageError
 from troth.domain.message import Part, Role, TextPart
+from troth.engine.boundary import Crossing, joined, within
 from troth.engine.chat import Chat
 from troth.engine.chats import Chats
 from troth.engine.comparison import Comparison
@@ -54,14 +56,18 @@ class Comparisons:
         The prompt is `prompt`, said next in `chat`, or the user's message `from_message` (the one
         before it, when it names a reply). A chat holds one comparison: starting another replaces
         its columns, and leaves all messages where they are. Raises UsageError for less than two or
-        more than eight columns, and the first column's error when none of them can be asked;
-        otherwise a column that cannot be asked says so in `Column.failure`.
+        more than eight columns, BoundaryUnasked while `crossing` finds something, and the first
+        column's error when none of them can be asked; otherwise a column that cannot be asked says
+        so in `Column.failure`.
         """
         check_count(len(specs))
         if chat.is_replying:
             raise UsageError("a reply is still arriving; stop it first")
         await chat.load_rest()
-        await self._check_any(chat, specs)
+        if found := await self.crossing(chat, specs, from_message=from_message):
+            raise BoundaryUnasked(found.provider, attested=found.attested, local=found.local)
+        base = None if from_message is None else self._prompt_at(chat, from_message)
+        await self._check_any(_seen_from(chat, base), specs)
         if from_message is not None:
             base_id = self._prompt_at(chat, from_message)
         elif prompt is not None:
@@ -79,6 +85,27 @@ class Comparisons:
         comparison = chat.comparison = self._made(chat, state, await self._votes(chat))
         await comparison.ask_all()
         return comparison
+
+    async def crossing(
+        self, chat: Chat, specs: Sequence[ColumnSpec], *, from_message: str | None = None
+    ) -> Crossing | None:
+        """Return what a comparison would give to plain providers for the first time.
+
+        The prompt `from_message` counts, where only protected models were asked it: the user
+        decides about it like about all that was said before. Nothing leaves.
+        """
+        await chat.load_rest()
+        base = None if from_message is None else self._prompt_at(chat, from_message)
+        view = _seen_from(chat, _after(chat, base))
+        found: list[Crossing] = []
+        for spec in specs:
+            target = self._preparation.target(view, spec.model)
+            if one := await self._preparation.crossing(view, *target):
+                found.append(one)
+        whole = joined(found)
+        if whole is None or base is None:
+            return whole
+        return within(whole, {message.id for message in chat.tree.path(base)})
 
     async def open(self, chat: Chat) -> Comparison:
         """Return the comparison that `chat` holds; raise NotFound where it holds none."""
@@ -128,3 +155,26 @@ class Comparisons:
         if message is None:
             raise NotFound("prompt", message_id)
         return message.id
+
+
+def _seen_from(chat: Chat, head_id: str | None) -> Chat:
+    """Return the chat as it looks from one of its messages: for asking what may be, not for more.
+
+    None is the chat itself.
+    """
+    if head_id is None:
+        return chat
+    view = Chat(replace(chat.conversation, head_id=head_id), chat.store, is_stored=chat.is_stored)
+    view.tree, view.is_whole, view.verdicts = chat.tree, True, chat.verdicts
+    view.allowed, view.released, view.withheld = chat.allowed, chat.released, chat.withheld
+    view.board = chat
+    return view
+
+
+def _after(chat: Chat, base_id: str | None) -> str | None:
+    """Return the reply to a prompt that the chat shows, else the prompt."""
+    if base_id is None:
+        return None
+    ids = [message.id for message in chat.path]
+    place = ids.index(base_id) + 1 if base_id in ids else len(ids)
+    return ids[place] if place < len(ids) else base_id

@@ -8,53 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-Scope = Literal["app", "chat", "prompt", "reading", "sidebar", "verification"]
-"""Where its key works. `app` and `chat` work from anywhere on the chat screen."""
-
-Fact = Literal[
-    "vault",  # chats are kept on disk
-    "chat",  # a chat is open and has a message
-    "streaming",  # a reply is arriving in it
-    "idle",  # none is
-    "message",  # reading mode stands on a message
-    "own",  # ... of the user's
-    "reply",  # ... of a model's
-    "partial",  # ... that can be continued
-    "variants",  # ... that has siblings
-    "code",  # ... with a code block
-    "trash",  # something was deleted and can come back
-    "queue",  # a message waits for the reply to end
-    "failed",  # the last reply failed
-    "judged",  # the verification pane shows a reply that was checked
-    "rejected",  # ... that failed
-]
-
-
-class Command(NamedTuple):
-    """One action. Tuples, because sixty dataclass instances are needed before the first paint."""
-
-    id: str
-    title: str
-    help: str
-    scope: Scope
-    key: str = ""
-    """Default keys as Textual writes them, separated by commas; "" has none."""
-    slash: str = ""
-    """Name without the slash; "" has none."""
-    argument: str = ""
-    """What may follow the slash name, in capitals."""
-    needs: tuple[Fact, ...] = ()
-    footer: str = ""
-    """One or two words for the footer; "" never stands there."""
-    footer_rank: int = 0
-    """Which items go first when it gets narrow: the highest number. Negative: on the right."""
-
-    def is_available(self, facts: Iterable[str]) -> bool:
-        """Whether it can be used now."""
-        return set(self.needs) <= set(facts)
-
+from troth.tui.command import Command, Fact, Scope
+from troth.tui.commands_compare import COMPARE_COMMANDS
 
 COMMANDS: Final[tuple[Command, ...]] = (
     # prompt
@@ -240,6 +197,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("app.quit", "Quit", "Leave Troth", "app", "ctrl+q", "quit"),
     Command("palette.open", "All commands", "Find any command by name", "app", "ctrl+p",
             footer="all", footer_rank=-2),
+    *COMPARE_COMMANDS,
 )  # fmt: skip
 
 BY_ID: Final[dict[str, Command]] = {command.id: command for command in COMMANDS}
@@ -247,6 +205,8 @@ BY_SLASH: Final[dict[str, Command]] = {
     command.slash: command for command in COMMANDS if command.slash
 }
 
+
+__all__ = ["BY_ID", "BY_SLASH", "COMMANDS", "Command", "Fact", "Scope"]
 
 _SLASH_NAME = re.compile(r"/[a-z][a-z-]*(?=\s|\Z)")
 

@@ -58,13 +58,19 @@ def bindings_for(*scopes: Scope) -> list[Binding]:
             f"screen.command('{command.id}')",
             command.title,
             show=False,
-            priority=command.scope in _PRIORITY_SCOPES and command.key not in _PLAIN_KEYS,
+            priority=_goes_first(command),
             tooltip=command.help,
             id=command.id,
         )
         for command in COMMANDS
         if command.scope in scopes
     ]
+
+
+def _goes_first(command: Command) -> bool:
+    if command.scope == "compare":
+        return command.key.startswith("ctrl+")  # letters belong to the prompt while it is written
+    return command.scope in _PRIORITY_SCOPES and command.key not in _PLAIN_KEYS
 
 
 class Keymap(NamedTuple):
@@ -117,7 +123,8 @@ def build_keymap(wishes: Mapping[str, str], send_key: str = "enter") -> Keymap:
 
 
 def _taken_by(command: Command, wanted: Iterable[str], keys: Mapping[str, str]) -> str:
-    together = {"app", "chat", command.scope}
+    together = {"app", command.scope} if command.scope == "compare" else {"app", "chat"}
+    together |= {command.scope, "compare"} if command.scope == "app" else {command.scope}
     for other in COMMANDS:
         if other.id == command.id or other.scope not in together:
             continue

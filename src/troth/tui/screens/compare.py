@@ -6,6 +6,8 @@ in every turn of a blind comparison: places and columns are told apart here, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -18,16 +20,27 @@ from troth.domain.error import TrothError
 from troth.engine.comparison import Column, Comparison
 from troth.engine.feed import ChatChanged, ChatRemoved, Locked, ReplyBegan
 from troth.explain import explain
-from troth.tui.screens import compare_keys as keys
+from troth.tui.commands import BY_ID, Fact, parse_slash
+from troth.tui.keys import bindings_for
 from troth.tui.screens.compare_column import ColumnPage, ColumnsScreen, ColumnView
 from troth.tui.screens.compare_deeds import Deeds
 from troth.tui.screens.compare_follow import ColumnFollowing
+from troth.tui.screens.compare_handlers import handlers_of
 from troth.tui.screens.compare_vote import Ballots
-from troth.tui.screens.compare_words import entries_at, head_at, is_held, newest_turn, seat
+from troth.tui.screens.compare_words import (
+    entries_at,
+    footer_of,
+    head_at,
+    is_held,
+    newest_turn,
+    seat,
+)
 from troth.tui.widgets.compare_head import CompareStrip
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.notice_bar import NoticeBar, Words
 from troth.tui.widgets.prompt import PromptBar
+from troth.tui.widgets.row_list import RowList
+from troth.tui.widgets.slash_menu import SlashMenu
 from troth.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -35,17 +48,8 @@ if TYPE_CHECKING:
     from troth.engine.reply import Reply
     from troth.tui.application import TrothApp
 
-WIDE, MIDDLE = 200, 120
-_COLUMN_CELLS = 60
 _TICK_S = 0.5
 _SAID_FOR_S = 8.0
-
-
-def columns_that_fit(width: int) -> int:
-    """Return how many columns stand side by side: three and more, two, or one."""
-    if width >= WIDE:
-        return max(3, width // _COLUMN_CELLS)
-    return 2 if width >= MIDDLE else 1
 
 
 class CompareScreen(ColumnsScreen):
@@ -53,7 +57,7 @@ class CompareScreen(ColumnsScreen):
 
     CSS_PATH = "compare.tcss"
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for("compare", "app")]
 
     title_bar = query_one(TitleBar)
     strip = query_one(CompareStrip)
@@ -61,31 +65,44 @@ class CompareScreen(ColumnsScreen):
     prompt = query_one(PromptBar)
     footer = query_one(FooterBar)
 
-    def __init__(self, app: TrothApp, engine: Engine, comparison: Comparison) -> None:
+    def __init__(
+        self,
+        app: TrothApp,
+        engine: Engine,
+        comparison: Comparison,
+        carry_out: Callable[[str], None],
+    ) -> None:
+        """`carry_out` does what a command of the app asks for: theme, lock, help, quit."""
         super().__init__()
         self.troth = app
         self.engine = engine
         self.comparison = comparison
-        self.is_zoomed = False
         self._following = ColumnFollowing(self, comparison, self._page_of, self.redraw_soon)
         self._is_stale = False
-        self._first_shown = 0
         self.deeds = Deeds(self)
         self.ballots = Ballots(self)
+        self.carry_out = carry_out
+        self._menu = SlashMenu()
+        self.handlers = handlers_of(self)
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
         yield CompareStrip()
         with Horizontal(id="columns"):
-            for place in range(len(self.comparison.columns)):
-                yield ColumnView(place)
+            self.places = [ColumnView(place) for place in range(len(self.comparison.columns))]
+            yield from self.places
         yield NoticeBar()
         yield Static("", markup=False, id="vote")
+        yield self._menu
         yield PromptBar()
         yield FooterBar()
 
     async def on_mount(self) -> None:
-        self.prompt.area.placeholder = "The next turn for all columns: i writes, ⏎ sends"
+        write, send = (self.troth.keymap.first(f) for f in ("compare.write", "prompt.send"))
+        self.prompt.area.placeholder = (
+            f"The next turn for all columns: {write} writes, {send} sends"
+        )
+        self.prompt.menu = self._menu
         self.prompt.area.keys = self.troth.keymap.keys
         self.prompt.earlier = self.engine.recent_prompts()
         self.redraw()
@@ -112,15 +129,6 @@ class CompareScreen(ColumnsScreen):
         views = self.places
         return views[place].page if place < len(views) else None
 
-    @property
-    def shown(self) -> range:
-        """The places that are on screen now, the current one among them."""
-        count = len(self.comparison.columns)
-        room = 1 if self.is_zoomed else min(count, columns_that_fit(self.size.width))
-        first = min(max(self._first_shown, self.current - room + 1), self.current, count - room)
-        self._first_shown = max(0, first)
-        return range(self._first_shown, self._first_shown + room)
-
     # -- drawing
 
     def redraw_soon(self) -> None:
@@ -138,7 +146,8 @@ class CompareScreen(ColumnsScreen):
         """Give every place what stands there now."""
         self.current = min(self.current, len(self.comparison.columns) - 1)
         for view in self.places:
-            view.page.update_path(entries_at(self.comparison, view.place, self._following.said))
+            arriving = partial(self._following.arriving, view.page)
+            view.page.update_path(entries_at(self.comparison, view.place, arriving))
         self.draw_columns()
 
     def draw_columns(self) -> None:
@@ -163,15 +172,23 @@ class CompareScreen(ColumnsScreen):
         self.strip.say(heads, self.current)
         title = self.title_bar
         title.chat_title = f"{comparison.chat.conversation.title or 'New chat'}: compare"
-        title.model = f"{len(order)} models"
+        arriving = sum(column.is_running for column in order)
+        title.model = (
+            f"{arriving} of {len(order)} answering" if arriving else f"{len(order)} models"
+        )
         title.meter = "names hidden" if comparison.voting.is_blind else ""
         title.state = self._state_words()
         self.ballots.draw()
+        self.prompt.facts = facts = self.facts()
         is_writing = self.prompt.area.has_focus
-        voting = comparison.voting
-        self.footer.items = (
-            keys.PROMPT_ITEMS if is_writing else keys.items(len(order), is_blind=voting.is_blind)
-        )
+        self.footer.items = footer_of(self.troth.keymap, facts, len(order), is_writing=is_writing)
+
+    def facts(self) -> frozenset[Fact]:
+        """Say what holds now: what can be done hangs on it."""
+        facts: set[Fact] = {"columns", "blind" if self.comparison.voting.is_blind else "named"}
+        if not self.engine.vault.is_memory:
+            facts.add("vault")
+        return frozenset(facts)
 
     def _state_words(self) -> str:
         if self.comparison.chat.conversation.is_incognito:
@@ -238,57 +255,84 @@ class CompareScreen(ColumnsScreen):
 
     async def rebuild(self) -> None:
         """Mount a place for every column: there are more or fewer of them."""
-        views, count = self.places, len(self.comparison.columns)
-        holder = self.query_one("#columns", Horizontal)
-        for view in views[count:]:
+        count = len(self.comparison.columns)
+        gone, self.places = self.places[count:], self.places[:count]
+        self.places += [ColumnView(place) for place in range(len(self.places), count)]
+        for view in gone:
             await view.remove()
-        for place in range(len(views), count):
-            await holder.mount(ColumnView(place))
+        fresh = [view for view in self.places if not view.is_attached]
+        if fresh:
+            await self.query_one("#columns", Horizontal).mount_all(fresh)
         self._following.begin()
         self.redraw()
 
+    # -- commands
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave it to the deeds to say what cannot be done now, and why."""
+        if action == "command" and parameters:
+            command = BY_ID.get(str(parameters[0]))
+            return command is not None and (
+                command.scope == "compare" or command.is_available(self.facts())
+            )
+        return True
+
+    def action_command(self, command_id: str) -> None:
+        """Carry a command out; one of the app is not this screen's business."""
+        if command_id == "compare.back" and self.prompt.has_menu:
+            self.prompt.close_menu()
+        elif (handler := self.handlers.get(command_id)) is None:
+            self.carry_out(command_id)
+        elif (work := handler()) is not None:
+            self.run_worker(self.deeds.attempt(work), group="deed")
+
     # -- moving
 
-    def action_column(self, place: int) -> None:
+    def choose(self, place: int) -> None:
         if place < len(self.comparison.columns):
             self.current = place
             self.draw_columns()
 
-    def action_next(self) -> None:
-        self.action_column((self.current + 1) % len(self.comparison.columns))
-
-    def action_previous(self) -> None:
-        self.action_column((self.current - 1) % len(self.comparison.columns))
+    def step(self, by: int) -> None:
+        self.choose((self.current + by) % len(self.comparison.columns))
 
     def on_column_view_chosen(self, message: ColumnView.Chosen) -> None:
         message.stop()
         self.set_focus(None)
-        self.action_column(message.place)
+        self.choose(message.place)
 
     def on_compare_strip_chosen(self, message: CompareStrip.Chosen) -> None:
         message.stop()
-        self.action_column(message.place)
+        self.choose(message.place)
 
-    def action_free(self) -> None:
+    def free(self) -> None:
         self.scrolls_together = not self.scrolls_together
         how = "together" if self.scrolls_together else "alone: each where you leave it"
         self.announce(f"The columns scroll {how}.")
 
-    def action_zoom(self) -> None:
+    def zoom(self) -> None:
         self.is_zoomed = not self.is_zoomed
         self.draw_columns()
 
     # -- writing
 
-    def action_write(self) -> None:
-        self.prompt.take_focus()
-
     def on_prompt_bar_submitted(self, message: PromptBar.Submitted) -> None:
         message.stop()
-        self.run_worker(self._send(message.text), group="send")
+        line = parse_slash(message.text.strip())
+        if line is None:
+            self.run_worker(self._send(message.text), group="send")
+        elif line.command.is_available(self.facts()):
+            self.set_focus(None)
+            self.action_command(line.command.id)
+        else:
+            self.prompt.give_back(message.text)
+            self.announce(f"/{line.command.slash} works in the chat: esc goes back to it.")
 
     async def _send(self, text: str) -> None:
         try:
+            if not await self.deeds.may_ask(*self.comparison.columns):
+                self.prompt.give_back(text)
+                return
             await self.comparison.send(text.removeprefix("/") if text.startswith("//") else text)
         except TrothError as error:
             self.prompt.give_back(text)
@@ -300,96 +344,33 @@ class CompareScreen(ColumnsScreen):
             view.page.scroll_to_tail()
         waiting = [column for column in self.comparison.columns if column.is_halted]
         if waiting:
-            self.announce("A column that failed waits: r asks it again, . lets it go on.")
+            again, on = (self.troth.keymap.first(f"compare.{f}") for f in ("again", "go_on"))
+            self.announce(f"A column that failed waits: {again} asks it again, {on} lets it go on.")
 
     def on_prompt_bar_changed(self, message: PromptBar.Changed) -> None:
         message.stop()
 
-    def action_back(self) -> None:
+    def back(self) -> None:
         """Leave the prompt, stop what arrives here, leave the zoom, or go back: in this order."""
         if self.focused is not None:
             self.set_focus(None)
         elif self.column.reply is not None and self.column.reply.is_running:
             self.comparison.stop(self.column)
         elif self.is_zoomed:
-            self.action_zoom()
+            self.zoom()
         else:
             self.dismiss(None)
 
     def on_footer_bar_pressed(self, message: FooterBar.Pressed) -> None:
-        name = message.command_id.removeprefix("compare.")
-        if name == "send":
+        if message.command_id == "prompt.send":
             self.prompt.accept()
-        elif name != "column":
-            self.run_worker(self.run_action(f"screen.{name}"), group="pressed")
+        else:
+            self.action_command(message.command_id)
 
-    # -- deeds, each in a class of its own
-
-    def _attempt(self, work: object) -> None:
-        self.run_worker(self.deeds.attempt(work), group="deed")
-
-    def action_keep(self) -> None:
-        self._attempt(self.deeds.keep())
-
-    def action_again(self) -> None:
-        self._attempt(self.comparison.retry(self.column))
-
-    def action_go_on(self) -> None:
-        self._attempt(self.deeds.go_on())
-
-    def action_remove(self) -> None:
-        self._attempt(self.deeds.remove())
-
-    def action_add(self) -> None:
-        self.deeds.add()
-
-    def action_swap(self) -> None:
-        self.deeds.swap()
-
-    def action_copy(self) -> None:
-        self.deeds.copy()
-
-    def action_save(self) -> None:
-        self.deeds.save()
-
-    def action_verify(self) -> None:
-        self.deeds.verify()
-
-    def action_differ(self) -> None:
-        self.deeds.differ()
-
-    def action_summary(self) -> None:
-        self.deeds.summary()
-
-    def action_judge(self) -> None:
-        self.deeds.judge()
-
-    def action_merge(self) -> None:
-        self.deeds.merge()
-
-    def action_ratings(self) -> None:
-        self.deeds.ratings()
-
-    def action_all(self) -> None:
-        self.deeds.all_keys()
-
-    def action_vote_left(self) -> None:
-        self._attempt(self.ballots.cast("left"))
-
-    def action_vote_right(self) -> None:
-        self._attempt(self.ballots.right_or_blind())
-
-    def action_vote_tie(self) -> None:
-        self._attempt(self.ballots.cast("tie"))
-
-    def action_vote_bad(self) -> None:
-        self._attempt(self.ballots.cast("both-bad"))
-
-    def action_unvote(self) -> None:
-        self._attempt(self.ballots.take_back())
-
-    def action_reveal(self) -> None:
-        self._attempt(self.ballots.reveal())
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        """A row of the menu of /commands was clicked."""
+        message.stop()
+        self.prompt.accept()
 
     async def save_draft_now(self) -> None:
         """Keep what is being typed: the app ends, or locks."""

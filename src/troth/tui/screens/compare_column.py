@@ -47,44 +47,56 @@ class ColumnView(Vertical):
         self.post_message(self.Chosen(self.place))
 
 
+WIDE, MIDDLE = 200, 120
+_COLUMN_CELLS = 60
+
+
+def columns_that_fit(width: int) -> int:
+    """Return how many columns stand side by side: three and more, two, or one."""
+    if width >= WIDE:
+        return max(3, width // _COLUMN_CELLS)
+    return 2 if width >= MIDDLE else 1
+
+
 class ColumnsScreen(Screen[None]):
-    """A screen of columns that scroll together, or the current one alone."""
+    """A screen of columns: which of them are in sight, and how they scroll."""
 
     def __init__(self) -> None:
         super().__init__()
         self.current = 0
         """The place that has the keys, counted from 0 at the left."""
         self.scrolls_together = True
+        self.places: list[ColumnView] = []
+        """The columns' widgets, from the left. Kept: asked for with every batch that arrives."""
+        self.is_zoomed = False
+        self._first_shown = 0
 
     @property
-    def places(self) -> list[ColumnView]:
-        """The columns' widgets, from the left."""
-        return sorted(self.query(ColumnView), key=lambda view: view.place)
+    def shown(self) -> range:
+        """The places that are on screen now, the current one among them."""
+        count = len(self.places)
+        room = 1 if self.is_zoomed else min(count, columns_that_fit(self.size.width))
+        first = min(max(self._first_shown, self.current - room + 1), self.current, count - room)
+        self._first_shown = max(0, first)
+        return range(self._first_shown, self._first_shown + room)
 
     def _pages(self) -> list[ColumnPage]:
-        views = self.places
-        return [view.page for view in views if self.scrolls_together or view.place == self.current]
+        return [
+            view.page for view in self.places if self.scrolls_together or view.place == self.current
+        ]
 
-    def action_down(self) -> None:
+    def scroll_by_lines(self, lines: int) -> None:
         for page in self._pages():
-            page.scroll_lines(1)
+            page.scroll_lines(lines)
 
-    def action_up(self) -> None:
+    def scroll_by_pages(self, share: float) -> None:
         for page in self._pages():
-            page.scroll_lines(-1)
+            page.scroll_pages(share)
 
-    def action_page_down(self) -> None:
-        for page in self._pages():
-            page.scroll_pages(0.9)
-
-    def action_page_up(self) -> None:
-        for page in self._pages():
-            page.scroll_pages(-0.9)
-
-    def action_top(self) -> None:
+    def scroll_to_top(self) -> None:
         for page in self._pages():
             page.scroll_to_start()
 
-    def action_end(self) -> None:
+    def scroll_to_tail(self) -> None:
         for page in self._pages():
             page.scroll_to_tail()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -13,20 +12,17 @@ from troth.engine.comparison_export import comparison_markdown
 from troth.engine.comparison_state import ColumnSpec
 from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean
-from troth.tui.screens import compare_keys as keys
 from troth.tui.screens.choice import ChoiceScreen
+from troth.tui.screens.compare_crossing import Border
 from troth.tui.screens.compare_words import answer_text, head_at, newest_turn
-from troth.tui.screens.dialogs import DetailsScreen, TextDialog
+from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.saving import save_words
-from troth.tui.widgets.row_list import Column as ListColumn
 from troth.tui.widgets.row_list import Row
 
 if TYPE_CHECKING:
     from troth.engine.comparison import Column
     from troth.tui.screens.compare import CompareScreen
-
-_HIDDEN = "Names are hidden: R shows them first."
 
 
 class Deeds:
@@ -35,9 +31,8 @@ class Deeds:
     def __init__(self, screen: CompareScreen) -> None:
         self._screen = screen
 
-    async def attempt(self, work: object) -> None:
+    async def attempt(self, work: Awaitable[None]) -> None:
         """Wait for something; say what is wrong where it cannot be done."""
-        assert asyncio.iscoroutine(work)
         screen = self._screen
         try:
             await work
@@ -48,7 +43,42 @@ class Deeds:
         if screen.is_attached:
             screen.redraw_soon()
 
+    def _hidden_words(self) -> str:
+        return f"Names are hidden: {self._key('reveal')} shows them first."
+
+    def _key(self, name: str) -> str:
+        return self._screen.troth.keymap.first(f"compare.{name}")
+
+    async def may_ask(self, *columns: Column) -> bool:
+        """Whether these columns may be asked: the user decides about what would cross a border."""
+        screen = self._screen
+        asked = [(column.chat, column.spec.model) for column in columns]
+        border = Border(screen.troth, screen.engine)
+        if await border.may_ask(screen.comparison, asked):
+            return True
+        screen.announce("Nothing was sent.")
+        return False
+
+    async def _may_begin(self, spec: ColumnSpec) -> bool:
+        """Whether a model may be asked all turns afresh."""
+        screen, comparison = self._screen, self._screen.comparison
+        border = Border(screen.troth, screen.engine)
+        if await border.may_start(comparison.chat, [spec], from_message=comparison.base_id):
+            return True
+        screen.announce("Nothing was sent.")
+        return False
+
     # -- one column
+
+    async def ask_again(self) -> None:
+        """Put this column's last turn to it again."""
+        screen, column = self._screen, self._screen.column
+        if await self.may_ask(column):
+            await screen.comparison.retry(column)
+
+    def stop_all(self) -> None:
+        """Stop every answer that arrives."""
+        self._screen.comparison.stop()
 
     async def keep(self) -> None:
         """Let the chat go on from this answer, and go back to it."""
@@ -59,12 +89,15 @@ class Deeds:
         """Let a cut answer go on; a column that waits takes its next turn instead."""
         screen, column = self._screen, self._screen.column
         message = self._reply(column)
+        column.refuse_running()
+        if not await self.may_ask(column):
+            return
         if message is not None and message.is_partial and message.text:
             await screen.comparison.continue_reply(column)
         elif column.is_halted:
             await screen.comparison.resume(column)
         else:
-            raise UsageError("this answer is whole; r asks for another")
+            raise UsageError(f"this answer is whole; {self._key('again')} asks for another")
 
     async def remove(self) -> None:
         """Take the column away."""
@@ -77,6 +110,8 @@ class Deeds:
 
     async def _add(self, spec: ColumnSpec) -> None:
         screen = self._screen
+        if not await self._may_begin(spec):
+            return
         column = await screen.comparison.add(spec)
         screen.current = screen.comparison.columns.index(column)
         await screen.rebuild()
@@ -85,7 +120,7 @@ class Deeds:
         """Ask for another model, and whether it takes all turns afresh."""
         screen, column = self._screen, self._screen.column
         if screen.comparison.voting.is_blind:
-            screen.announce(_HIDDEN)
+            screen.announce(self._hidden_words())
             return
 
         def chosen(spec: ColumnSpec) -> None:
@@ -96,12 +131,17 @@ class Deeds:
 
             def how(answer: str | None) -> None:
                 if answer is not None:
-                    work = screen.comparison.swap(column, spec.model, asks_again=answer == "again")
+                    work = self._swap(column, spec, asks_again=answer == "again")
                     screen.run_worker(self.attempt(work), group="deed")
 
             screen.troth.push_screen(ChoiceScreen("The new model", rows), how)
 
         self._pick(column.spec.model, chosen)
+
+    async def _swap(self, column: Column, spec: ColumnSpec, *, asks_again: bool) -> None:
+        if asks_again and not await self._may_begin(spec):
+            return
+        await self._screen.comparison.swap(column, spec.model, asks_again=asks_again)
 
     def _pick(
         self, current: ModelRef | None, then: Callable[[ColumnSpec], Awaitable[None] | None]
@@ -134,13 +174,15 @@ class Deeds:
             screen.announce("There is nothing to copy yet.")
             return
         screen.troth.copy_to_clipboard(text)
-        screen.announce(words_after_copy("The answer", text).replace("s saves", "w writes"))
+        screen.announce(
+            words_after_copy("The answer", text).replace("s saves", f"{self._key('save')} writes")
+        )
 
     def save(self) -> None:
         """Write all columns to a file as Markdown."""
         screen = self._screen
         if screen.comparison.voting.is_blind:
-            screen.announce(_HIDDEN)
+            screen.announce(self._hidden_words())
             return
 
         async def write(path: str) -> None:
@@ -159,14 +201,19 @@ class Deeds:
         """Show what is proven of this column's answer."""
         screen, column = self._screen, self._screen.column
         if screen.comparison.voting.is_blind:
-            screen.announce(_HIDDEN)
+            screen.announce(self._hidden_words())
             return
         message = self._reply(column)
         if message is None:
             screen.announce("There is no answer to check yet.")
             return
-        verdict = screen.comparison.chat.verdicts.get(message.id)
-        screen.troth.push_screen(DetailsScreen(message, verdict))
+        from troth.tui.screens.compare_proof import ProofScreen
+
+        screen.troth.push_screen(
+            ProofScreen(
+                screen.troth, screen.engine, screen.comparison.chat, message, screen.redraw_soon
+            )
+        )
 
     def differ(self) -> None:
         """Show where this answer and the next one differ, word by word."""
@@ -184,7 +231,7 @@ class Deeds:
         from troth.tui.screens.compare_summary import SummaryScreen
 
         if self._screen.comparison.voting.is_blind:
-            self._screen.announce(_HIDDEN)
+            self._screen.announce(self._hidden_words())
             return
         self._screen.troth.push_screen(SummaryScreen(self._screen.comparison))
 
@@ -213,18 +260,19 @@ class Deeds:
         self._screen.troth.push_screen(RatingsScreen(self._screen.engine))
 
     def all_keys(self) -> None:
-        """List every key; Enter does what it says."""
+        """Show every key, those of this screen first."""
+        from troth.tui.screens.help import HelpScreen
+
+        self._screen.troth.push_screen(HelpScreen(self._screen.troth.keymap, "compare"))
+
+    def palette(self) -> None:
+        """Offer every command that can be used here."""
+        from troth.tui.screens.palette import PaletteScreen
+
         screen = self._screen
-        rows = [
-            Row(deed.name, deed.title, deed.help, cells=(keys.keys_of(deed),))
-            for deed in keys.DEEDS
-            if deed.name not in {"all", "column"}
-        ]
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                screen.run_worker(screen.run_action(name), group="deed")
+        def chosen(command_id: str | None) -> None:
+            if command_id is not None:
+                screen.action_command(command_id)
 
-        screen.troth.push_screen(
-            ChoiceScreen("Comparison", rows, columns=(ListColumn(14),), title_width=24), chosen
-        )
+        screen.troth.push_screen(PaletteScreen(screen.troth.keymap, screen.facts()), chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import getters
 from textual.app import App, ComposeResult
@@ -15,13 +15,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.domain.error import TrothError
-from troth.engine.comparison_lineups import lineup, lineups, save_lineup
-from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, ColumnSpec
+from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, Blind, ColumnSpec
 from troth.engine.comparison_text import parse_spec, write_spec
 from troth.explain import explain, lack_words
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
-from troth.tui.screens.choice import ChoiceScreen
+from troth.tui.screens.compare_lineups import LineUpsScreen
+from troth.tui.screens.compare_visit import LineUp
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import price_words
 from troth.tui.screens.palette import CLOSE
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from troth.engine.directory import ModelChoice
     from troth.engine.engine import Engine
 
-_SAVE = "\0save"
 _MAX_ROWS = 400
 
 
-class LineUp(NamedTuple):
-    """What was chosen."""
-
-    specs: tuple[ColumnSpec, ...]
-    is_blind: bool
+_BLINDNESS = (
+    (None, "names in sight"),
+    (Blind(), "names hidden: you vote first"),
+    (Blind(pads_latency=True), "names hidden, and answers shown only when all are there"),
+)
+"""What ctrl+b walks through."""
 
 
 class StartScreen(ModalScreen[LineUp | None]):
@@ -53,7 +53,13 @@ class StartScreen(ModalScreen[LineUp | None]):
         Binding("ctrl+s", "begin", "Compare", show=False, priority=True,
                 tooltip="Put the prompt to these columns", id="lineup.begin"),
         Binding("ctrl+b", "hide", "Blind", show=False, priority=True,
-                tooltip="Hide the names until you have voted", id="lineup.blind"),
+                tooltip="Hide the names until you have voted; once more: the speed, too",
+                id="lineup.blind"),
+        Binding("ctrl+r", "refresh_list", "Ask the provider", show=False, priority=True,
+                tooltip="Ask this model's provider for its list", id="lineup.refresh"),
+        Binding("ctrl+e", "prompt_set", "Prompt set", show=False, priority=True,
+                tooltip="Name the set of prompts that this one belongs to, for ratings by set",
+                id="lineup.set"),
         Binding("ctrl+l", "lineups", "Line-ups", show=False, priority=True,
                 tooltip="Take a saved line-up, or save this one", id="lineup.saved"),
         Binding("ctrl+x,delete", "drop", "Remove", show=False, priority=True,
@@ -62,19 +68,28 @@ class StartScreen(ModalScreen[LineUp | None]):
     picker = query_one(Picker)
 
     def __init__(
-        self, engine: Engine, specs: Sequence[ColumnSpec], *, prompt: str, is_blind: bool = False
+        self,
+        engine: Engine,
+        specs: Sequence[ColumnSpec],
+        *,
+        prompt: str,
+        blind: Blind | None = None,
+        prompt_set: str = "",
     ) -> None:
         super().__init__()
         self._engine = engine
         self._specs = list(specs)
         self._prompt = prompt
-        self._is_blind = is_blind
+        self._blindness = next(
+            (at for at, (known, _) in enumerate(_BLINDNESS) if known == blind), 0
+        )
+        self._prompt_set = prompt_set
         self._choices: list[ModelChoice] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide -tall") as box:
             box.border_title = "Compare"
-            box.border_subtitle = "⏎ add   ^x remove   ^b blind   ^l line-ups   ^s start   esc"
+            box.border_subtitle = "⏎ add  ^x remove  ^b blind  ^l line-ups  ^s start  esc back"
             yield Static("", markup=False, classes="label", id="chosen")
             yield Picker(
                 placeholder="name of a model; ?temperature=0.2 behind it sets parameters",
@@ -94,11 +109,18 @@ class StartScreen(ModalScreen[LineUp | None]):
         rows = self._rows(words)
         self.picker.show(rows, cursor=cursor, count=f"{len(self._specs)} of {MAX_COLUMNS}")
         names = "   ".join(f"{at} {spec.title}" for at, spec in enumerate(self._specs, 1))
-        blind = "   names hidden" if self._is_blind else ""
-        lines = [f"For: {clean_line(self._prompt)[:200]}", f"{clean_line(names) or 'No column'}"]
-        self.query_one("#chosen", Static).update(f"{lines[0]}\n{lines[1]}{blind}\n")
+        how = _BLINDNESS[self._blindness][1]
+        of_set = f"   set: {clean_line(self._prompt_set)}" if self._prompt_set else ""
+        lines = [
+            f"Prompt   {clean_line(self._prompt)[:200]}",
+            f"Columns  {clean_line(names) or 'none yet: Enter adds the one under the cursor'}",
+            f"Blind    {how}{of_set}",
+        ]
+        self.query_one("#chosen", Static).update("\n".join(lines) + "\n")
         need = MIN_COLUMNS - len(self._specs)
-        self._hint(f"{need} more to begin." if need > 0 else "^s puts the prompt to all of them.")
+        more = "^r asks the provider for its models   ^e names a prompt set"
+        now = f"{need} more to begin." if need > 0 else "^s puts the prompt to all of them."
+        self._hint(f"{now}   {more}")
 
     def _hint(self, text: str) -> None:
         self.query_one(".hint", Static).update(clean_line(text))
@@ -123,11 +145,23 @@ class StartScreen(ModalScreen[LineUp | None]):
         ranked.sort(key=lambda pair: pair[0])
         rows = [row for _, row in ranked[:_MAX_ROWS]]
         listed = {row.id for row in rows}
+        rows += self._unlisted_rows(name)
         if "/" in name and name.strip() not in listed:
             rows.append(Row(words.strip(), words.strip(), cells=("as typed",)))
         elif question:
             rows = [row._replace(note=f"with {words.partition('?')[2]}") for row in rows]
         return rows
+
+    def _unlisted_rows(self, words: str) -> list[Row]:
+        """Offer to ask the providers whose models nobody knows yet."""
+        known = {choice.endpoint.name for choice in self._choices}
+        return [
+            Row(endpoint.name, endpoint.title or endpoint.name, "Enter asks for its models")
+            for endpoint in self._engine.endpoints()
+            if endpoint.name not in known and endpoint.name != "local"
+            if not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
+            if fuzzy_rank(words, f"{endpoint.name} {endpoint.title}") is not None
+        ]
 
     # -- choosing
 
@@ -137,6 +171,9 @@ class StartScreen(ModalScreen[LineUp | None]):
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         message.stop()
+        if "/" not in message.row.id:
+            self.run_worker(self._refresh(message.row.id), group="refresh", exclusive=True)
+            return
         if len(self._specs) >= MAX_COLUMNS:
             self._hint(f"{MAX_COLUMNS} columns are the most.")
             return
@@ -166,14 +203,45 @@ class StartScreen(ModalScreen[LineUp | None]):
         self._draw(self.picker.row_list.cursor)
 
     def action_hide(self) -> None:
-        self._is_blind = not self._is_blind
+        self._blindness = (self._blindness + 1) % len(_BLINDNESS)
         self._draw(self.picker.row_list.cursor)
+
+    def action_prompt_set(self) -> None:
+        """Ask for the set's name; `-` takes it away."""
+
+        def named(name: str | None) -> None:
+            if name is not None:
+                self._prompt_set = "" if name.strip() == "-" else name.strip()
+                self._draw(self.picker.row_list.cursor)
+
+        title = "Name of the prompt set (- for none); `troth ratings --set` counts it alone"
+        self.app.push_screen(TextDialog(title, self._prompt_set), named)
+
+    def action_refresh_list(self) -> None:
+        """Ask the provider of the model under the cursor: by this act only, never by itself."""
+        row = self.picker.row_list.current
+        if row is not None:
+            provider = row.id.partition("/")[0]
+            self.run_worker(self._refresh(provider), group="refresh", exclusive=True)
+
+    async def _refresh(self, provider: str) -> None:
+        self._hint(f"Asking {provider} for its models ...")
+        try:
+            models = await self._engine.refresh_models(provider)
+        except TrothError as error:
+            words = explain(error)
+            self._hint(f"{words.title} {words.next_step}")
+            return
+        self._choices = self._engine.models()
+        self._draw()
+        self._hint(f"{provider}: {len(models)} models.")
 
     def action_begin(self) -> None:
         if len(self._specs) < MIN_COLUMNS:
             self._draw(self.picker.row_list.cursor)
             return
-        self.dismiss(LineUp(tuple(self._specs), self._is_blind))
+        blind = _BLINDNESS[self._blindness][0]
+        self.dismiss(LineUp(tuple(self._specs), blind, self._prompt_set))
 
     def action_dismiss_none(self) -> None:
         self.dismiss(None)
@@ -182,38 +250,10 @@ class StartScreen(ModalScreen[LineUp | None]):
 
     def action_lineups(self) -> None:
         """Offer the saved line-ups, and to save this one."""
-        rows = [
-            Row(name, name, ", ".join(self._engine.settings.lineups[name]))
-            for name in lineups(self._engine)
-        ]
-        if len(self._specs) >= MIN_COLUMNS:
-            rows.append(Row(_SAVE, "Save these columns under a name"))
-        if not rows:
-            self._hint("No line-up is saved yet: choose columns first.")
-            return
-        self.app.push_screen(ChoiceScreen("Line-ups", rows), self._lineup_chosen)
 
-    def _lineup_chosen(self, name: str | None) -> None:
-        if name is None:
-            return
-        if name == _SAVE:
-            self.app.push_screen(TextDialog("Name of the line-up"), self._name_given)
-            return
-        try:
-            self._specs = list(lineup(self._engine, name))
-        except TrothError as error:
-            self._hint(explain(error).title)
-            return
-        self._draw()
+        def taken(specs: Sequence[ColumnSpec] | None) -> None:
+            if specs is not None:
+                self._specs = list(specs)
+                self._draw()
 
-    def _name_given(self, name: str | None) -> None:
-        if name is not None:
-            self.run_worker(self._save(name), group="save")
-
-    async def _save(self, name: str) -> None:
-        try:
-            await save_lineup(self._engine, name, self._specs)
-        except TrothError as error:
-            self._hint(explain(error).title)
-        else:
-            self._hint(f"Saved as {name}.")
+        self.app.push_screen(LineUpsScreen(self._engine, self._specs), taken)

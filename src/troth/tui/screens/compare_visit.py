@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from troth.domain.error import TrothError
 from troth.domain.message import Part, Role, TextPart
 from troth.domain.model import ModelRef
+from troth.engine.comparison_lineups import lineup
 from troth.engine.comparison_state import MIN_COLUMNS, Blind, ColumnSpec
 from troth.engine.comparison_text import parse_spec, write_spec
 
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from troth.engine.comparison import Comparison
     from troth.tui.application import TrothApp
     from troth.tui.screens.chat import ChatScreen
-    from troth.tui.screens.compare_start import LineUp
     from troth.tui.screens.talking import Talking
 
 _LAST = "tui:lineup"
 _BLIND_WORD = "blind"
+
+
+class LineUp(NamedTuple):
+    """Who is compared, and how."""
+
+    specs: tuple[ColumnSpec, ...]
+    blind: Blind | None
+    prompt_set: str = ""
+    """The set of prompts that it belongs to, for ratings by set."""
 
 
 class Comparing:
@@ -49,30 +57,47 @@ class Comparing:
         except TrothError as error:
             self._screen.say_error(error)
             return
-        await self._choose(chat, specs, is_blind=is_blind)
+        last = await self._remembered(chat.conversation.model)
+        blind = (last.blind or Blind()) if is_blind else None
+        if specs:
+            last = LineUp(tuple(specs), blind, last.prompt_set)
+        elif is_blind:
+            last = last._replace(blind=blind)
+        await self._choose(chat, last, is_ready=len(specs) >= MIN_COLUMNS)
 
     def _read(self, models: str) -> tuple[bool, list[ColumnSpec]]:
         words = models.replace(",", " ").split()
         names = [word for word in words if word != _BLIND_WORD]
-        resolve = self._talking.engine.resolve_model
-        return _BLIND_WORD in words, [parse_spec(name, resolve) for name in names]
+        engine = self._talking.engine
+        specs: list[ColumnSpec] = []
+        for name in names:
+            if name in engine.settings.lineups:
+                specs += lineup(engine, name)
+            else:
+                specs.append(parse_spec(name, engine.resolve_model))
+        return _BLIND_WORD in words, specs
 
-    async def _choose(self, chat: Chat, specs: list[ColumnSpec], *, is_blind: bool) -> None:
+    async def _choose(self, chat: Chat, known: LineUp, *, is_ready: bool) -> None:
         prompt = self._prompt_words(chat)
         if not prompt:
-            if specs:
-                await self._remember(specs)
-            self._screen.announce("Write a prompt first; ctrl+s then puts it to several models.")
+            await self._remember(known)
+            key = self._app.keymap.first("compare.open")
+            self._screen.announce(f"Write a prompt first; {key} then puts it to several models.")
             return
-        if len(specs) >= MIN_COLUMNS:
-            await self._begin(specs, is_blind=is_blind)
+        if is_ready:
+            await self._begin(known)
             return
         from troth.tui.screens.compare_start import StartScreen
 
-        known = specs or await self._remembered(chat.conversation.model)
         self._screen.ask(
-            StartScreen(self._talking.engine, known, prompt=prompt, is_blind=is_blind),
-            lambda chosen: self._screen.run_worker(self._start(chosen), group="compare"),
+            StartScreen(
+                self._talking.engine,
+                known.specs,
+                prompt=prompt,
+                blind=known.blind,
+                prompt_set=known.prompt_set,
+            ),
+            lambda chosen: self._screen.run_worker(self._begin(chosen), group="compare"),
         )
 
     def _prompt_words(self, chat: Chat) -> str:
@@ -83,10 +108,7 @@ class Comparing:
         own = [message for message in chat.path if message.role is Role.USER]
         return own[-1].text or "your last message" if own else ""
 
-    async def _start(self, chosen: LineUp) -> None:
-        await self._begin(chosen.specs, is_blind=chosen.is_blind)
-
-    async def _begin(self, specs: Sequence[ColumnSpec], *, is_blind: bool) -> None:
+    async def _begin(self, chosen: LineUp) -> None:
         """Start the comparison; the draft is gone only when it could be asked."""
         chat, engine, screen = self._talking.chat, self._talking.engine, self._screen
         if chat is None:
@@ -96,18 +118,25 @@ class Comparing:
         if text.strip():
             parts.insert(0, TextPart(text.removeprefix("/") if text.startswith("//") else text))
         own = [message.id for message in chat.path if message.role is Role.USER]
+        from troth.tui.screens.compare_crossing import Border
+
+        border, specs = Border(self._app, engine), chosen.specs
         try:
+            if not await border.may_start(chat, specs, from_message=None if parts else own[-1]):
+                screen.announce("Nothing was sent.")
+                return
             comparison = await engine.comparisons.start(
                 chat,
                 parts or None,
                 specs,
                 from_message=None if parts else own[-1],
-                blind=Blind() if is_blind else None,
+                blind=chosen.blind,
+                prompt_set=chosen.prompt_set,
             )
         except TrothError as error:
             screen.say_error(error)
             return
-        await self._remember(specs)
+        await self._remember(chosen)
         if parts:
             screen.prompt.clear()
             self._talking.attached.clear()
@@ -119,7 +148,9 @@ class Comparing:
     def _show(self, comparison: Comparison) -> None:
         from troth.tui.screens.compare import CompareScreen
 
-        screen = CompareScreen(self._app, self._talking.engine, comparison)
+        screen = CompareScreen(
+            self._app, self._talking.engine, comparison, self._screen.action_command
+        )
         self._app.push_screen(screen, lambda _: self._left())
 
     def _left(self) -> None:
@@ -129,22 +160,30 @@ class Comparing:
 
     # -- the line-up of last time
 
-    async def _remember(self, specs: Sequence[ColumnSpec]) -> None:
+    async def _remember(self, chosen: LineUp) -> None:
         chat = self._talking.chat
-        if chat is not None and not chat.conversation.is_incognito:
-            names = json.dumps([write_spec(spec) for spec in specs])
-            await self._talking.engine.vault.set_state(_LAST, names)
+        if chat is None or chat.conversation.is_incognito:
+            return
+        row = {
+            "columns": [write_spec(spec) for spec in chosen.specs],
+            "is_blind": chosen.blind is not None,
+            "pads_latency": chosen.blind is not None and chosen.blind.pads_latency,
+            "prompt_set": chosen.prompt_set,
+        }
+        await self._talking.engine.vault.set_state(_LAST, json.dumps(row))
 
-    async def _remembered(self, current: ModelRef | None) -> list[ColumnSpec]:
-        """Return the columns of last time that are still there, else the chat's own model."""
+    async def _remembered(self, current: ModelRef | None) -> LineUp:
+        """Return what was chosen last time, as far as its models are there, else this chat's."""
         engine = self._talking.engine
-        stored = await engine.vault.state(_LAST)
+        stored = cast("object", json.loads(await engine.vault.state(_LAST) or "{}"))
+        row = cast("dict[str, object]", stored) if isinstance(stored, dict) else {}
         found: list[ColumnSpec] = []
-        for name in json.loads(stored) if stored else ():
+        for name in cast("list[str]", row.get("columns") or []):
             try:
-                found.append(parse_spec(str(name), engine.resolve_model))
+                found.append(parse_spec(name, engine.resolve_model))
             except TrothError:
                 continue
-        if len(found) >= MIN_COLUMNS:
-            return found
-        return [ColumnSpec(current)] if current is not None else []
+        if len(found) < MIN_COLUMNS:
+            found = [ColumnSpec(current)] if current is not None else []
+        blind = Blind(pads_latency=bool(row.get("pads_latency"))) if row.get("is_blind") else None
+        return LineUp(tuple(found), blind, str(row.get("prompt_set") or ""))

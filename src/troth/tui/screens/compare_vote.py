@@ -22,6 +22,7 @@ class Ballots:
         self._screen = screen
         self._cast: list[tuple[int, str, str]] = []
         """Turn and column ids of the votes of this visit, for taking them back."""
+        self._said = ""
 
     def open_pairs(self) -> list[tuple[int, Pair]]:
         """Return the pairs that wait for a vote: a turn is voted on once all have answered it."""
@@ -37,9 +38,12 @@ class Ballots:
 
     def draw(self) -> None:
         """Say what can be voted on now."""
-        line = self._screen.query_one("#vote", Static)
         voting = self._screen.comparison.voting
         words = self._words() if voting.is_blind else ""
+        if words == self._said:
+            return  # new words mean a new layout, and this is asked for twice a second
+        self._said = words
+        line = self._screen.query_one("#vote", Static)
         line.set_class(bool(words), "-some")
         line.update(words)
 
@@ -49,15 +53,21 @@ class Ballots:
             return "Names are hidden. Vote when all have answered."
         pairs = self.open_pairs()
         if not pairs:
-            return f"{len(comparison.voting.votes)} votes are in. R shows the names and locks them."
+            count = len(comparison.voting.votes)
+            votes = "1 vote is" if count == 1 else f"{count} votes are"
+            return f"{votes} in. {self._key('reveal')} shows the names and locks them."
         turn, pair = pairs[0]
         which = f"turn {turn + 1}: " if newest_turn(comparison) else ""
         return (
-            f"Which is better? {which}a {pair.left_letter}   b {pair.right_letter}   t tie   "
-            f"x both bad   ({len(pairs)} to go)"
+            f"Which is better? {which}{self._key('vote_left')} {pair.left_letter}   "
+            f"{self._key('vote_right')} {pair.right_letter}   {self._key('vote_tie')} tie   "
+            f"{self._key('vote_bad')} both bad   ({len(pairs)} to go)"
         )
 
-    async def cast(self, choice: str) -> None:
+    def _key(self, name: str) -> str:
+        return self._screen.troth.keymap.first(f"compare.{name}")
+
+    async def cast(self, choice: Choice) -> None:
         """Vote on the pair that is asked about, and go on to the next."""
         comparison = self._screen.comparison
         if not comparison.voting.is_blind:
@@ -70,18 +80,9 @@ class Ballots:
         if not pairs:
             raise UsageError("there is no pair to vote on now")
         turn, pair = pairs[0]
-        await comparison.voting.vote(turn, pair.left, pair.right, Choice(choice))
+        await comparison.voting.vote(turn, pair.left, pair.right, choice)
         self._cast.append((turn, pair.left.id, pair.right.id))
         self._screen.draw_frame()
-
-    async def right_or_blind(self) -> None:
-        """Take `b` as a vote, or as the wish to hide the names."""
-        voting = self._screen.comparison.voting
-        if voting.is_blind:
-            await self.cast(Choice.RIGHT)
-            return
-        await voting.start()
-        self._screen.redraw()
 
     async def take_back(self) -> None:
         """Take the last vote of this visit back."""

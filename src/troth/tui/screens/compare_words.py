@@ -6,16 +6,16 @@ price, time, nor the text of an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from troth.domain.error import Failure
 from troth.domain.message import Finish
 from troth.engine.comparison import Column, Comparison
 from troth.engine.comparison_turns import Answer, Metrics
-from troth.engine.reply import Reply
 from troth.explain import explain_failure, verdict_words
 from troth.tui.glyph import Badge, badge
+from troth.tui.keys import FooterItem, Keymap, footer_items
 from troth.tui.screens.entries import (
     ARRIVING,
     CHECKING,
@@ -41,11 +41,11 @@ def newest_turn(comparison: Comparison) -> int:
 
 
 NO_ANSWER = Badge("warn", "!", "no answer")
-Said = Callable[[Reply], tuple[str, str]]
-"""What has been shown of a running reply: its text and its thinking."""
+Arriving = Callable[[Entry], Entry]
+"""Fills in what has come of a running reply."""
 
 
-def entries_at(comparison: Comparison, place: int, said: Said) -> list[Entry]:
+def entries_at(comparison: Comparison, place: int, arriving: Arriving) -> list[Entry]:
     """Return all that is shown at one place: every turn's prompt and the answer that stands there.
 
     The prompts are the user's and the same at every place; only answers are ordered anew.
@@ -60,7 +60,7 @@ def entries_at(comparison: Comparison, place: int, said: Said) -> list[Entry]:
         entries.append(entry_of(own[turn].asked))
         entries += _answer_entries(comparison, column, turn, own[turn])
         if turn == len(own) - 1:
-            entries += _arriving_entries(comparison, column, turn, said)
+            entries += _arriving_entries(comparison, column, turn, arriving)
     return entries
 
 
@@ -85,15 +85,17 @@ def _answer_entries(
     return [_hidden(entry, notes) for entry in found]
 
 
-def _arriving_entries(comparison: Comparison, column: Column, turn: int, said: Said) -> list[Entry]:
+def _arriving_entries(
+    comparison: Comparison, column: Column, turn: int, arriving: Arriving
+) -> list[Entry]:
     """Return what stands below the last answer: a reply that arrives, or why none does."""
     voting, reply = comparison.voting, column.reply
     title = voting.title(column, turn)
     if not voting.is_shown(turn):
         return []
     if reply is not None and reply.is_running:
-        text, thinking = said(reply) if not is_held(comparison) else ("", "")
-        return [replace(arriving_entry(reply.id, title), text=text, thinking=thinking)]
+        fresh = arriving_entry(reply.id, title)
+        return [fresh if is_held(comparison) else arriving(fresh)]
     if column.failure is None:
         return []
     entry = _failed_entry(f"{column.id}/failure", title, column.failure)
@@ -196,3 +198,17 @@ def answer_text(comparison: Comparison, place: int) -> str:
     said = answers[turn].text if turn < len(answers) else ""
     reply = column.reply
     return said + (reply.text if reply is not None and reply.is_running else "")
+
+
+def footer_of(
+    keymap: Keymap, facts: Collection[str], columns: int, *, is_writing: bool
+) -> tuple[FooterItem, ...]:
+    """Return the footer, while the prompt has the keys or the columns have them."""
+    if is_writing:
+        return (
+            FooterItem("prompt.send", keymap.first("prompt.send"), "send to all", 1),
+            FooterItem("compare.back", keymap.first("compare.back"), "columns", 2, is_right=True),
+        )
+    first, last = (keymap.first(f"compare.column{at}") for at in (1, columns))
+    numbers = FooterItem("compare.next", f"{first}-{last}", "column", 4)
+    return (numbers, *footer_items(keymap, facts, "compare", "app"))

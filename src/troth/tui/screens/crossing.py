@@ -35,9 +35,15 @@ class CrossingScreen(ModalScreen[Crosses | None]):
         Binding("up,k", "move(-1)", "Up", show=False, tooltip="Go up", id="crossing.up"),
     ]  # fmt: skip
 
-    def __init__(self, crossing: Crossing, provider: str, model: str) -> None:
+    def __init__(
+        self, crossing: Crossing, provider: str, model: str, *, question_id: str = ""
+    ) -> None:
+        """`question_id` is the prompt that is to be asked, where it is one of them: without it
+        there is nothing to send.
+        """
         super().__init__()
         self._crossing = crossing
+        self._others = [id for id in crossing.message_ids if id != question_id]
         self._provider = provider
         self._model = model
 
@@ -56,20 +62,23 @@ class CrossingScreen(ModalScreen[Crosses | None]):
                 markup=False,
             )
             rows = RowList()
-            rows.styles.height = 3
+            rows.styles.height = len(self._rows())
             yield rows
 
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
-        count = len(self._crossing.message_ids)
-        rows.set_rows(
-            [
-                Row("", "Cancel: nothing leaves, the draft stays"),
-                Row("without", f"Send without those {count}"),
-                Row("send", f"Send all, with those {count}"),
-            ]
-        )
+        rows.set_rows(self._rows())
         rows.focus()
+
+    def _rows(self) -> list[Row]:
+        count, others = len(self._crossing.message_ids), len(self._others)
+        rows = [Row("", "Cancel: nothing leaves, the draft stays")]
+        if others == count:
+            rows.append(Row("without", f"Send without those {count}"))
+        elif others:
+            rows.append(Row("without", f"Send the question without the other {others}"))
+        all_words = f"Send all, with those {count}" if others else "Send the question"
+        return [*rows, Row("send", all_words)]
 
     def action_move(self, by: int) -> None:
         self.query_one(RowList).move(by)

@@ -21,6 +21,7 @@ _HEADINGS: tuple[tuple[Scope, str], ...] = (
     ("reading", "Reading (esc from the prompt)"),
     ("verification", "In the verification pane"),
     ("sidebar", "In the list of chats"),
+    ("compare", "On a comparison"),
     ("app", "Troth"),
 )
 
@@ -36,9 +37,11 @@ class HelpScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False, tooltip="Scroll up", id="help.up"),
     ]  # fmt: skip
 
-    def __init__(self, keymap: Keymap) -> None:
+    def __init__(self, keymap: Keymap, first: Scope | None = None) -> None:
+        """`first` is the scope that the reader comes from: it is told first."""
         super().__init__()
         self._keymap = keymap
+        self._headings = sorted(_HEADINGS, key=lambda heading: heading[0] != first)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide -high") as box:
@@ -63,7 +66,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _words(self, room: int) -> Content:
         pieces: list[str | tuple[str, str]] = []
-        for scope, heading in _HEADINGS:
+        for scope, heading in self._headings:
             pieces.append((f"\n {heading}\n", "bold"))
             for command in COMMANDS:
                 if command.scope != scope:

@@ -80,6 +80,10 @@ class Page(Transcript):
             if self._entries.get(entry.id) is not entry and self._entries[entry.id] != entry:
                 self.replace(entry)
 
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return a message as it was given; deltas that came since are not in it."""
+        return self._entries.get(entry_id)
+
     def settle(self, entry: Entry) -> None:
         """Show a new version of one message; one that is not there yet is added at the end."""
         if entry.id in self._entries:

@@ -6,25 +6,23 @@ It follows the message under the reader's eye, else the newest reply; a failed r
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from troth.domain.error import NotFound, TrothError
+from troth.domain.error import TrothError
 from troth.domain.message import Message, Role
 from troth.engine.boundary import falls_short
 from troth.tui.screens.verification_actions import VerificationActions
+from troth.tui.screens.verification_look import words_about, words_without_bytes
 from troth.tui.screens.verification_words import (
     arriving_words,
     checking_words,
     nothing_words,
-    pane_words,
 )
 from troth.tui.widgets.verification_banner import VerificationBanner
 from troth.tui.widgets.verification_lines import PaneWords
 from troth.tui.widgets.verification_pane import VerificationPane
 
 if TYPE_CHECKING:
-    from troth.domain.verdict import Verdict
     from troth.engine.chat import Chat
     from troth.engine.reply import Reply
     from troth.tui.application import TrothApp
@@ -241,24 +239,11 @@ class Verifying:
         return is_on_its_way and not self._walked_to and not self._screen.is_reading
 
     async def _words(self, chat: Chat, message: Message) -> PaneWords:
-        verdict: Verdict | None = chat.verdicts.get(message.id)
         try:
-            exchange = await self._talking.engine.proofs.exchange(chat, message.id)
-        except NotFound:
-            exchange = None
+            return await words_about(self._talking.engine, chat, message)
         except TrothError as error:
             self._screen.say_error(error)
-            exchange = None
-        meaning = self._talking.engine.proofs.meaning(message, verdict) if verdict else None
-        return pane_words(
-            message,
-            verdict,
-            meaning,
-            exchange,
-            is_allowed=message.id in chat.allowed,
-            is_short=verdict is not None and falls_short(verdict, chat.conversation.policy),
-            now=datetime.now(UTC),
-        )
+            return words_without_bytes(self._talking.engine, chat, message)
 
     def _say(self, pane: VerificationPane, words: PaneWords, message_id: str) -> None:
         pane.say(words, is_same_reply=message_id == self._shown)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from textual.screen import ModalScreen
 
 from troth.domain.error import TrothError
 from troth.domain.exchange import Exchange
@@ -18,18 +21,45 @@ from troth.tui.screens.verification_key import KeyChoice, KeyScreen
 
 if TYPE_CHECKING:
     from troth.engine.chat import Chat
+    from troth.engine.engine import Engine
     from troth.tui.application import TrothApp
-    from troth.tui.screens.chat import ChatScreen
-    from troth.tui.screens.talking import Talking
-    from troth.tui.screens.verification import Verifying
+
+ResultT = TypeVar("ResultT")
+
+
+class Speaker(Protocol):
+    """The screen that the pane stands on."""
+
+    def announce(self, text: str) -> None: ...
+    def say_error(self, error: TrothError) -> None: ...
+    def ask(
+        self, dialog: ModalScreen[ResultT | None], then: Callable[[ResultT], object]
+    ) -> None: ...
+    def run_worker(self, work: Coroutine[object, object, None], *, group: str = ...) -> object: ...
+
+
+class Talk(Protocol):
+    """The chat that the reply is of."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def chat(self) -> Chat | None: ...
+    def redraw(self) -> None: ...
+    async def measure(self) -> None: ...
+
+
+class Shown(Protocol):
+    """The pane's own side: which reply it shows."""
+
+    def message(self) -> Message | None: ...
+    def follow(self) -> None: ...
 
 
 class VerificationActions:
     """The commands of the pane. Each works on the reply that the pane shows, open or not."""
 
-    def __init__(
-        self, app: TrothApp, screen: ChatScreen, talking: Talking, verifying: Verifying
-    ) -> None:
+    def __init__(self, app: TrothApp, screen: Speaker, talking: Talk, verifying: Shown) -> None:
         self._app = app
         self._screen = screen
         self._talking = talking
