@@ -73,7 +73,8 @@ def test_two_commands_share_a_key_only_where_availability_tells_them_apart() -> 
 
 @pytest.mark.parametrize("width", [20, 40, 46, 80, 120, 200])
 @pytest.mark.parametrize(
-    "scopes", [("prompt", "chat", "app"), ("compare", "app"), ("reading", "app"), ("sidebar", "app")]
+    "scopes",
+    [("prompt", "chat", "app"), ("compare", "app"), ("reading", "app"), ("sidebar", "app")],
 )
 def test_the_footer_is_never_cut(width: int, scopes: tuple[str, ...]) -> None:
     facts = EVERYTHING if "compare" in scopes else EVERYTHING - {"columns"}

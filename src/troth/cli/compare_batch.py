@@ -15,7 +15,6 @@ from typing import cast
 from troth.cli.command import Arguments
 from troth.cli.compare import BESIDE
 from troth.cli.compare_columns import columns_of
-from troth.cli.compare_table import write_rows
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
@@ -25,6 +24,7 @@ from troth.engine.batch_manifest import BatchPlan, PromptCount, load_manifest, m
 from troth.engine.batch_prompts import PromptFile, open_prompts
 from troth.engine.batch_row import FIELDS
 from troth.engine.batch_summary import ModelSummary, summarize_results, summary_json
+from troth.engine.table import write_csv
 
 _NAMED_ROWS = 5
 _QUIET_STEP_S = 10.0
@@ -248,7 +248,7 @@ def _estimate_words(one: ModelSummary, name: str) -> str:
 
 
 def _write_csv(results: Path, target: Path) -> None:
-    write_rows(target, FIELDS, (row for _, row in read_rows(results) if row is not None))
+    write_csv(target, FIELDS, (row for _, row in read_rows(results) if row is not None))
 
 
 def _write_report(results: Path, target: Path, summaries: Sequence[ModelSummary]) -> None:

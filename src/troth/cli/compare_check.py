@@ -27,6 +27,7 @@ async def check(arguments: Arguments, console: Console) -> int:
                 "rows": report.rows,
                 "finishes": dict(report.finishes),
                 "receipts_checked": report.receipts_checked,
+                "requests_rebuilt": report.requests_rebuilt,
                 "problem_count": report.problem_count,
                 "problems": [*report.problems],
                 "notes": [*report.notes],
@@ -46,5 +47,7 @@ def _show(console: Console, report: CheckReport) -> None:
         console.line(f"note: {note}")
     finishes = ", ".join(f"{count} {name}" for name, count in report.finishes.most_common())
     checked = f"; {report.receipts_checked} receipts checked" if report.receipts_checked else ""
+    if report.requests_rebuilt:
+        checked += f"; {report.requests_rebuilt} requests built again, and the same"
     verdict = "NOT as the run left it" if report.problems else "as the run left it"
     console.line(f"{report.rows} rows ({finishes}){checked}: {verdict}")

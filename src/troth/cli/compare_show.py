@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from troth.cli.command import Arguments
-from troth.cli.compare_table import write_rows
 from troth.cli.find import find_chat
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
@@ -17,6 +16,7 @@ from troth.engine.comparison_export import (
     comparison_rows,
     vote_rows,
 )
+from troth.engine.table import write_csv
 
 
 async def show(arguments: Arguments, console: Console) -> int:
@@ -28,7 +28,7 @@ async def show(arguments: Arguments, console: Console) -> int:
         comparison = await engine.comparisons.open(await engine.open_chat(found.id))
         rows = list(comparison_rows(comparison))
         if target := arguments.text("csv"):
-            write_rows(Path(target), FIELDS, rows)
+            write_csv(Path(target), FIELDS, rows)
             console.note(f"troth: {len(rows)} answers are written to {target}.")
         if console.is_json:
             answers: list[Json] = [*rows]

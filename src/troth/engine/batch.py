@@ -197,7 +197,7 @@ class Batch:
         self._manifest = Manifest(self._results_path)
         endpoints = [self._engine.endpoint(spec.model.provider) for spec in self._specs]
         described = [
-            (infos[str(spec.model)], endpoint.wire, endpoint.base_url)
+            (infos[str(spec.model)], endpoint)
             for spec, endpoint in zip(self._specs, endpoints, strict=True)
         ]
         self.run_id = self._manifest.begin(self._plan, self._prompts, count, described)

@@ -2,26 +2,38 @@
 
     troth compare --check results.jsonl [--receipts DIR]
 
-Nothing is sent.
+Requests are built again from the prompts, and compared by digest. Nothing is sent.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
+from troth import __version__
 from troth.domain.error import NotFound, TrothError, UsageError
 from troth.domain.model import Json
 from troth.engine.batch_files import read_rows
 from troth.engine.batch_manifest import file_digest, load_manifest, manifest_path
 from troth.engine.batch_prompts import Prompt, open_prompts
-from troth.engine.batch_row import FIELDS, UNSURE, tasks_of, text_digest
+from troth.engine.batch_rebuild import Rebuilder
+from troth.engine.batch_row import FIELDS, UNSURE, Task, tasks_of, text_digest
 from troth.engine.comparison_state import spec_from
 
 _NAMED = 20
+
+
+class _Asked(NamedTuple):
+    """What a row says of its request."""
+
+    run: str
+    line: int
+    request_sha256: str | None
+    left_out: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -34,6 +46,8 @@ class CheckReport:
     notes: list[str] = field(default_factory=list[str])
     problem_count: int = 0
     receipts_checked: int = 0
+    requests_rebuilt: int = 0
+    """Requests that were built again from the prompts, and are the ones that were sent."""
 
     def problem(self, words: str) -> None:
         self.problem_count += 1
@@ -103,9 +117,14 @@ def _check_manifest(report: CheckReport, results: Path, prompts: Path | None) ->
         )
     elif digest != file_digest(results):
         report.problem("the results are not as the run left them: the digest differs")
-    asked: dict[str, str] = {
-        str(row["key"]): str(row["run"])
-        for _, row in read_rows(results)
+    asked = {
+        str(row["key"]): _Asked(
+            str(row["run"]),
+            number,
+            cast("str | None", row.get("request_sha256")),
+            tuple(map(str, cast("list[Json]", row.get("left_out") or []))),
+        )
+        for number, row in read_rows(results)
         if row is not None and "run" in row
     }
     for run in runs:
@@ -117,7 +136,7 @@ def _check_run(
     run: dict[str, Json],
     results: Path,
     prompts: Path | None,
-    asked: dict[str, str],
+    asked: Mapping[str, _Asked],
 ) -> None:
     told = cast("dict[str, Json]", run.get("prompts") or {})
     path = prompts or results.parent / str(told.get("file"))
@@ -136,31 +155,55 @@ def _check_run(
 
 
 def _check_keys(
-    report: CheckReport, run: dict[str, Json], prompts: Path, asked: dict[str, str]
+    report: CheckReport, run: dict[str, Json], prompts: Path, asked: Mapping[str, _Asked]
 ) -> None:
     """Work out again what the run was to ask, and compare: a key covers all that decides it."""
-    models = cast("list[dict[str, object]]", run.get("models") or [])
+    models = cast("list[dict[str, Json]]", run.get("models") or [])
+    keys: set[str] = set()
     try:
         specs = [spec_from(model) for model in models]
-        repeats, seed = int(cast("int", run["repeats"])), cast("int | None", run["seed"])
-        keys = {
-            task.key
-            for prompt in open_prompts(prompts).rows()
-            if isinstance(prompt, Prompt)
-            for task in tasks_of(
-                prompt, specs, repeats=repeats, seed=seed, system=str(run["system"])
-            )
+        builders = {
+            spec.name: Rebuilder(spec.model, model)
+            for spec, model in zip(specs, models, strict=True)
         }
+        repeats, seed = int(cast("int", run["repeats"])), cast("int | None", run["seed"])
+        for prompt in open_prompts(prompts).rows():
+            if not isinstance(prompt, Prompt):
+                continue
+            for number, task in enumerate(
+                tasks_of(prompt, specs, repeats=repeats, seed=seed, system=str(run["system"]))
+            ):
+                keys.add(task.key)
+                row = asked.get(task.key)
+                if row is not None and row.run == run.get("run"):
+                    name = specs[number % len(specs)].name
+                    _check_request(report, run, builders[name], task, row)
     except (KeyError, TypeError, ValueError, TrothError):
         report.problem(f"the manifest does not say what run {run.get('run')} asked")
         return
-    strangers = sum(key not in keys for key, owner in asked.items() if owner == run.get("run"))
+    strangers = sum(key not in keys for key, owner in asked.items() if owner.run == run.get("run"))
     if strangers:
         report.problem(f"{strangers} rows hold what the run never asked")
     missing = len(keys - asked.keys())
     counts = cast("dict[str, Json]", run.get("counts") or {})
     if missing > int(cast("int", counts.get("left") or 0)) and run.get("finished_at"):
         report.problem(f"{missing} replies that the run got are missing")
+
+
+def _check_request(
+    report: CheckReport, run: dict[str, Json], builder: Rebuilder, task: Task, row: _Asked
+) -> None:
+    """Build the request again and compare its digest with the one that was sent."""
+    if row.request_sha256 is None or not builder.can_rebuild:
+        return
+    if builder.digest(task, row.left_out) == row.request_sha256:
+        report.requests_rebuilt += 1
+    elif run.get("troth") != __version__:
+        note = f"requests of Troth {run.get('troth')} are not built as {__version__} builds them"
+        if note not in report.notes:
+            report.notes.append(note)
+    else:
+        report.problem(f"line {row.line}: its prompt and model do not make the request that left")
 
 
 def _check_receipt(report: CheckReport, number: int, row: dict[str, Json], receipts: Path) -> None:

@@ -16,6 +16,7 @@ from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, Json, ModelInfo
 from troth.engine.batch_files import sync_folder
 from troth.engine.batch_prompts import BrokenRow, PromptFile
+from troth.engine.batch_rebuild import description
 from troth.engine.comparison_state import ColumnSpec, params_json
 from troth.engine.ids import new_ulid
 from troth.transport import host_of
@@ -85,11 +86,11 @@ class Manifest:
         plan: BatchPlan,
         prompts: PromptFile,
         count: PromptCount,
-        infos: Sequence[tuple[ModelInfo, str, str]],
+        infos: Sequence[tuple[ModelInfo, Endpoint]],
     ) -> str:
         """Note that a run begins or goes on, and return its id.
 
-        `infos` are the models with the wire and base URL of their providers, in the plan's order.
+        `infos` are the models with their providers, in the plan's order.
         Raises UsageError where the results file is from another run, unless the plan appends.
         """
         mark = fingerprint(plan, prompts)
@@ -174,7 +175,7 @@ def _description(
     plan: BatchPlan,
     prompts: PromptFile,
     count: PromptCount,
-    infos: Sequence[tuple[ModelInfo, str, str]],
+    infos: Sequence[tuple[ModelInfo, Endpoint]],
 ) -> dict[str, Json]:
     from troth import __version__
 
@@ -196,14 +197,15 @@ def _description(
             {
                 "model": str(spec.model),
                 "params": params_json(spec.params),
-                "wire": wire,
-                "host": host_of(url) if url else "",
+                "wire": endpoint.wire,
+                "host": host_of(endpoint.base_url) if endpoint.base_url else "",
                 "price_input": info.price_input,
                 "price_output": info.price_output,
                 "price_cached": info.price_cached,
                 "price_source": info.source,
+                **description(info, endpoint),
             }
-            for spec, (info, wire, url) in zip(plan.specs, infos, strict=True)
+            for spec, (info, endpoint) in zip(plan.specs, infos, strict=True)
         ],
         "repeats": plan.repeats,
         "seed": plan.seed,

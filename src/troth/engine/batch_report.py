@@ -18,7 +18,7 @@ _MEASURES = (
     ("output_tokens", "Length", "tokens"),
     ("cost_usd", "Cost of a reply (estimate)", "US$"),
 )
-_ROW, _LABEL, _PLOT, _TOP = 34, 260, 520, 26
+_ROW, _LABEL, _PLOT, _TOP = 34, 320, 520, 26
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--dim:#5b6570;--page:#fff;--line:#d5dae0;--mark:#0067a5;
 --box:#56b4e9}

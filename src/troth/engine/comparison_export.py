@@ -18,6 +18,7 @@ from troth.engine.comparison_state import (
     load_state,
     params_json,
 )
+from troth.engine.table import csv_text
 
 FIELDS = (
     "chat", "turn", "column", "model", "params", "prompt", "text", "finish", "error_kind",
@@ -100,6 +101,18 @@ def comparison_markdown(comparison: Comparison) -> str:
             if not comparison.voting.is_blind:
                 lines += [f"*{_facts(comparison, column, turn.index)}*", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def exported(comparison: Comparison, path: str) -> bytes:
+    """Return a comparison as a file of this name holds it: `.csv`, `.jsonl`, else Markdown."""
+    if path.lower().endswith(".csv"):
+        text = csv_text(FIELDS, comparison_rows(comparison))
+    elif path.lower().endswith((".jsonl", ".ndjson")):
+        lines = (json.dumps(row, ensure_ascii=False) for row in comparison_rows(comparison))
+        text = "".join(f"{line}\n" for line in lines)
+    else:
+        text = comparison_markdown(comparison)
+    return text.encode("utf-8", "backslashreplace")
 
 
 async def stored_comparison(chat: Chat) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -87,15 +87,24 @@ _SWAPPED = {Choice.LEFT: Choice.RIGHT, Choice.RIGHT: Choice.LEFT}
 
 @dataclass(frozen=True, slots=True)
 class JudgePrompt:
-    """What the judge is told. `template` holds {rubric}, {question}, {first} and {second}."""
+    """What the judge is told. `template` holds {question}, {first} and {second}, and {rubric}
+    unless the criteria are written out in it.
+    """
 
     template: str = JUDGE_PROMPT
     rubric: str = RUBRIC
 
     def filled(self, question: str, first: str, second: str) -> str:
         """Return the whole prompt; raise UsageError when the template lacks a place."""
-        places = {"rubric": self.rubric, "question": question, "first": first, "second": second}
+        places = {"question": question, "first": first, "second": second}
+        if "{rubric}" in self.template:
+            places["rubric"] = self.rubric
         return fill(self.template, places)
+
+    @property
+    def written_out(self) -> str:
+        """The template with its criteria in it: what a person reads, and may change."""
+        return self.template.replace("{rubric}", self.rubric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +171,23 @@ async def judge_turn(
     judge: ModelRef,
     *,
     prompt: JudgePrompt | None = None,
+    on_answer: Callable[[], None] = lambda: None,
 ) -> tuple[PairJudgement, ...]:
     """Let `judge` compare all pairs of a turn, each in both orders, and keep what it says.
 
     The judge reads the conversation, so what holds for any model holds for it: the chat's policy,
     and BoundaryUnasked before a plain provider is given what never left an enclave or this
     computer. Raises UsageError where fewer than two columns have answers that it may read.
+    `on_answer` is called as often as the judge has answered: twice for each pair.
     """
     prompt = prompt or JudgePrompt()
+    prompt.filled("", "", "")  # a place that is missing is told before anything is asked
     texts = await _texts(engine, comparison, turn, judge)
     if len(texts) < 2:
         raise UsageError("there are no two answers to compare in this turn")
     judged = await asyncio.gather(
         *(
-            _judge_pair(engine, comparison, turn, judge, prompt, (left, right), texts)
+            _judge_pair(engine, comparison, turn, judge, prompt, (left, right), texts, on_answer)
             for left, right in combinations(texts, 2)
         )
     )
@@ -241,13 +253,18 @@ async def _judge_pair(
     prompt: JudgePrompt,
     pair: tuple[str, str],
     texts: dict[str, str],
+    on_answer: Callable[[], None],
 ) -> PairJudgement:
     left, right = pair
     question = _question(comparison, left, turn)
     orders = ((texts[left], texts[right]), (texts[right], texts[left]))
-    said = await asyncio.gather(
-        *(_ask(engine, comparison, judge, prompt.filled(question, *order)) for order in orders)
-    )
+
+    async def ask(order: tuple[str, str]) -> tuple[str, float | None]:
+        answer = await _ask(engine, comparison, judge, prompt.filled(question, *order))
+        on_answer()
+        return answer
+
+    said = await asyncio.gather(*map(ask, orders))
     forth, back = (read_choice(text) for text, _ in said)
     costs = [cost for _, cost in said if cost is not None]
     return PairJudgement(

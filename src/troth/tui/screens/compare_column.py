@@ -58,8 +58,11 @@ def columns_that_fit(width: int) -> int:
     return 2 if width >= MIDDLE else 1
 
 
-class ColumnsScreen(Screen[None]):
-    """A screen of columns: which of them are in sight, and how they scroll."""
+class ColumnsScreen(Screen[str | None]):
+    """A screen of columns: which of them are in sight, and how they scroll.
+
+    Gives back the id of a chat that is to be opened, or None for the one below.
+    """
 
     def __init__(self) -> None:
         super().__init__()

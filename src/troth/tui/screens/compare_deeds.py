@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from troth.domain.error import TrothError, UsageError
 from troth.domain.message import Message
 from troth.domain.model import ModelRef
-from troth.engine.comparison_export import comparison_markdown
+from troth.engine.comparison_export import exported
 from troth.engine.comparison_state import ColumnSpec
 from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean
@@ -179,23 +179,21 @@ class Deeds:
         )
 
     def save(self) -> None:
-        """Write all columns to a file as Markdown."""
+        """Write all columns to a file: the name's ending says how."""
         screen = self._screen
         if screen.comparison.voting.is_blind:
             screen.announce(self._hidden_words())
             return
 
         async def write(path: str) -> None:
-            text = comparison_markdown(screen.comparison)
-            screen.announce(await save_words(path, text.encode()))
+            screen.announce(await save_words(path, exported(screen.comparison, path)))
 
         def chosen(path: str | None) -> None:
             if path is not None:
                 screen.run_worker(write(path), group="save")
 
-        screen.troth.push_screen(
-            TextDialog("Write the comparison to a file", "comparison.md"), chosen
-        )
+        title = "Write the comparison: .md to read, .csv or .jsonl for a program"
+        screen.troth.push_screen(TextDialog(title, "comparison.md"), chosen)
 
     def verify(self) -> None:
         """Show what is proven of this column's answer."""
@@ -243,15 +241,20 @@ class Deeds:
 
         screen = self._screen
         turn = newest_turn(screen.comparison)
-        screen.troth.push_screen(JudgeScreen(screen.engine, screen.comparison, turn))
+        screen.troth.push_screen(JudgeScreen(screen.troth, screen.comparison, turn))
 
     def merge(self) -> None:
         """Let a model make one text of the newest turn's answers."""
         from troth.tui.screens.compare_judge import MergeScreen
 
         screen = self._screen
+
+        def left(chat_id: str | None) -> None:
+            if chat_id:
+                screen.dismiss(chat_id)
+
         turn = newest_turn(screen.comparison)
-        screen.troth.push_screen(MergeScreen(screen.engine, screen.comparison, turn))
+        screen.troth.push_screen(MergeScreen(screen.troth, screen.comparison, turn), left)
 
     def ratings(self) -> None:
         """Show how all models fare in all votes."""

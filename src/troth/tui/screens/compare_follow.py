@@ -70,7 +70,7 @@ class ColumnFollowing:
 
     def __init__(
         self,
-        screen: Screen[None],
+        screen: Screen[str | None],
         comparison: Comparison,
         page_of: Callable[[Reply], ColumnPage | None],
         changed: Callable[[], None],

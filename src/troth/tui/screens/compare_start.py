@@ -189,6 +189,7 @@ class StartScreen(ModalScreen[LineUp | None]):
             return
         if "as typed" in message.row.cells:
             self.picker.field.value = ""  # draws by itself
+        self.picker.field.action_select_all()  # the next name takes the place of this one
         self._draw(self.picker.row_list.cursor)
 
     def action_drop(self) -> None:

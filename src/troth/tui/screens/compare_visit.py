@@ -151,9 +151,12 @@ class Comparing:
         screen = CompareScreen(
             self._app, self._talking.engine, comparison, self._screen.action_command
         )
-        self._app.push_screen(screen, lambda _: self._left())
+        self._app.push_screen(screen, self._left)
 
-    def _left(self) -> None:
+    def _left(self, chat_id: str | None) -> None:
+        if chat_id:
+            self._screen.run_worker(self._talking.open(chat_id), group="open")
+            return
         self._talking.redraw()
         self._screen.page.scroll_to_tail()
         self._screen.run_worker(self._talking.measure(), group="meter", exclusive=True)

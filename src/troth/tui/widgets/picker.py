@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.dom import DOMNode
 from textual.getters import query_one
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -92,7 +93,17 @@ class Picker(Vertical):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        self._list.choose()
+        self._choose_behind(self.ancestors_with_self[:-1])
+
+    def _choose_behind(self, nodes: Sequence[DOMNode]) -> None:
+        """Choose once a `Typed` on its way up to the screen has been answered with new rows.
+
+        Who types a name and Enter in one go means what fits the name, not what stood there before.
+        """
+        if nodes:
+            nodes[0].call_later(self._choose_behind, nodes[1:])
+        elif self.is_attached:
+            self._list.choose()
 
     def on_key(self, event: events.Key) -> None:
         match event.key:
