@@ -82,36 +82,3 @@ async def test_the_prompt_itself_counts_where_only_an_enclave_was_asked_it(tmp_p
         await stage.until(lambda: "Nothing was sent" in stage.text)
         assert len(seen) == 1
         assert stage.app.screen is stage.screen
-
-
-async def test_a_plain_model_in_an_enclaves_column_is_asked_about(tmp_path: Path) -> None:
-    seen: list[dict[str, object]] = []
-    async with run_signed(tmp_path, honest(), seen=seen, size=(160, 40)) as stage:
-        add_plain_providers(stage, tmp_path)
-        await stage.type("a secret")
-        await stage.pilot.press("ctrl+s")
-        await stage.until(lambda: "Columns" in stage.text)
-        await stage.pilot.press("enter", "ctrl+s")  # the same model twice
-        await stage.until(lambda: isinstance(stage.app.screen, CompareScreen), "", LIMIT_S)
-        screen = stage.app.screen
-        assert isinstance(screen, CompareScreen)
-        await stage.until(lambda: len(seen) == 2 and is_quiet(screen.comparison), "", LIMIT_S)
-        await stage.until(lambda: len(screen.comparison.chat.verdicts) == 2, "", LIMIT_S)
-        await stage.pilot.press("m")
-        await put(stage, "plain/beta")
-        await stage.until(lambda: "afresh" in stage.text)
-        await stage.pilot.press("down", "enter")
-        column = screen.comparison.columns[0]
-        await stage.until(lambda: column.spec.model.provider == "plain", "", LIMIT_S)
-        await stage.pilot.press("i")
-        await put(stage, "go on")
-        await stage.until(lambda: is_asked(stage), "the question", LIMIT_S)
-        await stage.pilot.press("escape")
-        await stage.until(lambda: screen.prompt.text == "go on", "the draft is given back")
-        assert len(seen) == 2
-        await stage.pilot.press("enter")
-        await stage.until(lambda: is_asked(stage), "the question again", LIMIT_S)
-        await stage.pilot.press("down", "enter")
-        await stage.until(lambda: len(seen) == 4 and is_quiet(screen.comparison), "", LIMIT_S)
-        plain = next(request for request in seen[2:] if request["model"] == "beta")
-        assert "a secret" not in json.dumps(plain)

@@ -88,7 +88,7 @@ class ProofScreen(ModalScreen[None]):
             "verification.allow": lambda _: actions.allow(),
             "verification.down": lambda _: self._scroll(2),
             "verification.up": lambda _: self._scroll(-2),
-            "verification.leave": lambda _: self.dismiss(None),
+            "verification.leave": lambda _: self._leave(),
         }
 
     def facts(self) -> set[str]:
@@ -120,6 +120,9 @@ class ProofScreen(ModalScreen[None]):
     def on_footer_bar_pressed(self, message: FooterBar.Pressed) -> None:
         message.stop()
         self.action_command(message.command_id)
+
+    def _leave(self) -> None:
+        self.dismiss(None)  # not awaited: its own worker would wait for its own end
 
     def _scroll(self, by: int) -> None:
         self.pane.scroll_relative(y=by, animate=False)
