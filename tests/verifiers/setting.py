@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 from troth.domain.exchange import Exchange
 from troth.verifiers.base import Facts
 from troth.verifiers.trust import PinnedKey, Trust, fingerprint_of
+
+ROUNDS = int(os.environ.get("TROTH_FAULT_ROUNDS", "1"))
+"""How thorough the tests are that change every byte; SECURITY.md names the long run."""
 
 ASKED_AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 STAMP = int(ASKED_AT.timestamp()) + 1
