@@ -71,7 +71,7 @@ def test_from_nothing_to_a_reply_and_back_again_after_a_restart(
         app.type(PASSPHRASE + "\t" + PASSPHRASE)
         app.until("Strength")
         app.type("\r")
-        app.until("Your recovery words")
+        app.until_true(lambda: len(re.findall(r"Word (\d+)", app.text)) == 2, "the recovery words")
         words = dict(re.findall(r"(?<!\S)(\d{1,2}) ([a-z]+)", app.text))
         first, second = re.findall(r"Word (\d+)", app.text)
         app.type(words[first] + "\t" + words[second] + "\r")
