@@ -54,6 +54,19 @@ def test_the_same_is_read_of_honest_streams(texts: list[str]) -> None:
     assert read_reply(body, "text/event-stream").text == "".join(texts)
 
 
+def test_frames_do_not_lean_on_a_first_one_that_cannot_be_read() -> None:
+    body = GATEWAY.stream(REQUEST, ["word ", "word ", "word "], STAMP)
+    last = body.rindex(b'"model"')
+    for broken in (
+        body[:last].replace(b'"word ', b'""ord ', 1),
+        body[:last].replace(b'"model": "', b'"model": "\x01', 1),
+        b'"' + body[1:last].replace(b'"word ', b'""ord ', 2),
+    ):
+        whole = broken + b"\n\n" + body[body.rindex(b"data: [DONE]") :]
+        same(whole)
+        assert read_reply(whole, "text/event-stream").faults
+
+
 @settings(max_examples=150)
 @given(st.data())
 def test_the_same_is_read_of_streams_that_were_meddled_with(data: st.DataObject) -> None:

@@ -183,6 +183,8 @@ def _usual_run(body: bytes) -> tuple[int, int, list[str]]:
     end_of_text = _USUAL_END.search(body, first, event_end + 2)
     if end_of_text is None or end_of_text.end() != event_end + 2:
         return 0, 0, []
+    if not _is_sound(body[first + 6 : event_end]):
+        return 0, 0, []  # what it would tell of all of them (the model) was not taken in from it
     start, closing = end_of_text.end(), end_of_text[0]
     end = body.rfind(closing, start) + len(closing)
     if end <= start:
@@ -200,6 +202,14 @@ def _usual_run(body: bytes) -> tuple[int, int, list[str]]:
         return 0, 0, []
     pieces = [text for text in parsed if isinstance(text, str)]
     return (start, end, pieces) if len(pieces) == len(texts) else (0, 0, [])
+
+
+def _is_sound(payload: bytes) -> bool:
+    try:
+        parse_object(payload)
+    except NotStrict:
+        return False
+    return True
 
 
 def _read_stream(reply: ReplyRead, body: bytes) -> None:
