@@ -155,6 +155,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 AESGCM(bytes(32)).encrypt(bytes(12), b"", b"")
 word_list()
 folder, words = Path(sys.argv[1]), sys.argv[2]
+folder.as_uri()  # imports what it needs (3.13) while this user may still read Python's own files
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
