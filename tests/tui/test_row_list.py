@@ -9,6 +9,7 @@ from typing import overload
 from textual.app import App, ComposeResult
 
 from troth.domain.conversation import Conversation
+from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
 from troth.tui.widgets.sidebar import Sidebar, written_time
 
@@ -50,6 +51,23 @@ class Host(App[None]):
 
 def shown(row_list: RowList) -> list[str]:
     return [row_list.render_line(y).text.rstrip() for y in range(row_list.size.height)]
+
+
+class PickerHost(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Picker()
+
+    def on_mount(self) -> None:
+        self.query_one(Picker).show([Row(str(at), f"row {at}") for at in range(3)])
+
+
+async def test_arrows_in_the_field_of_a_picker_move_the_cursor_of_its_list() -> None:
+    async with PickerHost().run_test(size=(40, 10)) as pilot:
+        picker = pilot.app.query_one(Picker)
+        await pilot.press("a", "down", "down", "b", "left", "c")
+        assert (picker.row_list.cursor, picker.field.value) == (2, "acb")
+        await pilot.press("up")
+        assert picker.row_list.cursor == 1
 
 
 async def test_ten_thousand_rows_are_made_only_where_they_are_seen() -> None:
