@@ -162,3 +162,14 @@ def test_times_are_written_as_short_as_they_can_be_understood() -> None:
     days = [timedelta(hours=1), timedelta(days=2), timedelta(days=40), timedelta(days=400)]
     written = [written_time(NOW - ago, NOW) for ago in days]
     assert written == ["11:00", "Fri", "13 Oct", "18 Oct 25"]
+
+
+async def test_what_is_cut_at_a_space_keeps_the_columns_in_line() -> None:
+    row_list = RowList(columns=(Column(4),), title_width=12)
+    async with Host(row_list).run_test(size=(60, 4)) as pilot:
+        words = "x" * 35 + " yz and more words"  # cut right behind the space
+        row_list.set_rows([Row("1", "one", note, cells=("col",)) for note in ("short", words)])
+        await pilot.pause()
+        first, second = shown(row_list)[:2]
+        assert "…" in second
+        assert first.index("col") == second.index("col")

@@ -22,6 +22,7 @@ from textual.widget import Widget
 from troth.tui.safe import clean, clean_line
 
 _ROOM_FOR_NOTES = 44
+_ROOM_FOR_TITLES = 18
 
 
 class Row(NamedTuple):
@@ -48,6 +49,14 @@ class Column(NamedTuple):
     width: int
     from_width: int = 0
     is_right_aligned: bool = False
+    least_width: int | None = None
+    """To what it may shrink where titles would be cut too short; None is not at all."""
+
+    def shrunk(self, lack: int) -> Column:
+        """Return it with up to `lack` fewer cells."""
+        if self.least_width is None or lack <= 0:
+            return self
+        return self._replace(width=max(self.least_width, self.width - lack))
 
 
 class RowList(Widget, can_focus=True):
@@ -273,6 +282,14 @@ class RowList(Widget, can_focus=True):
         width = self.size.width
         return Strip.join([strip.crop(0, width - 1), Strip([Segment("▐", thumb)], 1)])
 
+    def _columns_in(self, width: int) -> tuple[list[Column], int]:
+        """Return the columns as they are drawn in `width` cells, and the room left for titles."""
+        there = [column for column in self.columns if width >= column.from_width]
+        lack = _ROOM_FOR_TITLES - (width - 3 - sum(column.width + 1 for column in there))
+        columns = [column.shrunk(lack) for column in self.columns]
+        taken = sum(column.width + 1 for column in columns if width >= column.from_width)
+        return columns, max(1, width - 3 - taken)
+
     def _title(self, row: Row, width: int) -> list[Segment]:
         base = self._ground
         if row.is_heading:
@@ -280,13 +297,12 @@ class RowList(Widget, can_focus=True):
             return [Segment(f"  {clean_line(row.title)}", heading)]
         muted = self.get_component_rich_style("row-list--muted")
         mark = self.get_component_rich_style(f"row-list--{row.tone}") if row.tone else muted
+        columns, room = self._columns_in(width)
         cells = [
             (column, text)
-            for column, text in zip(self.columns, row.cells, strict=False)
+            for column, text in zip(columns, row.cells, strict=False)
             if width >= column.from_width
         ]
-        taken = sum(column.width + 1 for column, _ in cells)
-        room = max(1, width - 3 - taken)
         title = clean_line(row.title)
         segments = [Segment(f" {row.mark or ' '} ", mark)]
         if row.note and room >= _ROOM_FOR_NOTES:
@@ -323,8 +339,8 @@ def _fit(segments: list[Segment], width: int, ground: Style) -> Strip:
 
 def _sized(text: str, width: int, *, is_right: bool = False) -> str:
     """Cut or pad to exactly `width` cells; what was cut ends in an ellipsis."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
     length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
     padding = " " * (width - length)
     return padding + text if is_right else text + padding
