@@ -159,3 +159,12 @@ def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
     assert "OPENAI_API_KEY" in words
     assert "canary" not in words
     assert "WRONG\tconfig.toml" in troth("doctor").out
+
+
+def test_the_models_that_sign_their_replies_are_told(troth: Troth) -> None:
+    listed = troth("models", "--offline", "--json")
+    signs = {model["model"]: model["signs"] for model in listed.json}
+    assert signs["opengradient/gpt-5.5"]
+    assert not signs["openai/gpt-5.5"]
+    rows = troth("models", "--offline").out.splitlines()
+    assert [row for row in rows if row.startswith("nearai/") and "\tsigns\t" not in row] == []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import cast
+
+from textual.widgets import Static
 
 from servers import (
     Answer,
@@ -219,6 +222,35 @@ async def test_switching_the_model_keeps_the_draft_and_applies_from_the_next_mes
         models = [m.model.model for m in chat.path if m.role is Role.ASSISTANT and m.model]
         assert models == ["alpha", "beta"]
         assert json.loads(stage.server.requests[-1].body)["model"] == "beta"
+
+
+async def test_the_model_list_begins_with_those_used_last(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        for name in ("beta", "alpha"):
+            await stage.type(f"/model scripted/{name}")
+            await stage.pilot.press("enter")
+            await stage.until(lambda name=name: stage.screen.title_bar.model == name)
+        await stage.pilot.press("ctrl+o")
+        await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))
+        rows = cast(ModelScreen, stage.app.screen).picker.row_list.rows
+        assert [row.title for row in rows[:4]] == ["RECENT", "alpha", "beta", "ALL"]
+        await stage.pilot.press("down", "enter")
+        await stage.until(lambda: stage.screen.title_bar.model == "beta")
+
+
+async def test_the_model_list_tells_who_signs_and_finds_them_by_that_word(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.pilot.press("ctrl+o")
+        await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))
+        screen = cast(ModelScreen, stage.app.screen)
+        hint = screen.query_one(".hint", Static)
+        await stage.type("gpt-5.5 openai")
+        await stage.until(lambda: "Its replies are not signed" in str(hint.content))
+        await stage.pilot.press("ctrl+u")
+        await stage.type("signs")
+        await stage.until(lambda: "Its replies are signed" in str(hint.content))
+        rows = screen.picker.row_list.rows
+        assert {row.cells[1] for row in rows if "/" in row.id} == {"signs"}
 
 
 async def test_slash_model_with_a_whole_name_switches_at_once(tmp_path: Path) -> None:

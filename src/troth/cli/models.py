@@ -41,10 +41,12 @@ async def run(arguments: Arguments, console: Console) -> int:
             raise failures[0]
         for failure in failures:
             console.note(f"troth: {explain(failure, 'shell').title}; showing what is known here.")
+        signers = await engine.proofs.signers(choices)
+        marked = [(choice, choice.info.ref in signers) for choice in choices]
         if console.is_json:
-            console.json([_choice_json(choice) for choice in choices])
+            console.json([_choice_json(choice, signs=signs) for choice, signs in marked])
         else:
-            console.rows(map(_row, choices))
+            console.rows(_row(choice, signs=signs) for choice, signs in marked)
             if not choices:
                 console.note("No models are known. `troth local install` fetches one.")
     return ExitCode.OK
@@ -79,7 +81,7 @@ async def _ask(engine: Engine, providers: list[str]) -> list[TrothError]:
     return failures
 
 
-def _row(choice: ModelChoice) -> tuple[str, ...]:
+def _row(choice: ModelChoice, *, signs: bool) -> tuple[str, ...]:
     info = choice.info
     context = f"{info.context_tokens // 1000}k" if info.context_tokens else ""
     price = ""
@@ -87,10 +89,10 @@ def _row(choice: ModelChoice) -> tuple[str, ...]:
         price = "local"
     elif info.price_input is not None and info.price_output is not None:
         price = f"${info.price_input:g}/${info.price_output:g}"
-    return str(info.ref), context, price, lack_words(choice.lack)
+    return str(info.ref), context, price, "signs" if signs else "", lack_words(choice.lack)
 
 
-def _choice_json(choice: ModelChoice) -> Json:
+def _choice_json(choice: ModelChoice, *, signs: bool) -> Json:
     info = choice.info
     return {
         "model": str(info.ref),
@@ -105,6 +107,7 @@ def _choice_json(choice: ModelChoice) -> Json:
         "price_input": info.price_input,
         "price_output": info.price_output,
         "is_local": info.is_local,
+        "signs": signs,
         "is_ready": choice.is_ready,
         "source": info.source,
     }

@@ -26,10 +26,10 @@ from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoic
 from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
-from troth.engine.last_model import LastModel
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
 from troth.engine.proofs import Proofs
+from troth.engine.recent_models import RecentModels
 from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
 from troth.engine.talk import Talk
@@ -83,7 +83,7 @@ class Engine:
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
-        self._last_model = LastModel()
+        self._recent_models = RecentModels()
 
     @cached_property
     def comparisons(self) -> Comparisons:
@@ -121,7 +121,7 @@ class Engine:
         """Read what is remembered from the vault: keys, model lists, the last model, prompts."""
         await self._directory.load()
         await self._talk.prompts.load(self.vault)
-        await self._last_model.load(self.vault)
+        await self._recent_models.load(self.vault)
         self._directory.set_local(self._local.infos())
 
     async def use_vault(self, vault: Vault) -> None:
@@ -214,7 +214,7 @@ class Engine:
 
     async def _chosen(self, conversation: Conversation, model: ModelRef | None) -> None:
         if not conversation.is_incognito:  # such a chat leaves no trace
-            await self._last_model.remember(self.vault, model)
+            await self._recent_models.remember(self.vault, model)
 
     async def delete_chat(self, conversation_id: str) -> None:
         """Put a chat into the trash."""
@@ -314,9 +314,13 @@ class Engine:
         """Return the model for new chats: config, last used, installed, else None."""
         if configured := ModelRef.parse(self.settings.default_model):
             return configured
-        if self._last_model.ref is not None:
-            return self._last_model.ref
+        if self._recent_models.last is not None:
+            return self._recent_models.last
         return next((info.ref for info in self._local.infos()), None)
+
+    def recent_models(self) -> tuple[ModelRef, ...]:
+        """Return the models that were chosen last, the newest first."""
+        return self._recent_models.refs
 
     def models(self) -> list[ModelChoice]:
         """Return every model that is known offline, ready ones first."""

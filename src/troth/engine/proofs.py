@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from troth.domain.error import NotFound
+from troth.domain.error import ConfigError, NotFound
 from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.message import Message
-from troth.domain.model import Endpoint
+from troth.domain.model import Endpoint, ModelRef
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.boundary import Crossing, save_care
 from troth.engine.chat import Chat
 from troth.engine.verification import Verification
 
 if TYPE_CHECKING:
+    from troth.engine.directory import ModelChoice
     from troth.engine.known_keys import KnownKey
     from troth.engine.trusting import TrustFile
     from troth.verifiers.meaning import Seen
@@ -52,6 +54,24 @@ class Proofs:
     def trust_file(self) -> TrustFile:
         """The user's trust: pin, distrust, and where the file lies."""
         return self._verification.trust_file()
+
+    async def signers(self, choices: Iterable[ModelChoice]) -> frozenset[ModelRef]:
+        """Return those models whose replies are expected to be signed; none under a broken trust.
+
+        The simulated enclave is none of them.
+        """
+        await asyncio.to_thread(self._verification.judge)  # its first call imports
+        try:
+            return frozenset(
+                [
+                    choice.info.ref
+                    for choice in choices
+                    if not choice.endpoint.options.get("simulated")
+                    and await self._verification.signs(choice.info.ref, choice.endpoint)
+                ]
+            )
+        except ConfigError:
+            return frozenset()  # each reply will say what is wrong with the trust file
 
     async def check_again(self, chat: Chat, message_id: str) -> Verdict:
         """Check a reply from the bytes that are kept. Contacts nobody."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, PolicyRefused
 from troth.domain.message import Message
-from troth.domain.model import Endpoint, ModelInfo
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.channel import Channel, PlainChannel, Trace
 from troth.engine.chat import Chat
@@ -70,16 +70,17 @@ class Verification:
             return
         if endpoint.options.get("simulated"):
             raise PolicyRefused(policy, "simulated")
-        trust = await self.judge().trust(endpoint)
-        if trust.expectation(endpoint.name, model.ref.model) is None:
+        if not await self.signs(model.ref, endpoint):
             raise PolicyRefused(policy, "not_known_to_sign")
 
     async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
         """Whether nothing proves who reads what is sent there, and it is not the user's own."""
-        if endpoint.is_own:
-            return False
+        return not (endpoint.is_own or await self.signs(model.ref, endpoint))
+
+    async def signs(self, model: ModelRef, endpoint: Endpoint) -> bool:
+        """Whether this model's replies are expected to be signed: pinned, learnt, or its wire's."""
         trust = await self.judge().trust(endpoint)
-        return trust.expectation(endpoint.name, model.ref.model) is None
+        return trust.expectation(endpoint.name, model.model) is not None
 
     async def check(
         self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace

@@ -7,7 +7,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
-from troth.explain.readiness import lack_sentence, lack_words
+from troth.explain.readiness import lack_sentence, lack_words, signing_sentence
 from troth.explain.sending import (
     QUIET_NOTICES,
     left_out_lines,
@@ -44,6 +44,7 @@ __all__ = [
     "outcome_words",
     "policy_detail",
     "policy_words",
+    "signing_sentence",
     "skipped_words",
     "too_long_words",
     "verdict_sentence",

@@ -18,3 +18,12 @@ def lack_words(lack: str) -> str:
 def lack_sentence(lack: str, provider: str) -> str:
     """Return what to do about it."""
     return _SENTENCES[lack].format(provider)
+
+
+def signing_sentence(*, signs: bool, is_own: bool) -> str:
+    """Return what a model's replies will be worth: what choosing it decides."""
+    if signs:
+        return "Its replies are signed: each is checked here when it comes."
+    if is_own:
+        return "It runs on your own machine: nothing leaves it."
+    return "Its replies are not signed: nothing proves which model answered."

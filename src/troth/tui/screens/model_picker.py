@@ -1,8 +1,8 @@
-"""Who answers next: every model of every provider, with its context, its price and its key."""
+"""Who answers next: every model of every provider, with what it can read, costs and proves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
-from troth.explain import explain, lack_sentence, lack_words
+from troth.explain import explain, lack_sentence, lack_words, signing_sentence
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import model_name, model_sentence, price_words, written_count
@@ -54,19 +54,22 @@ class ModelScreen(ModalScreen[Picked | None]):
         self._current = current
         self._words = words
         self._choices: list[ModelChoice] = []
+        self._signers: frozenset[ModelRef] | None = None
+        """The models that sign; None until the trust file was read."""
         self._providers = {endpoint.name for endpoint in engine.endpoints()}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -tall") as box:
+        with Vertical(classes="dialog -wide -tall -told") as box:
             box.border_title = "Model"
             box.border_subtitle = "⏎ use it  ^r ask its provider  esc close"
             yield Picker(
-                placeholder="name of a model or provider",
+                placeholder='a model, a provider, or "signs"',
                 words=self._words,
                 columns=(
-                    Column(20, 40),
+                    Column(20, 40, least_width=9),
+                    Column(5, 68),
                     Column(6, 56, is_right_aligned=True),
-                    Column(13, 0, is_right_aligned=True),
+                    Column(12, 0, is_right_aligned=True),
                 ),
                 empty_text="no model fits; provider/name is used as it is typed",
             )
@@ -75,6 +78,14 @@ class ModelScreen(ModalScreen[Picked | None]):
     def on_mount(self) -> None:
         self._choices = self._engine.models()
         self._show(self._words)
+        self.run_worker(self._learn_signers())
+
+    async def _learn_signers(self) -> None:
+        """Mark the models that sign: the rows stand at once, the trust file is read after."""
+        self._signers = await self._engine.proofs.signers(self._choices)
+        current = self.picker.row_list.current
+        self._show(self.picker.field.value, at=current)
+        self._hint(current.id if current is not None else "")
 
     def on_picker_typed(self, message: Picker.Typed) -> None:
         self._show(message.words)
@@ -110,27 +121,40 @@ class ModelScreen(ModalScreen[Picked | None]):
             return
         self._choices = self._engine.models()
         self._show(self.picker.field.value)
+        await self._learn_signers()
         hint.update(f"{clean_line(provider)}: {len(models)} models.")
 
     def _choice(self, name: str) -> ModelChoice | None:
         return next((known for known in self._choices if str(known.info.ref) == name), None)
 
-    def _show(self, words: str) -> None:
-        rows = _rows(self._choices, words, self._current)
+    def _show(self, words: str, *, at: Row | None = None) -> None:
+        """Show what fits; the cursor stays on the row `at` where that is still there."""
+        rows = _rows(self._choices, words, self._current, self._signers or ())
         unlisted = self._unlisted_rows(words)
         models = len(rows) + sum("/" in row.id for row in unlisted)
-        self.picker.show([*rows[:MAX_ROWS], *unlisted], count=_count_words(models))
+        shown = [*rows[:MAX_ROWS], *unlisted]
+        if not words.strip():
+            shown = _grouped(shown, [str(ref) for ref in self._recent()])
+        ids = [row.id for row in shown]
+        cursor = ids.index(at.id) if at is not None and at.id in ids else 0
+        self.picker.show(shown, cursor=cursor, count=_count_words(models))
+
+    def _recent(self) -> list[ModelRef]:
+        """Return the current model and those that were chosen before it."""
+        current = () if self._current is None else (self._current,)
+        return list(dict.fromkeys((*current, *self._engine.recent_models())))
 
     def _unlisted_rows(self, words: str) -> list[Row]:
-        """Offer what no list holds: the model in use, one typed out, providers not asked yet."""
+        """Offer what no list holds: models in use, one typed out, providers not asked yet."""
         listed = {str(choice.info.ref) for choice in self._choices}
         rows: list[Row] = []
-        for ref, word in ((ModelRef.parse(words.strip()), "as typed"), (self._current, "in use")):
+        used = [(ref, "in use" if ref == self._current else "used") for ref in self._recent()]
+        for ref, word in ((ModelRef.parse(words.strip()), "as typed"), *used):
             if ref is None or fuzzy_rank(words, str(ref)) is None:
                 continue
             if str(ref) not in listed and ref.provider in self._providers:
                 listed.add(str(ref))
-                rows.append(Row(str(ref), ref.model, cells=(ref.provider, "", word)))
+                rows.append(Row(str(ref), ref.model, cells=(ref.provider, "", "", word)))
         known = {choice.endpoint.name for choice in self._choices}
         for endpoint in self._engine.endpoints():
             is_ready = not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
@@ -151,36 +175,59 @@ class ModelScreen(ModalScreen[Picked | None]):
         text = model_sentence(choice.info)
         if choice.lack:
             text += f" {lack_sentence(choice.lack, choice.endpoint.title or choice.endpoint.name)}"
+        if self._signers is not None and not choice.endpoint.options.get("simulated"):
+            signs = choice.info.ref in self._signers
+            text += f" {signing_sentence(signs=signs, is_own=choice.endpoint.is_own)}"
         self.query_one(".hint", Static).update(clean_line(text))
 
 
-def _rows(choices: Sequence[ModelChoice], words: str, current: ModelRef | None) -> list[Row]:
-    """Rank the choices; without words the current model stands first, then those that are ready."""
+def _rows(
+    choices: Sequence[ModelChoice],
+    words: str,
+    current: ModelRef | None,
+    signers: Collection[ModelRef],
+) -> list[Row]:
+    """Rank the choices; without words the current model stands first, then those that are ready.
+
+    "signs" finds those whose replies are signed.
+    """
     ranked: list[tuple[tuple[int, int, int], Row]] = []
     for place, choice in enumerate(choices):
         ref = choice.info.ref
-        rank = fuzzy_rank(words, f"{ref.model} {ref.provider} {choice.endpoint.title}")
+        signs = "signs" if ref in signers else ""
+        rank = fuzzy_rank(words, f"{ref.model} {ref.provider} {choice.endpoint.title} {signs}")
         if rank is None:
             continue
         is_current = ref == current
         key = (rank, 0 if is_current else 1 if choice.is_ready else 2, place)
-        ranked.append((key, _row(choice, is_current=is_current)))
+        ranked.append((key, _row(choice, signs, is_current=is_current)))
     ranked.sort(key=lambda pair: pair[0])
     return [row for _, row in ranked]
+
+
+def _grouped(rows: Sequence[Row], recent: Sequence[str]) -> list[Row]:
+    """Put the rows that were used last before all others, under a heading, where there are two."""
+    by_id = {row.id: row for row in rows}
+    used = [by_id[name] for name in recent if name in by_id]
+    if len(used) < 2:
+        return list(rows)
+    others = [row for row in rows if row not in used]
+    heading = Row("", "RECENT", is_heading=True), Row("", "ALL", is_heading=True)
+    return [heading[0], *used, heading[1], *others]
 
 
 def _count_words(models: int) -> str:
     return "1 model" if models == 1 else f"{models:,} models"
 
 
-def _row(choice: ModelChoice, *, is_current: bool) -> Row:
+def _row(choice: ModelChoice, signs: str, *, is_current: bool) -> Row:
     info = choice.info
     context = written_count(info.context_tokens) if info.context_tokens else ""
     last = lack_words(choice.lack) or ("local" if choice.endpoint.is_own else price_words(info))
     return Row(
         str(info.ref),
         model_name(info.ref),
-        cells=(choice.endpoint.title or choice.endpoint.name, context, last),
+        cells=(choice.endpoint.title or choice.endpoint.name, signs, context, last),
         mark="▸" if is_current else "",
         tone="good" if is_current else "",
     )
