@@ -227,7 +227,9 @@ async def test_tools_of_another_program_are_left_out_of_what_a_model_is_given(
     [conversation] = await engine.chats()
     chat = await engine.open_chat(conversation.id)
     model = ModelInfo(ModelRef("p", "m"))
-    context = build_context(chat.path, model, replays=lambda _: False, raw_items={})
+    context = build_context(
+        chat.path, model, replays=lambda _: False, carries=lambda _: True, raw_items={}
+    )
     assert [part for m in context.messages for part in m.parts] == [TextPart("?"), TextPart("So.")]
     assert {(item.kind, item.reason) for item in context.left_out} == {
         ("tool_call", "imported"),

@@ -157,6 +157,9 @@ def test_what_was_left_out_is_counted_and_named() -> None:
     words = left_out_words(items)
     assert words == "left out 3 thinking blocks, 1 image, parameter temperature"
     assert left_out_words(()) == ""
+    as_text = LeftOut("pdf_as_text", 1, "sent_as_text")
+    assert left_out_words((as_text,)) == "sent 1 PDF as text only"
+    assert left_out_words((as_text, items[2])) == "left out 1 image; sent 1 PDF as text only"
     assert list(left_out_lines(items))[2] == "1 image: the model reads no images"
 
 

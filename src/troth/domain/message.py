@@ -71,7 +71,8 @@ class ThinkingPart:
 
 @dataclass(frozen=True, slots=True)
 class BlobPart:
-    """An image or a document. `extracted_text` stands in for models that cannot read the type."""
+    """An image or a document. `extracted_text` stands in for models that cannot read the type: None
+    where nobody has looked for any, "" where there is none."""
 
     blob: Blob
     extracted_text: str | None = None
@@ -122,8 +123,8 @@ class LeftOut:
     """Something of the history that the next model cannot take, counted and named."""
 
     kind: str
-    """One of `image`, `document`, `thinking`, `tool_call`, `tool_result`, `failed_reply`,
-    `parameter`."""
+    """One of `image`, `document`, `pdf_as_text`, `thinking`, `tool_call`, `tool_result`,
+    `failed_reply`, `parameter`."""
     count: int
     reason: str
     """A slug that `explain` turns into words: `no_image_input`, `other_vendor`, `unpaired`, ..."""

@@ -57,7 +57,9 @@ class Rebuilder:
         path = [
             _message(number, role, text) for number, (role, text) in enumerate(task.prompt.messages)
         ]
-        context = build_context(path, self._info, replays=lambda _: False, raw_items={})
+        context = build_context(
+            path, self._info, replays=lambda _: False, carries=lambda _: False, raw_items={}
+        )
         turn = Turn(
             messages=context.messages,
             system_prompt=task.system or self._system,

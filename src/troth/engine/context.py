@@ -27,8 +27,11 @@ from troth.domain.message import (
     ToolResultPart,
 )
 from troth.domain.model import ModelInfo
+from troth.providers.replay import media_kind
 
 Replays = Callable[[RawItem], bool]
+Carries = Callable[[str], bool]
+"""Whether the wire has a form for bytes of a media type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def build_context(
     model: ModelInfo,
     *,
     replays: Replays,
+    carries: Carries,
     raw_items: Mapping[str, tuple[RawItem, ...]],
     held_back: Mapping[str, str] = MappingProxyType({}),
     withheld: Collection[str] = (),
@@ -69,7 +73,7 @@ def build_context(
             continue
         items = raw_items.get(message.id, message.raw_items)
         items = items if items and all(map(replays, items)) else ()
-        parts = _fit_parts(message, model, paired, counted, has_items=bool(items))
+        parts = _fit_parts(message, model, carries, paired, counted, has_items=bool(items))
         if message.role is Role.ASSISTANT:
             if not items:
                 carried += [part for part in parts if isinstance(part, BlobPart)]
@@ -110,6 +114,7 @@ def _paired_calls(path: Sequence[Message]) -> set[str]:
 def _fit_parts(
     message: Message,
     model: ModelInfo,
+    carries: Carries,
     paired: Collection[str],
     counted: Counter[tuple[str, str]],
     *,
@@ -125,7 +130,7 @@ def _fit_parts(
                 if not has_items and message.model != model.ref:
                     counted["thinking", "other_model"] += 1
             case BlobPart():
-                parts.append(_fit_blob(part, model, counted))
+                parts.append(_fit_blob(part, model, carries, counted))
             case ToolCallPart(call_id, _, _) | ToolResultPart(call_id, _, _):
                 if call_id in paired:
                     parts.append(part)
@@ -137,20 +142,30 @@ def _fit_parts(
     return parts
 
 
-def _fit_blob(part: BlobPart, model: ModelInfo, counted: Counter[tuple[str, str]]) -> Part:
+def _fit_blob(
+    part: BlobPart, model: ModelInfo, carries: Carries, counted: Counter[tuple[str, str]]
+) -> Part:
+    """Return the part where wire and model take it, else its text, else a word in its place.
+
+    A model of which nobody has said what it reads is given images as they are, and of a PDF the
+    text where there is any: that much it reads for certain.
+    """
     blob = part.blob
-    if blob.is_image:
-        if model.accepts("image") is False:
-            counted["image", "no_image_input"] += 1
-            return TextPart(f"[image left out: {blob.name}]\n")
+    kind = media_kind(blob.media_type)
+    reads = model.accepts(kind) if carries(blob.media_type) else False
+    if reads or (reads is None and kind == "image"):
         return part
-    if blob.media_type == "application/pdf" and model.accepts("pdf"):
-        return part
-    if part.extracted_text is not None:
+    if part.extracted_text:
+        if kind == "pdf":
+            counted["pdf_as_text", "sent_as_text"] += 1
         return TextPart(_fence(blob.name, part.extracted_text))
-    if blob.media_type == "application/pdf" and model.accepts("pdf") is None:
+    if reads is None and kind == "pdf":
         return part
-    counted["document", "no_document_input"] += 1
+    if kind == "image":
+        counted["image", "no_image_input"] += 1
+        return TextPart(f"[image left out: {blob.name}]\n")
+    has_no_text = kind == "pdf" and part.extracted_text is not None
+    counted["document", "no_text_found" if has_no_text else "no_document_input"] += 1
     return TextPart(f"[document left out: {blob.name}]\n")
 
 

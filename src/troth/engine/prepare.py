@@ -180,6 +180,7 @@ class Preparation:
             path,
             info,
             replays=lambda item: provider.replays(item, endpoint, info.ref),
+            carries=lambda media_type: provider.carries(media_type, endpoint),
             raw_items=raw_items,
             held_back=held_back(chat),
             withheld=withheld,

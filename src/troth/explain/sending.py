@@ -12,6 +12,7 @@ from troth.explain.words import ALL
 _THINGS = {
     "image": ("image", "images"),
     "document": ("document", "documents"),
+    "pdf_as_text": ("PDF as text only", "PDFs as text only"),
     "thinking": ("thinking block", "thinking blocks"),
     "tool_call": ("tool call", "tool calls"),
     "tool_result": ("tool result", "tool results"),
@@ -24,6 +25,8 @@ _THINGS = {
 _REASONS = {
     "no_image_input": "the model reads no images",
     "no_document_input": "the model reads no documents of this kind",
+    "no_text_found": "the model reads no PDF, and this one holds no text that could be sent",
+    "sent_as_text": "the model reads no PDF: its words were sent, its pictures and layout were not",
     "other_vendor": "another vendor's thinking is never passed on",
     "other_model": "it belongs to another model",
     "unpaired": "its other half is missing",
@@ -67,13 +70,23 @@ QUIET_NOTICES = frozenset({"never-seen-here"})
 
 
 def left_out_words(items: Sequence[LeftOut]) -> str:
-    """Return one line such as `left out 3 thinking blocks, 1 image`; "" when nothing was."""
+    """Return one line such as `left out 3 thinking blocks, 1 image; sent 1 PDF as text only`.
+
+    "" when everything went as it is.
+    """
     amounts: dict[tuple[str, str], int] = {}
     for item in items:
         thing = (item.kind, item.name)
         amounts[thing] = amounts.get(thing, 0) + item.count
-    listed = ", ".join(_amount(kind, name, count) for (kind, name), count in amounts.items())
-    return f"left out {listed}" if listed else ""
+    listed = {
+        verb: ", ".join(
+            _amount(kind, name, count)
+            for (kind, name), count in amounts.items()
+            if (kind == "pdf_as_text") is (verb == "sent")
+        )
+        for verb in ("left out", "sent")
+    }
+    return "; ".join(f"{verb} {things}" for verb, things in listed.items() if things)
 
 
 def too_long_words(model: str, tokens: int, limit: int, *, is_cut: bool) -> tuple[str, str]:

@@ -42,6 +42,7 @@ from troth.providers.replay import (
     in_words,
     is_own,
     lay_out,
+    media_kind,
     raw_reply,
     sent_as,
     wire_id,
@@ -104,6 +105,9 @@ class AnthropicProvider:
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only. Others drop foreign thinking in silence, or answer 400."""
         return _replays(item, endpoint, model)
+
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return media_kind(media_type) == "pdf" or _bare(media_type) in _IMAGE_TYPES
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(
@@ -206,7 +210,7 @@ def _block(part: Part, turn: Turn, model: ModelInfo, raw_ids: set[str]) -> dict[
 
 def _media(part: BlobPart, turn: Turn, model: ModelInfo) -> dict[str, object]:
     kind = sent_as(part, model, _KINDS)
-    media_type = part.blob.media_type.partition(";")[0].strip().lower()
+    media_type = _bare(part.blob.media_type)
     if kind == "pdf" or (kind == "image" and media_type in _IMAGE_TYPES):
         return {
             "type": "document" if kind == "pdf" else "image",
@@ -217,6 +221,10 @@ def _media(part: BlobPart, turn: Turn, model: ModelInfo) -> dict[str, object]:
             },
         }
     return {"type": "text", "text": in_words(part, turn)}
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _input(arguments: str) -> Json:

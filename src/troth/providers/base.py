@@ -49,6 +49,10 @@ class Provider(Protocol):
         """Whether `item` may go back, untouched, to this model at this endpoint."""
         ...
 
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        """Whether this wire has a form for such bytes, whatever the model reads."""
+        ...
+
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest: ...
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:

@@ -27,7 +27,7 @@ from troth.providers.decoder import ReplyDecoder
 from troth.providers.gemini_stream import OWN_ID, PART, WIRE, GeminiReader
 from troth.providers.options import adapt_body, key_headers
 from troth.providers.parts import base64_of, content_of
-from troth.providers.replay import in_words, is_own, lay_out, raw_reply, sent_as
+from troth.providers.replay import in_words, is_own, lay_out, media_kind, raw_reply, sent_as
 from troth.providers.wirejson import (
     Object,
     as_count,
@@ -81,6 +81,9 @@ class GeminiProvider:
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only: a signature of another is refused or worth nothing."""
         return _replays(item, endpoint, model)
+
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return media_kind(media_type) in _KINDS
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(

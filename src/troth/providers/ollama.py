@@ -48,7 +48,7 @@ from troth.providers.parts import (
     sendable,
     sniff_media_type,
 )
-from troth.providers.replay import in_words, sent_as
+from troth.providers.replay import in_words, media_kind, sent_as
 from troth.providers.think_tags import ThinkTags
 from troth.providers.wirejson import (
     Object,
@@ -106,6 +106,9 @@ class OllamaProvider:
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         return False
+
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return media_kind(media_type) in _IMAGES
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(

@@ -52,7 +52,7 @@ from troth.providers.parts import (
     merged,
     sendable,
 )
-from troth.providers.replay import in_words, is_own, sent_as, wire_id
+from troth.providers.replay import in_words, is_own, media_kind, sent_as, wire_id
 from troth.providers.wirejson import (
     Object,
     as_count,
@@ -109,6 +109,9 @@ class ChatProvider:
 
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         return _replays(item, endpoint, model)
+
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return media_kind(media_type) in _kinds(endpoint)
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         path = as_text(endpoint.options.get("models_path")) or "/models"
@@ -307,13 +310,16 @@ def _end_text(texts: list[str], content: list[Json]) -> None:
         content.append({"type": "text", "text": text})
 
 
+def _kinds(endpoint: Endpoint) -> frozenset[str]:
+    return _WITH_PDF if as_text(endpoint.options.get("pdf_style")) else _WITHOUT_PDF
+
+
 def _user_part(part: Part, turn: Turn, model: ModelInfo, endpoint: Endpoint) -> str | Object:
     if isinstance(part, TextPart):
         return part.text
     if not isinstance(part, BlobPart):
         return ""
-    pdf_style = as_text(endpoint.options.get("pdf_style"))
-    kind = sent_as(part, model, _WITH_PDF if pdf_style else _WITHOUT_PDF)
+    kind = sent_as(part, model, _kinds(endpoint))
     if kind == "audio" and not model.accepts("audio"):
         kind = ""
     if not kind:
@@ -329,7 +335,7 @@ def _user_part(part: Part, turn: Turn, model: ModelInfo, endpoint: Endpoint) -> 
     url = data_url(part.blob.media_type, content)
     if kind == "image":
         return {"type": "image_url", "image_url": {"url": url}}
-    if pdf_style == "document_url":
+    if endpoint.options.get("pdf_style") == "document_url":
         return {"type": "document_url", "document_url": url}
     name = part.blob.name or "document.pdf"
     return {"type": "file", "file": {"filename": name, "file_data": url}}

@@ -35,7 +35,16 @@ from troth.providers.openai_responses_stream import (
 )
 from troth.providers.options import adapt_body, key_headers
 from troth.providers.parts import content_of, data_url
-from troth.providers.replay import Spoken, in_words, is_own, lay_out, raw_reply, sent_as, wire_id
+from troth.providers.replay import (
+    Spoken,
+    in_words,
+    is_own,
+    lay_out,
+    media_kind,
+    raw_reply,
+    sent_as,
+    wire_id,
+)
 from troth.providers.wirejson import (
     Object,
     as_list,
@@ -97,6 +106,9 @@ class ResponsesProvider:
     def replays(self, item: RawItem, endpoint: Endpoint, model: ModelRef) -> bool:
         """Same model only: others drop foreign reasoning in silence, or answer 400."""
         return _replays(item, endpoint, model)
+
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return media_kind(media_type) in _KINDS
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return HttpRequest(

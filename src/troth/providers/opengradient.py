@@ -50,6 +50,9 @@ class OpenGradientProvider:
         """Whether a raw item may go back: none may, the gateway rebuilds every message."""
         return False
 
+    def carries(self, media_type: str, endpoint: Endpoint) -> bool:
+        return self._chat.carries(media_type, gateway_endpoint(endpoint))
+
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         return _opened(self._chat.list_models(gateway_endpoint(endpoint), None))
 

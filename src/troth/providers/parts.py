@@ -108,7 +108,7 @@ def document_text(part: BlobPart, blobs: Mapping[str, bytes]) -> str | None:
 
     The extracted text comes first; else the bytes themselves where their type is text.
     """
-    text = part.extracted_text
+    text = part.extracted_text or None
     if text is None and is_textual(part.blob.media_type):
         text = content_of(part.blob, blobs).decode("utf-8", "replace").removeprefix("\ufeff")
     if text is None:

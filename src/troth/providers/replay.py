@@ -158,9 +158,19 @@ def sent_as(part: BlobPart, model: ModelInfo, kinds: frozenset[str]) -> str:
 
     `kinds` are what the wire has a form for; the model may still refuse one of them.
     """
-    bare = part.blob.media_type.partition(";")[0].strip().lower()
-    kind = "pdf" if bare == "application/pdf" else bare.partition("/")[0]
+    kind = media_kind(part.blob.media_type)
     return kind if kind in kinds and model.accepts(kind) is not False else ""
+
+
+def media_kind(media_type: str) -> str:
+    """Return the modality that bytes of this type need: `image`, `pdf`, `audio`, `video`, ...
+
+    SVG is text: no vendor takes it for an image.
+    """
+    bare = media_type.partition(";")[0].strip().lower()
+    if bare == "image/svg+xml":
+        return "text"
+    return "pdf" if bare == "application/pdf" else bare.partition("/")[0]
 
 
 def in_words(part: BlobPart, turn: Turn) -> str:
