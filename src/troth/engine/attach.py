@@ -1,15 +1,18 @@
-"""From a file on disk to a part of a message. Reading is done in a thread; nothing is uploaded."""
+"""From a file on disk to a part of a message. Reading is done in a thread, and of PDFs in a child
+process; nothing is uploaded."""
 
 from __future__ import annotations
 
 import asyncio
 import mimetypes
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import BlobPart, Part, TextPart
 from troth.engine.assembly import describe_blob
+from troth.engine.pdf_text import pdf_text
 
 MAX_ATTACHMENT_BYTES = 32 << 20
 """The largest request that the big vendors take is 20 to 50 MB (PROVIDERS, November 2026)."""
@@ -25,13 +28,18 @@ _SIGNATURES = (
 
 async def read_attachment(path: Path) -> tuple[BlobPart, bytes]:
     """Read a file; raise NotFound or UsageError (too large, a folder, not readable)."""
-    return await asyncio.to_thread(_read, path)
+    part, content = await asyncio.to_thread(_read, path)
+    if part.blob.media_type == "application/pdf":
+        # Now, though this model may read PDFs: the next one of the conversation may not.
+        part = replace(part, extracted_text=await pdf_text(content))
+    return part, content
 
 
 def attachment_from(content: bytes, name: str) -> BlobPart:
     """Describe bytes by what they are, not by what their name claims."""
     media_type = _media_type(content, name)
-    text = None if media_type.startswith("image/") else _text_of(content)
+    is_picture = media_type.startswith("image/") and media_type != "image/svg+xml"
+    text = None if is_picture or media_type == "application/pdf" else _text_of(content)
     if text is not None and media_type == "application/octet-stream":
         media_type = "text/plain"
     return BlobPart(describe_blob(content, media_type, name), text)

@@ -1,0 +1,96 @@
+"""Files as parts of a message: a PDF is read for its words, in a child that may be killed."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+
+from engine.conftest import MODEL, Opener
+from servers import openai_chat_stream
+from troth.domain.message import LeftOut, TextPart
+from troth.engine.attach import read_attachment
+from troth.engine.pdf_text import pdf_text
+
+HELLO = openai_chat_stream(["Hello"])
+
+
+def pdf(*contents: bytes) -> bytes:
+    """Return a PDF with one page for each content stream, which is kept compressed."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(contents)))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {len(contents)}>>".encode(),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for number, content in enumerate(contents):
+        packed = zlib.compress(content)
+        objects += [
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents {5 + 2 * number} 0 R"
+            "/Resources<</Font<</F 3 0 R>>>>>>".encode(),
+            f"<</Length {len(packed)}/Filter/FlateDecode>>stream\n".encode()
+            + packed
+            + b"\nendstream",
+        ]
+    body, places = bytearray(b"%PDF-1.7\n"), list[int]()
+    for number, written in enumerate(objects, 1):
+        places.append(len(body))
+        body += f"{number} 0 obj\n".encode() + written + b"\nendobj\n"
+    start = len(body)
+    body += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
+    body += b"".join(f"{place:010} 00000 n \n".encode() for place in places)
+    trailer = f"trailer<</Root 1 0 R/Size {len(objects) + 1}>>\nstartxref\n{start}\n%%EOF\n"
+    return bytes(body) + trailer.encode()
+
+
+def words(text: str) -> bytes:
+    return f"BT /F 12 Tf 20 100 Td ({text}) Tj ET".encode()
+
+
+async def test_an_attached_pdf_is_read_for_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "notes.pdf"
+    path.write_bytes(pdf(words("Page one."), words("Page two.")))
+    part, content = await read_attachment(path)
+    assert (part.blob.media_type, content) == ("application/pdf", path.read_bytes())
+    assert part.extracted_text == "Page one.\n\nPage two."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [pdf(b""), b"%PDF-1.7\nno objects at all", b"%PDF-", pdf(words("x"))[:200]],
+    ids=["scan", "nonsense", "head", "cut"],
+)
+async def test_a_pdf_without_words_has_none(content: bytes) -> None:
+    assert await pdf_text(content) == ""
+
+
+async def test_a_broken_page_costs_itself_only() -> None:
+    content = pdf(words("one"), words("two"), words("three"))
+    broken = content.replace(b"/Contents 7 0 R", b"/Contents 1 0 R")
+    assert await pdf_text(broken) == "one\n\nthree"
+
+
+@pytest.mark.slow
+async def test_a_page_without_end_is_killed_and_the_others_are_kept() -> None:
+    content = pdf(words("one"), words("again and again ") * 1_500_000, words("three"))
+    assert len(content) < 1 << 20
+    text = await pdf_text(content, time_s=8)
+    assert text == "one\n\n[The text from page 2 to 3 is not here.]"
+
+
+async def test_a_pdf_goes_as_text_and_the_message_says_so(
+    open_engine: Opener, tmp_path: Path
+) -> None:
+    engine, server = await open_engine(HELLO)
+    path = tmp_path / "notes.pdf"
+    path.write_bytes(pdf(words("The sky is green.")))
+    parts = [await engine.attach(path), TextPart("Is it?")]
+    chat = await engine.new_chat(model=MODEL)
+    told = (LeftOut("pdf_as_text", 1, "sent_as_text"),)
+    assert (await engine.plan(chat, parts)).left_out == told
+    reply = await engine.send(chat, parts)
+    assert (await reply.wait()).left_out == told
+    [message] = json.loads(server.requests[-1].body)["messages"]
+    assert message["content"] == "notes.pdf:\n```\nThe sky is green.\n```\nIs it?"
