@@ -104,6 +104,7 @@ def test_a_body_of_any_shape_is_understood(row: dict[str, Any]) -> None:
             "thinkingLevel",
         ),
         ('"qwen3" does not support thinking', "thinking"),
+        ("Model m does not support parameter reasoningEffort.", "reasoningEffort"),
     ],
 )
 def test_the_parameter_is_found_in_the_sentence(message: str, parameter: str) -> None:
@@ -175,6 +176,8 @@ def test_the_wait_is_read_from_the_body_where_no_header_tells() -> None:
     }
     assert refusal(429, gemini).retry_after_s == 34.4
     assert refusal(429, {"error": {"message": "Please try again in 1m2.5s."}}).retry_after_s == 62.5
+    for told in ("Please retry after 26 seconds. See", "Please wait 26 seconds before retrying."):
+        assert refusal(429, {"error": {"message": told}}).retry_after_s == 26
     assert refusal(429, gemini, ("retry-after", "3")).retry_after_s == 3
 
 

@@ -24,6 +24,7 @@ _FIELDS = {
     "stop": "stop",
     "stop_sequences": "stop",
     "reasoning_effort": "effort",
+    "reasoningEffort": "effort",
     "effort": "effort",
     "max_tokens": "max_output_tokens",
     "max_completion_tokens": "max_output_tokens",

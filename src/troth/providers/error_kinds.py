@@ -34,10 +34,11 @@ _CLEAR_CODES: dict[Kind, frozenset[str]] = {
         "string_above_max_length", "tokens_limit_reached",
     }),
     NoCredit: frozenset({
-        "accountoverdueerror", "arrearage", "billing_error", "billing_hard_limit_reached",
-        "billing_not_active", "credits_exhausted", "exceeded_current_quota_error",
-        "insufficient_balance", "insufficient_credits", "insufficient_funds", "insufficient_quota",
-        "insufficientbalance", "payment_required", "spend_limit_exceeded",
+        "accountoverdueerror", "allocationquota.freetieronly", "arrearage", "billing_error",
+        "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "credits_exhausted",
+        "exceeded_current_quota_error", "insufficient_balance", "insufficient_credits",
+        "insufficient_funds", "insufficient_quota", "insufficientbalance", "not_enough_balance",
+        "payment_required", "spend_limit_exceeded",
         "1113",  # Z.ai: no balance
         "1008",  # MiniMax: no balance
     }),
@@ -71,9 +72,10 @@ _DENIED_CODES = frozenset({
     "unsupported_country_region_territory",
 })  # fmt: skip
 _RATE_CODES = frozenset({
-    "rate_limit_error", "rate_limit_exceeded", "rate_limit_reached_error", "rate_limited",
-    "ratelimitexceeded", "requests", "resource_exhausted", "throttling", "throttling.ratequota",
-    "throttling.allocationquota", "throttlingexception", "tokens", "too_many_requests",
+    "capacity_exceeded", "rate_limit_error", "rate_limit_exceeded", "rate_limit_reached_error",
+    "rate_limited", "ratelimitexceeded", "requests", "resource_exhausted", "throttling",
+    "throttling.allocationquota", "throttling.ratequota", "throttlingexception", "tokens",
+    "too_many_requests",
     "1302", "1303", "1304", "1305",  # Z.ai: concurrency, frequency, daily and plan limits
 })  # fmt: skip
 _SERVER_CODES = frozenset({
@@ -116,12 +118,16 @@ _CONTEXT_WORDS = _any_of(
     r"larger than the (?:max )?context",
     r"contextwindowexceeded",
     r"requested tokens \(\d+\)",
+    r"exceeded model token limit",  # Moonshot
+    r"prompt exceeds max length",  # Z.ai
+    r"\binputs?`? tokens \+",  # Together, TGI: input and reply are too long together
 )
 _KEY_NAMES = r"(?:x-)?(?:api[ _-]?key|access token|authentication|authorization|credentials)"
 _KEY_WORDS = _any_of(
     rf"(?:invalid|incorrect|wrong|missing|malformed|expired|revoked|no) (?:\w+ )?{_KEY_NAMES}",
     rf"{_KEY_NAMES} (?:\S+ )?(?:is |was )?(?:not valid|invalid|expired|incorrect|required|missing)",
-    r"authentication fail",
+    r"(?:authentication|login) fail",
+    r"key was reported as leaked",  # Gemini
     r"did ?n[o']t provide an api key",
 )
 _CREDIT_WORDS = _any_of(
@@ -133,6 +139,11 @@ _CREDIT_WORDS = _any_of(
     r"billing (?:is )?(?:not active|inactive)",
     r"account (?:is )?(?:overdue|in arrears|suspended due)",
     r"negative balance",
+    r"balance is (?:too low|insufficient|not enough)",
+    r"not enough balance",
+    r"have any credits",  # xAI
+    r"key limit exceeded",  # OpenRouter: what a key may spend
+    r"reached your specified api usage limits",  # Anthropic
     r"exceeded your monthly included credits",
 )
 _MODEL_WORDS = _any_of(
@@ -141,7 +152,9 @@ _MODEL_WORDS = _any_of(
     r"(?:invalid|unknown|unsupported|unrecognized) model(?! (?:input|output|parameter))",
     r"model ['\"`][^'\"`]{1,120}['\"`] is (?:not supported|unsupported)",
     r"not a valid model",
-    r"no (?:endpoints|allowed providers|such model)",
+    r"no (?:endpoints(?! found (?:that|matching))|allowed providers|such model)",
+    r"not found the model",  # Moonshot
+    r"function '[^']{1,120}': not found",  # NVIDIA
     r"not found for api version",  # Gemini
     r"^model: \S+$",  # Anthropic: the whole message of its 404
     r"not supported by any provider",
@@ -156,8 +169,9 @@ _FILTER_WORDS = _any_of(
     r"\bmoderation",
     r"inappropriate content",
     r"sensitive (?:content|information)",
+    r"\bnew_sensitive\b",  # MiniMax
     r"usage polic",
-    r"violat\w+ (?:\w+ ){0,4}polic",
+    r"violat\w+ (?:\w+ ){0,4}(?:polic|guidelines)",
     r"prohibited content",
     r"blocked by (?:\w+ ){0,2}(?:safety|guardrail)",
 )
@@ -169,7 +183,7 @@ _RATE_WORDS = _any_of(
 )
 _BUSY_WORDS = _any_of("overloaded", "temporarily unavailable", "at capacity", "server had an error")
 
-_NAME = r"[A-Za-z_][\w.]*"
+_NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 _KNOWN_NAMES = (
     r"(?:effort|temperature|top_p|top_k|seed|stop|reasoning_effort|thinking|think|max_tokens"
     r"|max_completion_tokens|stream_options)"
@@ -188,6 +202,7 @@ _REFUSED_NAME = tuple(
         rf"(?:parameter|property|argument|field) ['\"`]({_NAME})['\"`]",
         rf"({_NAME}):? extra (?:inputs|fields) (?:are )?not permitted",
         rf"does not support (?:the )?(?:parameter )?['\"`]?({_KNOWN_NAMES})(?:ing)?\b",
+        rf"does not support (?:the )?parameter ['\"`]?({_NAME})",
         rf"\b({_KNOWN_NAMES}) (?:is )?(?:not supported|unsupported|deprecated)",
         r"\b(thinking) (?:level|budget) is not supported",
     )
@@ -249,8 +264,11 @@ def _by_words(status: int, codes: AbstractSet[str], message: str, parameter: str
         return ParameterRefused
     if is_long:
         return ContextTooLong
-    if status != 401 and _CREDIT_WORDS.search(message):
+    is_pace = status == 429 and message.lower().startswith("rate limit exceeded")
+    if status != 401 and not is_pace and _CREDIT_WORDS.search(message):
         return NoCredit
+    if "missing_scope" in codes:
+        return AccessDenied  # OpenAI: a good key that may not do this
     if status == 401 or codes & _KEY_CODES:
         return KeyRejected
     if status in {200, 400, 403, 422} and _KEY_WORDS.search(message):

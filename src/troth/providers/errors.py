@@ -45,7 +45,7 @@ _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|h|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?)"
 )
 _WAIT_WORDS = re.compile(
-    r"(?:retry|try again|available|reset\w*)[^.\d]{0,30}?\bin:?\s+"
+    r"(?:(?:retry|try again|available|reset\w*)[^.\d]{0,30}?\b(?:in|after):?|please wait)\s+"
     r"((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|h|min(?:utes?)?|m|sec(?:onds?)?|s)\s*)+)",
     re.IGNORECASE,
 )
@@ -222,7 +222,7 @@ def _gather(value: Json, facts: _Facts, depth: int = 0) -> None:
 
 
 def _gather_object(value: Object, facts: _Facts, depth: int) -> None:
-    for inner in (value.get(key) for key in _INNER_KEYS):
+    for inner in (value.get(key) for key in (*_INNER_KEYS, "message")):
         if isinstance(inner, dict | list):
             _gather(inner, facts, depth + 1)
     _gather_codes(value, facts)
