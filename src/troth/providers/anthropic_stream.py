@@ -137,8 +137,6 @@ class AnthropicReader:
         if as_text(message.get("type")) == "error" or "content" not in message:
             raise error_in_stream(value, provider=self._provider, model=self._model)
         events = self._start(message)
-        for index, block in enumerate(as_list(message.get("content"))):
-            events += self._open_block(index, as_object(block))
         events += self._end_turn({"delta": message, "usage": message.get("usage")})
         return events + self._stop()
 
@@ -159,10 +157,12 @@ class AnthropicReader:
         self._blocks.clear()
         usage = dict(as_object(message.get("usage")))
         usage.pop("output_tokens", None)  # a placeholder: the true count comes with the end
-        return [
-            ReplyStarted(as_text(message.get("model")), response_id),
-            *self._report(usage),
-        ]
+        events = [ReplyStarted(as_text(message.get("model")), response_id), *self._report(usage)]
+        # A turn that code of the server goes on with begins with what that code asked for.
+        for index, block in enumerate(as_list(message.get("content"))):
+            events += self._open_block(index, as_object(block))
+        self._stop_reason = as_text(message.get("stop_reason"))
+        return events
 
     def _open_block(self, index: int, value: Object) -> list[WireEvent]:
         block = self._blocks[index] = _Block(value)
