@@ -64,6 +64,8 @@ class GeminiReader:
         self._has_started = False
         self._response_id = ""
         self._finish_reason = ""
+        self._is_whole = False
+        """Whether one document said everything: older models give it no finish reason."""
         self._finish_message = ""
         self._usage: Usage | None = None
         self._calls = 0
@@ -76,7 +78,7 @@ class GeminiReader:
 
     @property
     def is_finished(self) -> bool:
-        return bool(self._finish_reason)
+        return bool(self._finish_reason) or self._is_whole
 
     def take_event(self, value: Object) -> list[WireEvent]:
         if value.get("error"):
@@ -95,6 +97,7 @@ class GeminiReader:
 
     def take_document(self, value: Json) -> list[WireEvent]:
         chunks = value if isinstance(value, list) else [value]
+        self._is_whole = not isinstance(value, list)
         events: list[WireEvent] = []
         for chunk in map(as_object, chunks):
             if not {"candidates", "promptFeedback", "usageMetadata"} & chunk.keys():
