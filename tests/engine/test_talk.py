@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from servers import (
     json_answer,
     openai_chat_stream,
 )
-from troth.domain.error import KeyMissing, UsageError
+from troth.domain.error import KeyMissing, PolicyRefused, UsageError
 from troth.domain.event import Notice, ReplyEnded, RetryScheduled, TextDelta, VerdictReady
 from troth.domain.message import Finish, Role
 from troth.domain.model import Endpoint, ModelRef, Params
@@ -341,3 +342,22 @@ async def test_the_plan_names_what_will_not_go(open_engine: Opener) -> None:
     assert [(item.kind, item.count) for item in plan.left_out] == [("thinking", 1)]
     assert plan.message_count == 2
     assert plan.context_tokens > 0
+
+
+async def test_a_cloud_model_behind_ones_own_ollama_is_not_local(open_engine: Opener) -> None:
+    engine, server = await open_engine([HELLO, HELLO])
+    own = replace(engine.endpoint("scripted"), is_own=True)
+    await engine.remove_endpoint("scripted")
+    await engine.add_endpoint(own)
+    states = dict[str, State]()
+    for model in ("gpt-oss:20b", "gpt-oss:120b-cloud"):
+        chat = await engine.new_chat(model=ModelRef("scripted", model))
+        reply = await engine.send(chat, "hi")
+        async for event in reply.follow():
+            if isinstance(event, VerdictReady):
+                states[model] = event.verdict.state
+    assert states == {"gpt-oss:20b": State.LOCAL, "gpt-oss:120b-cloud": State.TLS_ONLY}
+    await engine.update_chat(chat, policy="device")
+    with pytest.raises(PolicyRefused):
+        await engine.send(chat, "and this?")
+    assert len(server.requests) == 2

@@ -137,6 +137,7 @@ def test_models_are_those_that_can_chat() -> None:
                 {"name": "qwen3:8b", "details": {"parameter_size": "8.2B", "families": ["qwen3"]}},
                 {"name": "nomic-embed", "details": {"families": ["nomic-bert"]}},
                 {"name": "llava", "details": {"families": ["llama", "clip"]}},
+                {"name": "glm-5:cloud", "remote_host": "https://ollama.com:443", "details": {}},
             ]
         }
     ).encode()
@@ -144,8 +145,9 @@ def test_models_are_those_that_can_chat() -> None:
     assert [(info.ref.model, info.title, info.accepts("image")) for info in infos] == [
         ("qwen3:8b", "8.2B", None),
         ("llava", "", True),
+        ("glm-5:cloud", "", None),
     ]
-    assert all(info.is_local for info in infos)
+    assert [info.is_local for info in infos] == [True, True, False]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"models":7}', b"\xff"])

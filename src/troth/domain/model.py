@@ -80,6 +80,13 @@ class Endpoint:
     options: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     """Wire-specific quirks from the providers table (`max_tokens_field`, `num_ctx`, ...)."""
 
+    def runs(self, model: str) -> bool:
+        """Whether the user's own machine itself computes what `model` says.
+
+        Ollama passes questions for models whose tag ends in `cloud` on to its makers.
+        """
+        return self.is_own and not model.endswith(("-cloud", ":cloud"))
+
 
 @dataclass(frozen=True, slots=True)
 class Params:

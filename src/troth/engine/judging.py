@@ -304,11 +304,12 @@ def facts_of(message: Message, endpoint: Endpoint) -> Facts:
             case _:
                 pass
     route = str(endpoint.options.get("route", "direct"))
+    model = message.model.model if message.model else ""
     return Facts(
         provider=endpoint.name,
-        model=message.model.model if message.model else "",
+        model=model,
         message_id=message.id,
-        route="import" if message.is_imported else "device" if endpoint.is_own else route,
+        route="import" if message.is_imported else "device" if endpoint.runs(model) else route,
         shown_text=message.text,
         shown_kinds=frozenset(kinds),
     )

@@ -65,7 +65,7 @@ class Verification:
         if policy == ANY:
             return
         if policy == DEVICE_ONLY:
-            if not endpoint.is_own:
+            if not endpoint.runs(model.ref.model):
                 raise PolicyRefused(policy, "leaves_device")
             return
         if endpoint.options.get("simulated"):
@@ -75,7 +75,7 @@ class Verification:
 
     async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
         """Whether nothing proves who reads what is sent there, and it is not the user's own."""
-        return not (endpoint.is_own or await self.signs(model.ref, endpoint))
+        return not (endpoint.runs(model.ref.model) or await self.signs(model.ref, endpoint))
 
     async def signs(self, model: ModelRef, endpoint: Endpoint) -> bool:
         """Whether this model's replies are expected to be signed: pinned, learnt, or its wire's."""

@@ -120,7 +120,10 @@ def _found(
     endpoint = Endpoint(name, wire, base_url, title=title, needs_key=wants_key, is_own=is_own)
     infos = tuple(
         ModelInfo(
-            ModelRef(name, model), context_tokens=context_tokens, source="live", is_local=is_own
+            ModelRef(name, model),
+            context_tokens=context_tokens,
+            source="live",
+            is_local=endpoint.runs(model),
         )
         for model, context_tokens in models
     )

@@ -126,7 +126,7 @@ def parse_model(row: Object, endpoint: Endpoint) -> ModelInfo:
         takes_temperature=_takes_temperature(model),
         released=_day(as_text(row.get("created_at"))),
         source="live",
-        is_local=endpoint.is_own,
+        is_local=endpoint.runs(model),
     )
 
 

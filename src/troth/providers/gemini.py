@@ -265,5 +265,5 @@ def _model_info(row: Object, endpoint: Endpoint) -> ModelInfo:
         reasons=thinks if isinstance(thinks, bool) else None,
         efforts=("low", "medium", "high", "dynamic") if has_budget else (),
         source="live",
-        is_local=endpoint.is_own,
+        is_local=endpoint.runs(model),
     )

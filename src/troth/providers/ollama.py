@@ -347,5 +347,5 @@ def _model(row: Object, endpoint: Endpoint) -> ModelInfo | None:
         input_modalities=frozenset({"text", "image"}) if has_eyes else None,
         reasons="thinking" in capabilities if isinstance(told, list) else None,
         source="live",
-        is_local=endpoint.is_own,
+        is_local=endpoint.runs(name),
     )

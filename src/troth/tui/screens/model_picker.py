@@ -223,7 +223,8 @@ def _count_words(models: int) -> str:
 def _row(choice: ModelChoice, signs: str, *, is_current: bool) -> Row:
     info = choice.info
     context = written_count(info.context_tokens) if info.context_tokens else ""
-    last = lack_words(choice.lack) or ("local" if choice.endpoint.is_own else price_words(info))
+    is_local = choice.endpoint.runs(info.ref.model)
+    last = lack_words(choice.lack) or ("local" if is_local else price_words(info))
     return Row(
         str(info.ref),
         model_name(info.ref),
