@@ -64,11 +64,45 @@ def test_each_dialect_tells_what_it_knows() -> None:
     assert (groq.context_tokens, groq.max_output_tokens) == (8192, 1024)
 
 
+def test_facts_are_found_where_a_vendor_keeps_them() -> None:
+    hub, infra, vercel, cohere, xai = models(
+        {"id": "h", "architecture": {"input_modalities": ["text"]}, "providers": [
+            {"provider": "down", "status": "staging", "context_length": 1, "pricing": {"input": 9}},
+            {"provider": "up", "status": "live", "context_length": 204800,
+             "pricing": {"input": 0.6, "output": 2.2}}]},
+        {"id": "d", "metadata": {"context_length": 262144, "tags": ["vision", "reasoning"],
+         "pricing": {"input_tokens": 0.09, "output_tokens": 0.5, "cache_read_tokens": 0.02}}},
+        {"id": "v", "type": "language", "tags": ["vision", "file-input"], "pricing": {
+            "input": "0.000003", "output": "0.000015", "input_cache_read": "0.0000003"}},
+        {"name": "c", "endpoints": ["generate", "chat"], "features": ["vision"]},
+        {"id": "x", "input_modalities": ["text", "image"], "prompt_text_token_price": 20000,
+         "completion_text_token_price": 60000, "cached_prompt_text_token_price": 5000},
+    )  # fmt: skip
+    assert (hub.context_tokens, hub.price_input, hub.price_output) == (204800, 0.6, 2.2)
+    assert (infra.context_tokens, infra.reasons, infra.price_cached) == (262144, True, 0.02)
+    assert (infra.price_input, infra.price_output) == (0.09, 0.5)
+    assert (vercel.price_input, vercel.price_output, vercel.price_cached) == (3, 15, 0.3)
+    assert (vercel.accepts("image"), vercel.accepts("pdf")) == (True, True)
+    assert (cohere.accepts("image"), cohere.accepts("pdf")) == (True, False)
+    assert (xai.price_input, xai.price_output, xai.price_cached) == (2, 6, 0.5)
+    (github,) = parse_model_list(
+        b'[{"id": "o/g", "limits": {"max_input_tokens": 9000, "max_output_tokens": 800},'
+        b'  "supported_input_modalities":["text","image"], "supported_output_modalities":["text"]},'
+        b' {"id": "o/e", "supported_output_modalities": ["embeddings"]}]',
+        ENDPOINT,
+    )
+    assert (github.context_tokens, github.max_output_tokens) == (9000, 800)
+    assert github.accepts("image")
+
+
 def test_models_that_cannot_chat_are_left_out_and_none_comes_twice() -> None:
     names = ["gpt-5", "text-embedding-3-large", "whisper-1", "tts-1", "omni-moderation-latest",
              "dall-e-3", "gpt-5", "qwen3-embedding-8b", "llama-guard-3"]  # fmt: skip
     rows = [{"id": name} for name in names]
     rows += [{"id": "dead", "active": False}, {"id": "e", "type": "embedding"}]  # type: ignore[dict-item]
+    rows += [{"id": "flux", "supports_chat": False}, {"id": "pic", "type": "image"}]  # type: ignore[dict-item]
+    rows += [{"id": "ada", "capabilities": {"chat_completion": False}}]  # type: ignore[dict-item]
+    rows += [{"id": "emb", "endpoints": ["embed"]}]  # type: ignore[dict-item]
     assert [info.ref.model for info in models(*rows)] == ["gpt-5"]
 
 

@@ -1,7 +1,8 @@
 """Read the model list of an OpenAI-style server, which says little, or of those that say more.
 
-OpenAI gives ids only; OpenRouter, NEAR AI, RedPill prices and modalities; Mistral, Groq,
-Together, Fireworks, Moonshot, vLLM, llama.cpp and LM Studio each some facts in words of their own.
+OpenAI gives ids only; OpenRouter, NEAR AI, RedPill, xAI prices and modalities; Mistral, Groq,
+Together, Fireworks, Moonshot, Hugging Face, DeepInfra, Vercel, Cohere, GitHub, vLLM, llama.cpp and
+LM Studio each some facts in words of their own.
 """
 
 from __future__ import annotations
@@ -26,8 +27,19 @@ from troth.providers.wirejson import (
 _CONTEXT_KEYS = (
     "context_length", "context_window", "max_context_length", "max_model_len", "context_size",
     "max_input_tokens", "input_token_limit", "contextLength", "max_sequence_length",
+    "max_prompt_length",
 )  # fmt: skip
 _OUTPUT_KEYS = ("max_completion_tokens", "max_output_tokens", "max_output_length", "output_limit")
+_DIALECTS = (
+    (("prompt", "completion", "input_cache_read"), 1e6),  # OpenRouter and its kin: per token
+    (("input_tokens", "output_tokens", "cache_read_tokens"), 1.0),  # DeepInfra
+    (("prompt_text_token_price", "completion_text_token_price", "cached_prompt_text_token_price"),
+     1e-4),  # xAI: hundredths of a cent
+    (("input", "output", "cached_input"), 1.0),  # Together, Hugging Face
+)  # fmt: skip
+"""Names of the prices of input, output and cached input, and what makes dollars per million."""
+_VERCEL = (("input", "output", "input_cache_read"), 1e6)
+"""The same names as Together's, per token: told apart by being strings."""
 _MODALITIES = {"file": "pdf", "document": "pdf", "vision": "image", "images": "image"}
 _OTHER_TYPES = frozenset(
     {
@@ -35,6 +47,7 @@ _OTHER_TYPES = frozenset(
         "embeddings",
         "rerank",
         "audio",
+        "image",
         "transcribe",
         "moderation",
         "tts",
@@ -74,7 +87,7 @@ def parse_model_list(body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
 
 
 def _model(row: Json, endpoint: Endpoint) -> ModelInfo | None:
-    model = as_object(row)
+    model = _flat(as_object(row))
     model_id = as_text(row) or as_text(model.get("id")) or as_text(model.get("name"))
     model_id = mend_surrogates(model_id).removeprefix("models/")
     if not model_id or not model_id.isprintable() or not _can_chat(model_id, model):
@@ -88,7 +101,7 @@ def _model(row: Json, endpoint: Endpoint) -> ModelInfo | None:
         context_tokens=_context(model, provider),
         max_output_tokens=_first(provider, _OUTPUT_KEYS) or _first(model, _OUTPUT_KEYS),
         input_modalities=_inputs(model),
-        output_modalities=_modalities(_architecture(model).get("output_modalities")),
+        output_modalities=_told(model, "output_modalities"),
         reasons=_reasons(model),
         efforts=tuple(filter(None, map(as_text, as_list(_efforts(model))))),
         takes_temperature="temperature" in supported if isinstance(supported, list) else None,
@@ -97,18 +110,34 @@ def _model(row: Json, endpoint: Endpoint) -> ModelInfo | None:
         price_cached=price_cached,
         released="" if endpoint.is_own else _released(model.get("created")),
         source="live",
-        is_local=endpoint.is_own,
+        is_local=endpoint.runs(model_id),
     )
+
+
+def _flat(row: Object) -> Object:
+    """Return a row with the facts that some keep one floor down.
+
+    DeepInfra has them in `metadata`, GitHub in `limits`, Hugging Face in each host that it may ask:
+    there the first that is live and has a price.
+    """
+    hosts = map(as_object, as_list(row.get("providers")))
+    host = next((one for one in hosts if one.get("status") == "live" and one.get("pricing")), {})
+    return {**host, **as_object(row.get("limits")), **as_object(row.get("metadata")), **row}
 
 
 def _can_chat(model_id: str, model: Object) -> bool:
     kind = as_text(model.get("type")).lower()
     capabilities = as_object(model.get("capabilities"))
-    outputs = _modalities(_architecture(model).get("output_modalities"))
-    if kind in _OTHER_TYPES or model.get("active") is False or model.get("archived") is True:
+    outputs = _told(model, "output_modalities")
+    flags = (
+        model.get("active"), model.get("supports_chat"),
+        capabilities.get("completion_chat"), capabilities.get("chat_completion"),
+    )  # fmt: skip
+    if kind in _OTHER_TYPES or False in flags or model.get("archived") is True:
         return False
-    if capabilities.get("completion_chat") is False:
-        return False
+    uses = as_list(model.get("endpoints"))
+    if uses and isinstance(uses[0], str) and "chat" not in uses:
+        return False  # Cohere
     if outputs is not None:
         return bool(outputs & {"text", "image"})
     return not _NO_CHAT.search(model_id)
@@ -144,9 +173,12 @@ def _first(values: Object, names: tuple[str, ...]) -> int | None:
 
 
 def _inputs(model: Object) -> frozenset[str] | None:
-    told = _modalities(_architecture(model).get("input_modalities"))
+    told = _told(model, "input_modalities")
     if told is not None:
         return told
+    tags = _tags(model)
+    if "vision" in tags:
+        return frozenset({"text", "image", *(("pdf",) if "file-input" in tags else ())})
     capabilities = as_object(model.get("capabilities"))
     flags = {
         "image": (model.get("supports_image_in"), model.get("supports_image_input"),
@@ -160,6 +192,16 @@ def _inputs(model: Object) -> frozenset[str] | None:
     if not known:
         return None
     return frozenset({"text", *(name for name, values in flags.items() if True in values)})
+
+
+def _told(model: Object, name: str) -> frozenset[str] | None:
+    architecture = _architecture(model)
+    return _modalities(architecture.get(name) or architecture.get(f"supported_{name}"))
+
+
+def _tags(model: Object) -> set[str]:
+    """Return what Vercel and DeepInfra call tags, Cohere and Novita features."""
+    return {as_text(tag) for key in ("tags", "features") for tag in as_list(model.get(key))}
 
 
 def _modalities(value: Json) -> frozenset[str] | None:
@@ -181,7 +223,7 @@ def _reasons(model: Object) -> bool | None:
         return bool(
             {"reasoning", "include_reasoning", "reasoning_effort"} & {*map(as_text, supported)}
         )
-    return True if as_object(model.get("reasoning")) else None
+    return True if as_object(model.get("reasoning")) or "reasoning" in _tags(model) else None
 
 
 def _efforts(model: Object) -> Json:
@@ -190,28 +232,19 @@ def _efforts(model: Object) -> Json:
 
 
 def _prices(model: Object) -> tuple[float | None, float | None, float | None]:
-    """Return dollars per million tokens: input, output, cached input.
-
-    OpenRouter and its kin write dollars per token as strings, Together dollars per million as
-    numbers below `input` and `output`.
-    """
-    pricing = as_object(model.get("pricing"))
-    if "prompt" in pricing or "completion" in pricing:
-        return (
-            _million(pricing.get("prompt")),
-            _million(pricing.get("completion")),
-            _million(pricing.get("input_cache_read")),
-        )
-    return (
-        _price(pricing.get("input")),
-        _price(pricing.get("output")),
-        _price(pricing.get("cached_input")),
-    )
+    """Return dollars per million tokens: input, output, cached input."""
+    pricing = as_object(model.get("pricing")) or model
+    known = (dialect for dialect in _DIALECTS if pricing.keys() & set(dialect[0][:2]))
+    names, factor = next(known, _DIALECTS[0])
+    if isinstance(pricing.get("input"), str):
+        names, factor = _VERCEL
+    first, second, third = (_dollars(pricing.get(name), factor) for name in names)
+    return first, second, third
 
 
-def _million(value: Json) -> float | None:
+def _dollars(value: Json, factor: float) -> float | None:
     price = _price(value)
-    return None if price is None else round(price * 1e6, 6)
+    return None if price is None else round(price * factor, 6)
 
 
 def _price(value: Json) -> float | None:
