@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,6 +101,23 @@ def test_effort_is_said_in_the_vendors_way(
     body = encoded(user("Hi"), params=Params(effort=effort), **options)
     said = {key: body[key] for key in body if "reason" in key or "think" in key}
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("makes", "asked"),
+    [
+        ({"text", "image"}, ["image", "text"]),
+        ({"image"}, ["image"]),
+        ({"text"}, None),
+        (None, None),
+    ],
+)
+def test_images_are_asked_for_where_they_do_not_come_unasked(
+    makes: set[str] | None, asked: list[str] | None
+) -> None:
+    info = replace(model(), output_modalities=None if makes is None else frozenset(makes))
+    assert encoded(user("A cat"), info=info, asks_modalities=True).get("modalities") == asked
+    assert "modalities" not in encoded(user("A cat"), info=info)
 
 
 def test_options_rename_and_drop_fields() -> None:

@@ -10,6 +10,7 @@ those that `options` reads for every wire:
 | `effort_style` | `reasoning_effort` | `reasoning` (an object) or `thinking` (on, off, effort) |
 | `system_role` | `system` | `developer` where reasoning models want it |
 | `stream_usage` | true | whether to ask for usage with `stream_options` |
+| `asks_modalities` | false | whether a model makes images only when asked for (OpenRouter) |
 | `pdf_style` | `` | `file`, `document_url`, or none: PDFs go as their text |
 | `continue_style` | `` | how a cut reply is gone on with, see `_continue` |
 | `continue_path` | `chat_path` | where such a request goes (DeepSeek: its beta path) |
@@ -81,6 +82,9 @@ class ChatProvider:
         body: Object = {"model": model.ref.model, "messages": messages, "stream": True}
         if endpoint.options.get("stream_usage", True):
             body["stream_options"] = {"include_usage": True}
+        makes = model.output_modalities or frozenset()
+        if endpoint.options.get("asks_modalities") and "image" in makes:
+            body["modalities"] = [*sorted(makes & {"image", "text"})]
         body |= _parameters(turn, model, endpoint)
         if is_prefixed and endpoint.options.get("continue_style") == "vllm":
             body |= {"continue_final_message": True, "add_generation_prompt": False}
