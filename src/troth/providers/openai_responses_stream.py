@@ -92,7 +92,9 @@ class ResponsesReader:
                 return self._say_whole(value, "thinking", ThinkingDelta)
             case "response.output_item.added":
                 item = as_object(value.get("item"))
-                return self._open_item(self._place(value, item), item)
+                place = self._place(value, item)
+                # Perplexity runs its own tools: their calls come whole, results in their place.
+                return [] if item.get("status") == "completed" else self._open_item(place, item)
             case "response.output_item.done":
                 item = as_object(value.get("item"))
                 return self._end_item(self._place(value, item), item)
@@ -136,9 +138,10 @@ class ResponsesReader:
     def _place(self, value: Object, item: Object | None = None) -> int:
         """Return the output index that an event belongs to."""
         index = as_count(value.get("output_index"))
-        if index is not None:
-            return index
         name = as_text(value.get("item_id")) or as_text((item or {}).get("id"))
+        if index is not None:
+            self._places.setdefault(name, index)  # its deltas may be named only
+            return index
         if not name:
             return len(self._done)  # the item that is open now
         return self._places.setdefault(name, len(self._places))
@@ -194,6 +197,8 @@ class ResponsesReader:
                 if arguments and (index, None, "call") not in self._spoken:
                     events.append(ToolCallDelta(self._calls[index], arguments=arguments))
                 return events
+            case "search_results":
+                return self._sources_in(as_list(item.get("results")))
             case "web_search_call":
                 return self._sources_in(as_list(as_object(item.get("action")).get("sources")))
             case "image_generation_call":
