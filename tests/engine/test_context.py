@@ -87,7 +87,7 @@ def test_a_pdf_in_which_no_text_was_found_is_told_to_be_left_out() -> None:
     scan = BlobPart(PDF, "")
     context = build([said(Role.USER, scan)], TEXT_ONLY)
     assert context.messages[0].text == "[document left out: a.pdf]\n"
-    assert context.left_out == (LeftOut("document", 1, "no_text_found"),)
+    assert context.left_out == (LeftOut("pdf_without_text", 1, "no_text_found"),)
     assert build([said(Role.USER, scan)], UNKNOWN).messages[0].parts == (scan,)
 
 

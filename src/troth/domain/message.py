@@ -123,8 +123,8 @@ class LeftOut:
     """Something of the history that the next model cannot take, counted and named."""
 
     kind: str
-    """One of `image`, `document`, `pdf_as_text`, `thinking`, `tool_call`, `tool_result`,
-    `failed_reply`, `parameter`."""
+    """One of `image`, `document`, `pdf_as_text`, `pdf_without_text`, `thinking`, `tool_call`,
+    `tool_result`, `failed_reply`, `parameter`."""
     count: int
     reason: str
     """A slug that `explain` turns into words: `no_image_input`, `other_vendor`, `unpaired`, ..."""

@@ -164,8 +164,10 @@ def _fit_blob(
     if kind == "image":
         counted["image", "no_image_input"] += 1
         return TextPart(f"[image left out: {blob.name}]\n")
-    has_no_text = kind == "pdf" and part.extracted_text is not None
-    counted["document", "no_text_found" if has_no_text else "no_document_input"] += 1
+    if kind == "pdf" and part.extracted_text is not None:
+        counted["pdf_without_text", "no_text_found"] += 1
+    else:
+        counted["document", "no_document_input"] += 1
     return TextPart(f"[document left out: {blob.name}]\n")
 
 

@@ -12,6 +12,7 @@ from troth.explain.words import ALL
 _THINGS = {
     "image": ("image", "images"),
     "document": ("document", "documents"),
+    "pdf_without_text": ("PDF without text", "PDFs without text"),
     "pdf_as_text": ("PDF as text only", "PDFs as text only"),
     "thinking": ("thinking block", "thinking blocks"),
     "tool_call": ("tool call", "tool calls"),
