@@ -99,6 +99,8 @@ class AnthropicReader:
         self._has_started = False
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
+        self._thought: _Block | None = None
+        """The block whose thinking came last, None once something was said after it."""
         self._sources: set[str] = set()
         self._counts: Object = {}
         self._stop_reason = ""
@@ -169,11 +171,9 @@ class AnthropicReader:
         match value.get("type"):
             case "text":
                 events = self._sources_in(as_list(value.get("citations")))
-                text = as_text(value.get("text"))
-                return [*events, TextDelta(text)] if text else events
+                return [*events, *self._say(as_text(value.get("text")))]
             case "thinking":
-                thinking = as_text(value.get("thinking"))
-                return [ThinkingDelta(thinking)] if thinking else []
+                return self._think(block, as_text(value.get("thinking")))
             case "tool_use":
                 block.call_index = self._calls
                 self._calls += 1
@@ -210,11 +210,11 @@ class AnthropicReader:
             case "text_delta":
                 text = as_text(delta.get("text"))
                 block.text.append(text)
-                return [TextDelta(text)] if text else []
+                return self._say(text)
             case "thinking_delta":
                 text = as_text(delta.get("thinking"))
                 block.text.append(text)
-                return [ThinkingDelta(text)] if text else []
+                return self._think(block, text)
             case "input_json_delta":
                 piece = as_text(delta.get("partial_json"))
                 block.arguments.append(piece)
@@ -236,6 +236,20 @@ class AnthropicReader:
             case _:
                 block.is_known = False
                 return []
+
+    def _say(self, text: str) -> list[WireEvent]:
+        if not text:
+            return []
+        self._thought = None
+        return [TextDelta(text)]
+
+    def _think(self, block: _Block, text: str) -> list[WireEvent]:
+        """Give thinking; what is thought after a search is a paragraph of its own."""
+        if not text:
+            return []
+        is_next = self._thought is not None and self._thought is not block
+        self._thought = block
+        return [ThinkingDelta(f"\n\n{text}" if is_next else text)]
 
     def _sources_in(self, items: list[Json]) -> list[WireEvent]:
         """Return links that are new: search results and citations name the same page often."""
