@@ -177,7 +177,8 @@ class ModelScreen(ModalScreen[Picked | None]):
             text += f" {lack_sentence(choice.lack, choice.endpoint.title or choice.endpoint.name)}"
         if self._signers is not None and not choice.endpoint.options.get("simulated"):
             signs = choice.info.ref in self._signers
-            text += f" {signing_sentence(signs=signs, is_own=choice.endpoint.is_own)}"
+            is_own = choice.endpoint.runs(choice.info.ref.model)
+            text += f" {signing_sentence(signs=signs, is_own=is_own)}"
         self.query_one(".hint", Static).update(clean_line(text))
 
 
