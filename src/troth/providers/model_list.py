@@ -121,8 +121,13 @@ def _flat(row: Object) -> Object:
     there the first that is live and has a price.
     """
     hosts = map(as_object, as_list(row.get("providers")))
-    host = next((one for one in hosts if one.get("status") == "live" and one.get("pricing")), {})
-    return {**host, **as_object(row.get("limits")), **as_object(row.get("metadata")), **row}
+    live = (host for host in hosts if host.get("status") == "live" and host.get("pricing"))
+    return {
+        **as_object(next(live, None)),
+        **as_object(row.get("limits")),
+        **as_object(row.get("metadata")),
+        **row,
+    }
 
 
 def _can_chat(model_id: str, model: Object) -> bool:
