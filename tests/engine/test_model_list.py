@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from engine.conftest import Opener
-from servers import json_answer
+from servers import Answer, json_answer
+from troth.domain.error import ProviderError
 from troth.domain.model import ModelRef
 from troth.engine.recent_models import RecentModels
 from troth.vault.vault import Vault
@@ -80,3 +85,12 @@ async def test_the_models_chosen_last_are_kept_newest_first_and_once() -> None:
     assert [str(ref) for ref in read_again.refs] == expected
     assert str(read_again.last) == "e/5"
     await vault.close()
+
+
+async def test_a_provider_that_is_known_to_list_nothing_is_believed(open_engine: Opener) -> None:
+    engine, _ = await open_engine(Answer(status=404))
+    with pytest.raises(ProviderError):
+        await engine.refresh_models("scripted")
+    quiet = replace(engine.endpoint("scripted"), name="quiet", options={"lists_models": False})
+    await engine.add_endpoint(quiet)
+    assert await engine.refresh_models("quiet") == ()

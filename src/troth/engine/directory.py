@@ -347,8 +347,8 @@ class Directory:
         answer = await self._transport.send(
             provider.list_models(endpoint, key), purpose="model list", timeout_s=20
         )
-        if answer.status == 404 and _is_gateway(endpoint):
-            return ()  # it is there and serves no list; what gateways carry is known
+        if answer.status == 404 and not _has_list(endpoint):
+            return ()  # it is there and serves no list; what it carries is known
         if answer.status != 200:
             raise error_from(
                 answer.status, answer.headers, answer.body, provider=endpoint.name, model=""
@@ -378,6 +378,10 @@ class Directory:
             )
         except TrothError:
             return None  # nothing listens there: that is the usual answer
+
+
+def _has_list(endpoint: Endpoint) -> bool:
+    return not _is_gateway(endpoint) and endpoint.options.get("lists_models") is not False
 
 
 def _is_gateway(endpoint: Endpoint) -> bool:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `key_header` | the wire's own | header of the key; `authorization` carries it as a bearer |
 | `extra` | {} | fields that this endpoint needs in each body |
+| `lists_models` | true | whether there is a model list: its absence is then no fault |
 | `omit` | [] | fields that this endpoint refuses; `a.b` names one inside another |
 """
 
