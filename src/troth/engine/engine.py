@@ -83,7 +83,7 @@ class Engine:
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
-        self._recent_models = RecentModels()
+        self.recent_models = RecentModels()
 
     @cached_property
     def comparisons(self) -> Comparisons:
@@ -121,7 +121,7 @@ class Engine:
         """Read what is remembered from the vault: keys, model lists, the last model, prompts."""
         await self._directory.load()
         await self._talk.prompts.load(self.vault)
-        await self._recent_models.load(self.vault)
+        await self.recent_models.load(self.vault)
         self._directory.set_local(self._local.infos())
 
     async def use_vault(self, vault: Vault) -> None:
@@ -214,7 +214,7 @@ class Engine:
 
     async def _chosen(self, conversation: Conversation, model: ModelRef | None) -> None:
         if not conversation.is_incognito:  # such a chat leaves no trace
-            await self._recent_models.remember(self.vault, model)
+            await self.recent_models.remember(self.vault, model)
 
     async def delete_chat(self, conversation_id: str) -> None:
         """Put a chat into the trash."""
@@ -314,13 +314,9 @@ class Engine:
         """Return the model for new chats: config, last used, installed, else None."""
         if configured := ModelRef.parse(self.settings.default_model):
             return configured
-        if self._recent_models.last is not None:
-            return self._recent_models.last
+        if self.recent_models.last is not None:
+            return self.recent_models.last
         return next((info.ref for info in self._local.infos()), None)
-
-    def recent_models(self) -> tuple[ModelRef, ...]:
-        """Return the models that were chosen last, the newest first."""
-        return self._recent_models.refs
 
     def models(self) -> list[ModelChoice]:
         """Return every model that is known offline, ready ones first."""

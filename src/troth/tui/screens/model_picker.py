@@ -142,7 +142,7 @@ class ModelScreen(ModalScreen[Picked | None]):
     def _recent(self) -> list[ModelRef]:
         """Return the current model and those that were chosen before it."""
         current = () if self._current is None else (self._current,)
-        return list(dict.fromkeys((*current, *self._engine.recent_models())))
+        return list(dict.fromkeys((*current, *self._engine.recent_models.refs)))
 
     def _unlisted_rows(self, words: str) -> list[Row]:
         """Offer what no list holds: models in use, one typed out, providers not asked yet."""
