@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from transfer.exports import (
     PNG,
@@ -245,3 +246,93 @@ def test_a_preview_looks_at_images_without_reading_them(tmp_path: Path) -> None:
     assert [m.id for m in looked.messages] == [m.id for m in taken.messages]
     blob = looked.messages[0].blobs[0]
     assert replace(blob, sha256="", media_type="") == replace(blob, media_type="")
+
+
+def test_a_trimmed_export_of_2026_reads_like_a_whole_one(tmp_path: Path) -> None:
+    """No `children`, no `recipient`, no model by message, a pin with its time."""
+    record = gpt_simple()
+    record |= {"default_model_slug": "gpt-5-2", "pinned_time": STARTED}
+    nodes = cast("dict[str, dict[str, Any]]", record["mapping"])
+    for node in nodes.values():
+        del node["children"]
+        if message := node["message"]:
+            for key in ("recipient", "status"):
+                del message[key]
+            message["metadata"] = {}
+    chat = read_one(write_json(tmp_path / "conversations-000.json", [record]))
+    assert [m.text for m in chat.messages] == ["How do I tie a bowline?", "Make a small loop."]
+    assert str(chat.messages[1].model) == "openai/gpt-5-2"
+    assert chat.conversation.is_pinned
+
+
+def tool_answer(**content: object) -> dict[str, object]:
+    return gpt_message("tool", name="web", content=content)
+
+
+def test_what_tools_answered_keeps_its_words_and_its_source(tmp_path: Path) -> None:
+    page = {"url": "https://knots.example/b", "title": "Bowline", "text": "A loop."}
+    record = gpt_chat(
+        [
+            ("q", None, gpt_message("user", "find")),
+            ("t1", "q", tool_answer(content_type="tether_quote", **page)),
+            ("t2", "t1", tool_answer(content_type="tether_quote", url="file-x1", text="My notes.")),
+            ("t3", "t2", tool_answer(content_type="sonic_webpage", **page)),
+            ("t4", "t3", tool_answer(content_type="system_error", name="E", text="robots.txt")),
+            ("t5", "t4", tool_answer(content_type="citable_code_output", output_str="3")),
+            ("t6", "t5", tool_answer(content_type="tether_browsing_display", result="")),
+            ("t7", "t6", tool_answer(content_type="multimodal_text", parts=[{"text": "Sheet 1"}])),
+            ("a", "t7", gpt_message("assistant", "Found.")),
+        ]
+    )
+    [_, replied] = read_one(write_json(tmp_path / "conversations.json", [record])).messages
+    answers = [part.text for part in replied.parts if isinstance(part, ToolResultPart)]
+    assert answers == ["A loop.", "My notes.", "A loop.", "robots.txt", "3", "Sheet 1"]
+    sources = {part for part in replied.parts if isinstance(part, SourcePart)}
+    assert sources == {SourcePart("https://knots.example/b", "Bowline")}
+    assert replied.text == "Found."
+
+
+def test_an_upload_is_one_file_however_often_the_chat_names_it(tmp_path: Path) -> None:
+    uploaded = {"attachments": [{"id": "file-gone12345", "name": "knot.png"}]}
+    asked = gpt_message("user", content=picture("file-service://file-gone12345"), metadata=uploaded)
+    record = gpt_chat([("q", None, asked), ("a", "q", gpt_message("assistant", "A knot."))])
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    assert chat.missing_files == 1
+    assert [left.name for left in chat.messages[0].left_out] == ["knot.png"]
+
+
+def test_drawings_of_code_and_recordings_of_talks_come_along(tmp_path: Path) -> None:
+    drawn = {
+        "aggregate_result": {
+            "messages": [{"message_type": "image", "image_url": "file-service://file-Plot12345"}]
+        }
+    }
+    spoken = {
+        "content_type": "real_time_user_audio_video_asset_pointer",
+        "audio_asset_pointer": {"asset_pointer": "sediment://file_00aa"},
+        "video_container_asset_pointer": {"asset_pointer": "sediment://file_00bb"},
+        "frames_asset_pointers": [{"asset_pointer": "sediment://file_00cc"}],
+    }
+    said = {"content_type": "audio_transcription", "text": "Draw it.", "direction": "in"}
+    parts = {"content_type": "multimodal_text", "parts": [said, spoken]}
+    output = {"content_type": "execution_output", "text": ""}
+    record = gpt_chat(
+        [
+            ("q", None, gpt_message("user", content=parts)),
+            ("o", "q", gpt_message("tool", name="python", content=output, metadata=drawn)),
+            ("a", "o", gpt_message("assistant", "Drawn.")),
+        ]
+    )
+    wave = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(24)
+    members = {
+        "conversations.json": json.dumps([record]).encode(),
+        "file-Plot12345-x.png": PNG,
+        "c-1/audio/file_00aa-1.wav": wave,
+        "c-1/video/file_00bb-1.mp4": b"film",
+        "c-1/video/file_00cc-1.png": PNG + b"2",
+    }
+    asked, replied = read_one(write_zip(tmp_path / "export.zip", members)).messages
+    assert asked.text == "Draw it."
+    types = [blob.media_type for blob in asked.blobs]
+    assert types == ["audio/wav", "application/octet-stream", "image/png"]
+    assert [blob.media_type for blob in replied.blobs] == ["image/png"]

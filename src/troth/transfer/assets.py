@@ -31,6 +31,13 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", "application/pdf"),
 )
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+
+
+def asset_id(pointer: str) -> str:
+    """Return the id that a pointer, or a file's name, begins with; "" for none."""
+    match = _ID.match(_POINTER.sub("", pointer))
+    return match.group() if match else ""
 
 
 def media_type_of(content: bytes, claimed: str = "") -> str:
@@ -38,8 +45,8 @@ def media_type_of(content: bytes, claimed: str = "") -> str:
     for signature, media_type in _SIGNATURES:
         if content.startswith(signature):
             return media_type
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
+    if content[:4] == b"RIFF" and content[8:12] in _RIFF:
+        return _RIFF[content[8:12]]
     if re.fullmatch(r"[a-z]+/[a-z0-9.+-]{1,80}", claimed) and not claimed.startswith("image/"):
         return claimed
     return "application/octet-stream"
@@ -59,8 +66,8 @@ class Assets:
         self._only_looks = only_looks
         self._by_id: dict[str, Member] = {}
         for member in export.others:
-            if match := _ID.match(member.name):
-                self._by_id.setdefault(match.group(), member)
+            if id_ := asset_id(member.name):
+                self._by_id.setdefault(id_, member)
         self._names = _names_of(export.others)
         self._known: dict[str, tuple[BlobPart, ReadBytes] | None] = {}
 
@@ -68,8 +75,7 @@ class Assets:
         self, pointer: str, claimed_name: str = "", claimed_type: str = ""
     ) -> tuple[BlobPart, ReadBytes] | None:
         """Return the file that a chat points to; None when the export does not hold it."""
-        match = _ID.match(_POINTER.sub("", pointer))
-        member = self._by_id.get(match.group()) if match else None
+        member = self._by_id.get(asset_id(pointer))
         if member is None or not 0 < member.size_bytes <= MAX_BLOB_BYTES:
             return None
         if member.place not in self._known:
