@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from transfer.exports import read_all, read_one, write_json
+from transfer.exports import PNG, read_all, read_one, write_json, write_zip
 from troth.domain.message import Role, ThinkingPart
 from troth.transfer.chats import Kind, Reason
 
@@ -74,6 +76,18 @@ def test_the_html_of_a_reply_becomes_markdown(tmp_path: Path) -> None:
         ("3 Mar 2026, 18:25:05 CET", "2026-03-03T17:25:05+00:00"),
         ("2026/03/03 18:25:05 JST", "2026-03-03T09:25:05+00:00"),
         ("03.03.2026, 18:25:05 GMT+02:00", "2026-03-03T16:25:05+00:00"),
+        ("03.03.2026, 18:25:05 MEZ", "2026-03-03T17:25:05+00:00"),
+        ("3 mars 2026, 18:25:05 CET", "2026-03-03T17:25:05+00:00"),
+        ("3 août 2025, 18:25:05 CEST", "2025-08-03T16:25:05+00:00"),
+        ("3 mar 2026, 18:25:05 CET", "2026-03-03T17:25:05+00:00"),
+        ("3 dic 2025, 6:25:05 p.m. GMT-06:00", "2025-12-04T00:25:05+00:00"),
+        ("3 de out. de 2025, 18:25:05 BRT", "2025-10-03T21:25:05+00:00"),
+        ("3 ott 2025, 18:25:05 CEST", "2025-10-03T16:25:05+00:00"),
+        ("3 мая 2025 г., 18:25:05 MSK", "2025-05-03T15:25:05+00:00"),
+        ("3 marras 2025, 18.25.05 EET", "2025-11-03T16:25:05+00:00"),
+        ("2026. 3. 3. 오후 6:25:05 KST", "2026-03-03T09:25:05+00:00"),
+        ("2026年3月3日 18:25:05 CST", "2026-03-03T10:25:05+00:00"),
+        ("3 mars 2026, 18:25:05 GMT\u22123", "2026-03-03T21:25:05+00:00"),
     ],
 )
 def test_a_page_of_my_activity_is_read_with_its_times(
@@ -119,3 +133,60 @@ def test_a_workspace_conversation_keeps_thoughts_and_edited_turns(tmp_path: Path
     assert answer.parent_id == edited.id
     assert ThinkingPart("H\n\nD") in answer.parts
     assert chat.conversation.title == "Ropes"
+
+
+ATTACHED = {
+    "subtitles": [
+        {"name": "Attached 2 files."},
+        {"name": "-  knot.png", "url": "image_12-ab.png"},
+        {"name": "-  plan.pdf", "url": "plan-cd.pdf"},
+        {"name": "Sailor was used in this chat.", "url": "https://gemini.google.com/gems/1"},
+    ],
+    "imageFile": "image_12-ab.png",
+}
+
+
+def test_a_takeout_in_another_language_is_found_by_its_folder(tmp_path: Path) -> None:
+    record = activity(
+        "Eingegebener Prompt: Welcher Knoten?",
+        "2026-03-02T10:00:00Z",
+        "<p>Palstek.</p>",
+        header="Gemini-Apps",
+        products=["Gemini-Apps"],
+        **ATTACHED,
+    )
+    folder = "Takeout/Meine Aktivit\u00e4ten/Gemini-Apps"
+    members = {
+        f"{folder}/MeineAktivit\u00e4ten.json": json.dumps([record]).encode(),
+        f"{folder}/image_12-ab.png": PNG,
+        "Takeout/Gemini/gemini_gems_data.html": b"<html>settings</html>",
+        "Takeout/Fotos/plan-cd.pdf": b"%PDF- of somebody else",
+    }
+    chat = read_one(write_zip(tmp_path / "takeout.zip", members))
+    asked, replied = chat.messages
+    assert (asked.text, replied.text) == ("Welcher Knoten?", "Palstek.")
+    assert [(blob.name, blob.media_type) for blob in asked.blobs] == [("knot.png", "image/png")]
+    assert [left.name for left in asked.left_out] == ["plan.pdf"]
+    with zipfile.ZipFile(tmp_path / "takeout.zip") as archive:
+        archive.extractall(tmp_path / "out")
+    file = next((tmp_path / "out").rglob("MeineAktivit*"))
+    for path in (tmp_path / "out", file.parent, file):
+        assert read_one(path).messages == chat.messages
+
+
+def test_a_page_names_attached_files_beside_the_prompt(tmp_path: Path) -> None:
+    folder = tmp_path / "Gemini Apps"
+    folder.mkdir()
+    (folder / "image_12-ab.png").write_bytes(PNG)
+    page = (
+        '<html><div class="outer-cell"><p class="mdl-typography--title">Gemini Apps<br></p>'
+        '<div class="content-cell mdl-typography--body-1">Prompted&nbsp;what is it?<br>'
+        '<a href="https://elsewhere.example/x.png">read this</a><br>'
+        'Attached 1 file.<br>-&nbsp;&nbsp;<a href="image_12-ab.png">knot.png</a><br>'
+        "Mar 3, 2026, 6:25:05 AM PDT<br><p>A knot.</p></div></div></html>"
+    )
+    (folder / "MyActivity.html").write_text(page, encoding="utf-8")
+    asked, replied = read_one(folder / "MyActivity.html").messages
+    assert asked.text == "what is it?\nread this"
+    assert [blob.name for blob in asked.blobs] == ["knot.png"]
+    assert replied.text == "A knot."

@@ -2,7 +2,8 @@
 
 ChatGPT names a file by an id (`file-service://file-abc`, `sediment://file_00ab`); the export holds
 it as `file-abc-photo.png`, or as `file_00ab.dat` with its own name in a list of names
-(`conversation_asset_file_names.json`, exports from 2026 on).
+(`conversation_asset_file_names.json`, exports from 2026 on). Gemini's records name files that lie
+in the same folder.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from typing import cast
 from troth.domain.error import ImportRefused
 from troth.domain.message import Blob, BlobPart
 from troth.transfer.chats import ReadBytes
-from troth.transfer.files import Export, Member, readable
+from troth.transfer.files import Export, Member, is_gemini_folder, readable
 from troth.transfer.loose import mapping, name, text
 
 MAX_BLOB_BYTES = 64 << 20
 MAX_NAMES_BYTES = 16 << 20
 _ID = re.compile(r"file[-_][A-Za-z0-9]{4,}")
 _POINTER = re.compile(r"^[a-z-]+://")
-_NAME_LISTS = frozenset({"conversation_asset_file_names.json"})
+_NAME_LIST = "conversation_asset_file_names"
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -68,6 +69,7 @@ class Assets:
         for member in export.others:
             if id_ := asset_id(member.name):
                 self._by_id.setdefault(id_, member)
+        self._beside = {m.name: m for m in export.others if is_gemini_folder(m.folder)}
         self._names = _names_of(export.others)
         self._known: dict[str, tuple[BlobPart, ReadBytes] | None] = {}
 
@@ -75,7 +77,15 @@ class Assets:
         self, pointer: str, claimed_name: str = "", claimed_type: str = ""
     ) -> tuple[BlobPart, ReadBytes] | None:
         """Return the file that a chat points to; None when the export does not hold it."""
-        member = self._by_id.get(asset_id(pointer))
+        return self._found(self._by_id.get(asset_id(pointer)), claimed_name, claimed_type)
+
+    def beside(self, stored: str, shown: str = "") -> tuple[BlobPart, ReadBytes] | None:
+        """Return the file of this name in a folder of Gemini's; None when the export lacks it."""
+        return self._found(self._beside.get(stored), shown, "")
+
+    def _found(
+        self, member: Member | None, claimed_name: str, claimed_type: str
+    ) -> tuple[BlobPart, ReadBytes] | None:
         if member is None or not 0 < member.size_bytes <= MAX_BLOB_BYTES:
             return None
         if member.place not in self._known:
@@ -106,11 +116,12 @@ def _read(member: Member) -> bytes:
 
 
 def _names_of(members: Iterable[Member]) -> Mapping[str, str]:
+    names: dict[str, str] = {}
     for member in members:
-        if member.name in _NAME_LISTS and member.size_bytes <= MAX_NAMES_BYTES:
+        if member.name.startswith(_NAME_LIST) and member.size_bytes <= MAX_NAMES_BYTES:
             try:
                 listed = cast("object", json.loads(member.head(MAX_NAMES_BYTES)))
             except (ValueError, RecursionError, ImportRefused):
-                return {}
-            return {key: text(value) for key, value in mapping(listed).items()}
-    return {}
+                continue
+            names |= {key: text(value) for key, value in mapping(listed).items()}
+    return names

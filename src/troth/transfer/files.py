@@ -10,7 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -40,6 +40,8 @@ class Member:
     place: str
     size_bytes: int
     opener: Opener
+    folder: str = ""
+    """The folders above it, inside the export: to know what it is by, never to open it by."""
     path: Path | None = None
     """Where it lies, if it is a file of its own: databases are opened by path."""
 
@@ -83,32 +85,53 @@ def opened_export(path: Path) -> Generator[Export]:
     with readable(str(path)):
         status = path.stat()
         made_at = datetime.fromtimestamp(max(0, status.st_mtime), UTC)
-    if path.is_dir():
-        found = _walk(path)
-        chats = tuple(member for member in found if _may_hold_chats(member.name))
+    with ExitStack() as stack:
+        if path.is_dir():
+            found = _walk(path)
+            for inner in [member.path for member in found if member.path and _is_part(member)]:
+                found += _members(inner, _archive(inner, stack))
+        elif path.is_file() and _is_zip(path):
+            found = _members(path, _archive(path, stack))
+            if not any(map(_may_hold_chats, found)) and any(map(_is_part, found)):
+                raise ImportRefused(
+                    str(path), "it holds other archives; unpack it and import the folder"
+                )
+        elif path.is_file():
+            yield Export(path, (_member_of(path),), _beside(path), made_at)
+            return
+        else:
+            raise ImportRefused(str(path), "it is neither a file nor a folder")
+        chats = tuple(member for member in found if _may_hold_chats(member))
         yield Export(path, chats, found, made_at)
-    elif path.is_file() and _is_zip(path):
-        with readable(str(path)):
-            archive = zipfile.ZipFile(path)
-        with archive:
-            found = _members(path, archive)
-            chats = tuple(member for member in found if _may_hold_chats(member.name))
-            yield Export(path, chats, found, made_at)
-    elif path.is_file():
-        beside = _beside(path) if path.name.startswith("conversations") else ()
-        yield Export(path, (_member_of(path, str(path)),), beside, made_at)
-    else:
-        raise ImportRefused(str(path), "it is neither a file nor a folder")
 
 
-def _may_hold_chats(name: str) -> bool:
-    low = name.lower()
+def _archive(path: Path, stack: ExitStack) -> zipfile.ZipFile:
+    with readable(str(path)):
+        return stack.enter_context(zipfile.ZipFile(path))
+
+
+def _is_part(member: Member) -> bool:
+    """Whether it is an archive inside an export: ChatGPT's largest come as some of these."""
+    low = member.name.lower()
+    return low.startswith("conversations__") and low.endswith(".zip")
+
+
+def is_gemini_folder(folder: str) -> bool:
+    """Whether Takeout keeps Gemini's records there: its folders have names in every language."""
+    last = folder.rstrip("/").rpartition("/")[2].lower()
+    return "gemini" in last or "bard" in last
+
+
+def _may_hold_chats(member: Member) -> bool:
+    low = member.name.lower()
     if low.startswith("conversations") and low.endswith(".json"):
         return True  # ChatGPT (one file, or -000, -001, ...) and Claude
     if low in {"myactivity.json", "my activity.json", "myactivity.html", "my activity.html"}:
         return True
     if low.startswith("conversation_") and low.endswith((".txt", ".json")):
         return not low.startswith("conversation_asset_file_names")
+    if is_gemini_folder(member.folder) and low.endswith((".json", ".html")):
+        return not low.startswith("gemini")  # settings of Gems and of scheduled actions
     return low.endswith((".troth.json", ".db", ".sqlite"))
 
 
@@ -117,8 +140,16 @@ def _is_zip(path: Path) -> bool:
         return file.read(4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
-def _member_of(path: Path, place: str) -> Member:
-    return Member(path.name, place, path.stat().st_size, lambda: path.open("rb"), path)
+def _member_of(path: Path) -> Member:
+    size_bytes = path.stat().st_size
+    return Member(
+        path.name,
+        str(path),
+        size_bytes,
+        lambda: path.open("rb"),
+        path.parent.absolute().as_posix(),
+        path,
+    )
 
 
 def _walk(folder: Path) -> tuple[Member, ...]:
@@ -128,7 +159,7 @@ def _walk(folder: Path) -> tuple[Member, ...]:
         for name in sorted(files):
             path = Path(directory, name)
             if not path.is_symlink() and path.is_file():
-                found.append(_member_of(path, str(path)))
+                found.append(_member_of(path))
             if len(found) > MAX_MEMBERS:
                 raise ImportRefused(str(folder), f"it holds more than {MAX_MEMBERS:,} files")
     return tuple(found)
@@ -139,6 +170,10 @@ def _beside(path: Path) -> tuple[Member, ...]:
 
     The folder may as well be a person's downloads: nothing else in it is looked at.
     """
+    if is_gemini_folder(path.parent.absolute().as_posix()):
+        return _walk(path.parent)
+    if not path.name.startswith("conversations"):
+        return ()
     folders = [path.parent, *(path.parent.glob("user-*")), path.parent / "dalle-generations"]
     found: list[Member] = []
     for folder in folders:
@@ -146,7 +181,7 @@ def _beside(path: Path) -> tuple[Member, ...]:
             continue
         for file in sorted((*folder.glob("file[-_]*"), *folder.glob("conversation_asset_*.json"))):
             if file.is_file() and not file.is_symlink() and len(found) < MAX_MEMBERS:
-                found.append(_member_of(file, str(file)))
+                found.append(_member_of(file))
     return tuple(found)
 
 
@@ -156,10 +191,10 @@ def _members(path: Path, archive: zipfile.ZipFile) -> tuple[Member, ...]:
         raise ImportRefused(str(path), f"it holds more than {MAX_MEMBERS:,} files")
     found: list[Member] = []
     for info in sorted(infos, key=lambda info: info.filename):
-        name = info.filename.replace("\\", "/").rpartition("/")[2]
+        folder, _, name = info.filename.replace("\\", "/").rpartition("/")
         if name and not info.is_dir():
             opener = partial(_Inflating, archive, info, f"{path.name}/{info.filename}")
-            found.append(Member(name, f"{path.name}/{name}", info.file_size, opener))
+            found.append(Member(name, f"{path.name}/{name}", info.file_size, opener, folder))
     return tuple(found)
 
 

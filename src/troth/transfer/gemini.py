@@ -5,18 +5,21 @@ the prompt), `time`, `safeHtmlItem[].html` (the reply), `products`. They name no
 records that follow each other within half an hour are put together. A Workspace export has
 `conversation_<N>.txt` with `conversation_turns[]` of `user_turn` and `system_turn`.
 
-Field names: public readers of real exports, November 2026. Images are named there, not included.
+Field names: public readers of real exports, November 2026. Files that were attached are named in
+`imageFile`, `attachedFiles` and `subtitles[].url` and lie beside the records.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from troth.domain.message import Role, ThinkingPart
 from troth.domain.model import ModelRef
+from troth.transfer.assets import Assets
 from troth.transfer.chats import Kind, ReadChat, Setting
 from troth.transfer.drafting import Draft, Outline, build_chat, chain
 from troth.transfer.html_words import html_to_words
@@ -37,12 +40,15 @@ _SAID = (
     "Said ",
     "Branched ",
     "Answered ",
+    "Eingegebener Prompt: ",
 )
 _DONE = re.compile(
     r"(?:Created|Used|Added|Gave|Selected|Shared|Deleted|Viewed|Visited|Searched|Edited|Pinned"
     r"|Renamed|Exported|Updated|Unpinned) "
 )
 _ATTACHED = re.compile(r"\s*Attached \d{1,4} files?\.?\s*$", re.IGNORECASE)
+_LOCAL = re.compile(r"[^:/?#]{1,300}")
+"""The name of a file that lies beside the records; anything else is an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,8 @@ class Activity:
     at: datetime | None
     prompt: str
     reply: str
-    files: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The names of attached files as they lie in the export, and as the user knew them."""
 
 
 def is_activity(record: object) -> bool:
@@ -73,14 +80,21 @@ def parse_activity(record: object, setting: Setting) -> Activity | None:
         return None
     items = [mapping(item) for item in sequence(found.get("safeHtmlItem"))]
     reply = "\n\n".join(filter(None, (html_to_words(text(item.get("html"))) for item in items)))
-    files = [name(found.get("imageFile")), *(name(f) for f in sequence(found.get("attachedFiles")))]
-    return activity_from(
-        words(found.get("title")), reply, moment(found.get("time"), setting.now), files
-    )
+    at = moment(found.get("time"), setting.now)
+    return activity_from(words(found.get("title")), reply, at, _files(found))
+
+
+def _files(record: Mapping[str, object]) -> dict[str, str]:
+    named = [text(record.get("imageFile")), *map(text, sequence(record.get("attachedFiles")))]
+    files = dict.fromkeys(filter(_LOCAL.fullmatch, named), "")
+    for subtitle in map(mapping, sequence(record.get("subtitles"))):
+        if _LOCAL.fullmatch(linked := text(subtitle.get("url"))):
+            files[linked] = name(subtitle.get("name")).strip(" -")
+    return files
 
 
 def activity_from(
-    title: str, reply: str, at: datetime | None, files: list[str] | None = None
+    title: str, reply: str, at: datetime | None, files: Mapping[str, str]
 ) -> Activity | None:
     """Cut the verb off a title; None where the verb says that nothing was asked.
 
@@ -91,7 +105,7 @@ def activity_from(
     if said is None and (_DONE.match(title) or not reply):
         return None
     prompt = _ATTACHED.sub("", title.removeprefix(said or "")).strip()
-    return Activity(at, prompt, reply, tuple(f for f in files or () if f)) if prompt else None
+    return Activity(at, prompt, reply, files) if prompt else None
 
 
 @dataclass(slots=True)
@@ -99,6 +113,7 @@ class Grouping:
     """Puts records back into conversations as they come, newest first or oldest first."""
 
     setting: Setting
+    assets: Assets
     _group: list[Activity] = field(default_factory=list[Activity])
 
     def add(self, activity: Activity) -> Iterator[ReadChat]:
@@ -109,7 +124,7 @@ class Grouping:
     def close(self) -> Iterator[ReadChat]:
         """Yield the conversation that was being put together."""
         group, self._group = self._group, []
-        if group and (chat := _chat_of(group, self.setting)):
+        if group and (chat := _chat_of(group, self.setting, self.assets)):
             yield chat
 
     def _belongs(self, activity: Activity) -> bool:
@@ -119,14 +134,19 @@ class Grouping:
         return abs(activity.at - last) <= GAP
 
 
-def _chat_of(group: list[Activity], setting: Setting) -> ReadChat | None:
+def _chat_of(group: list[Activity], setting: Setting, assets: Assets) -> ReadChat | None:
     first, last = group[0].at, group[-1].at
     if first is not None and last is not None and last < first:
         group = group[::-1]
     drafts: list[tuple[str, Draft]] = []
     for activity in group:
         id_ = derived_id(str(activity.at), activity.prompt)
-        asked = Draft(Role.USER, created_at=activity.at, missing=list(activity.files))
+        asked = Draft(Role.USER, created_at=activity.at)
+        for stored, shown in activity.files.items():
+            if found := assets.beside(stored, shown):
+                asked.attach(*found)
+            else:
+                asked.missing.append(name(shown or stored))
         asked.say(activity.prompt)
         drafts.append((f"{id_}?", asked))
         if activity.reply:

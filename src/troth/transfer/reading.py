@@ -65,7 +65,7 @@ def _read_member(
         if start.startswith((b"{", b"[")):
             yield from _read_json(member, counted, assets, setting, kind)
         elif is_activity_page(head):
-            yield from _read_page(member, counted, setting, kind)
+            yield from _read_page(member, counted, assets, setting, kind)
         elif not start:
             raise ImportRefused(member.place, "it is empty")
         else:
@@ -91,7 +91,7 @@ class _Counting:
 def _read_json(
     member: Member, stream: ByteStream, assets: Assets, setting: Setting, kind: Kind | None
 ) -> Reading:
-    grouping = gemini.Grouping(setting)
+    grouping = gemini.Grouping(setting, assets)
     for record in read_records(stream):
         place = f"{member.place}, record {record.number}"
         if record.fault is not None:
@@ -133,11 +133,13 @@ def _read_record(
     return chat or Skipped(place, Reason.EMPTY)
 
 
-def _read_page(member: Member, stream: ByteStream, setting: Setting, kind: Kind | None) -> Reading:
+def _read_page(
+    member: Member, stream: ByteStream, assets: Assets, setting: Setting, kind: Kind | None
+) -> Reading:
     if kind not in {None, Kind.GEMINI}:
         yield Skipped(member.place, Reason.FOREIGN)
         return
-    grouping = gemini.Grouping(setting)
+    grouping = gemini.Grouping(setting, assets)
     for number, found in enumerate(read_activity_page(stream, setting), 1):
         if isinstance(found, Reason):
             yield Skipped(f"{member.place}, record {number}", found)
