@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from transfer.exports import (
     PNG,
     SETTING,
@@ -21,6 +23,7 @@ from transfer.exports import (
     write_json,
     write_zip,
 )
+from troth.domain.error import ImportRefused
 from troth.domain.message import (
     BlobPart,
     Finish,
@@ -336,3 +339,18 @@ def test_drawings_of_code_and_recordings_of_talks_come_along(tmp_path: Path) -> 
     types = [blob.media_type for blob in asked.blobs]
     assert types == ["audio/wav", "application/octet-stream", "image/png"]
     assert [blob.media_type for blob in replied.blobs] == ["image/png"]
+
+
+def test_an_export_of_archives_is_read_once_its_outermost_is_unpacked(tmp_path: Path) -> None:
+    folder = tmp_path / "User Online Activity"
+    folder.mkdir()
+    record = with_picture("sediment://file_00aa11bb")
+    inner = folder / "Conversations__0001.zip"
+    members = {"conversations-000.json": json.dumps([record]).encode()}
+    write_zip(inner, {**members, "file_00aa11bb.dat": PNG})
+    write_zip(folder / "OtherActivity__0001.zip", {"conversations-000.json": b"[]"})
+    assert [blob.media_type for blob in read_one(tmp_path).messages[0].blobs] == ["image/png"]
+
+    outer = write_zip(tmp_path / "all.zip", {f"a/{inner.name}": inner.read_bytes()})
+    with pytest.raises(ImportRefused, match="unpack it and import the folder"):
+        read_all(outer)
