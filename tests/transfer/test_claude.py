@@ -122,3 +122,29 @@ def test_exports_without_blocks_use_the_text(tmp_path: Path) -> None:
     message = claude_message("u1", "human", text="only text", content=[])
     chat = read_one(write_json(tmp_path / "conversations.json", [claude_chat(message)]))
     assert chat.messages[0].parts == (TextPart("only text"),)
+
+
+UNSHOWN = "```\nThis block is not supported on your current device yet.\n```"
+
+
+def test_the_words_round_a_block_that_was_not_shown_stay(tmp_path: Path) -> None:
+    """Where a tool was used the export writes a notice into the words, once or many times."""
+    told = f"Let me look.\n{UNSHOWN}\n\n{UNSHOWN}\n\nIt is a bowline.\n\n    indented"
+    older = claude_message("u2", "assistant", text=told)
+    record = claude_chat(
+        claude_message("u1", "human", "which?"),
+        claude_message("u2", "assistant", UNSHOWN + "\n" + told),
+        claude_message("u3", "human", "sure?"),
+        {**older, "uuid": "u4", "content": []},
+        claude_message("u5", "assistant", {"type": "text", "text": UNSHOWN}),
+    )
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    words = "Let me look.\n\nIt is a bowline.\n\n    indented"
+    assert [m.text for m in chat.messages] == ["which?", words, "sure?", words]
+
+
+def test_a_kind_of_block_that_is_new_keeps_its_words(tmp_path: Path) -> None:
+    blocks = ({"type": "aside", "text": "By the way."}, {"type": "token_budget"}, {"type": "flag"})
+    record = claude_chat(claude_message("u1", "assistant", *blocks))
+    chat = read_one(write_json(tmp_path / "conversations.json", [record]))
+    assert [m.text for m in chat.messages] == ["By the way."]

@@ -31,6 +31,8 @@ _ARTIFACT = re.compile(r"<antArtifact\b([^>]{0,2000})>")
 _ARTIFACT_END = "</antArtifact>"
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _UNSHOWN = "This block is not supported on your current device yet."
+_UNSHOWN_BLOCK = re.compile(rf"(?:```\s{{0,3}})?{re.escape(_UNSHOWN)}(?:\s{{0,3}}```)?")
+"""What stands in the words where a tool was used; the tool itself is a block of its own."""
 _ROLES = {
     "human": Role.USER,
     "user": Role.USER,
@@ -114,7 +116,7 @@ def _add_message(draft: Draft, uuid: str, message: Mapping[str, object]) -> None
     for place, block in enumerate(blocks):
         _add_block(draft, f"{uuid}-{place}", mapping(block))
     if not any(text(mapping(block).get("type")) for block in blocks):
-        draft.say(_with_artifacts(words(message.get("text"))))
+        draft.say(_said(message))
     named = {name(mapping(a).get("file_name")) for a in sequence(message.get("attachments"))}
     files = [*sequence(message.get("files")), *sequence(message.get("files_v2"))]
     for file_name in dict.fromkeys(name(mapping(file).get("file_name")) for file in files):
@@ -125,9 +127,7 @@ def _add_message(draft: Draft, uuid: str, message: Mapping[str, object]) -> None
 def _add_block(draft: Draft, place: str, block: Mapping[str, object]) -> None:
     match block.get("type"):
         case "text":
-            body = words(block.get("text"))
-            if body.strip() != _UNSHOWN and _UNSHOWN not in body[:200]:
-                draft.say(_with_artifacts(body))
+            draft.say(_said(block))
             _add_sources(draft, sequence(block.get("citations")))
         case "thinking":
             if body := words(block.get("thinking")).strip():
@@ -136,10 +136,16 @@ def _add_block(draft: Draft, place: str, block: Mapping[str, object]) -> None:
             _add_use(draft, place, block)
         case "tool_result":
             _add_result(draft, block)
-        case "voice_note":
+        case _:  # `voice_note`; not `token_budget` or `flag`, in which nothing was said
             draft.say(words(block.get("text")))
-        case _:  # `token_budget`, `flag`: nothing that was said
-            return
+
+
+def _said(spoken: Mapping[str, object]) -> str:
+    body = words(spoken.get("text"))
+    if _UNSHOWN in body:
+        pieces = (piece.strip("\n") for piece in _UNSHOWN_BLOCK.split(body))
+        body = "\n\n".join(filter(str.strip, pieces))
+    return _with_artifacts(body)
 
 
 def _add_use(draft: Draft, place: str, block: Mapping[str, object]) -> None:
