@@ -42,6 +42,7 @@ CREATE TABLE tool_calls(id INTEGER PRIMARY KEY, response_id TEXT, name TEXT, arg
   tool_call_id TEXT);
 CREATE TABLE tool_results(id INTEGER PRIMARY KEY, response_id TEXT, name TEXT, output TEXT,
   tool_call_id TEXT);
+CREATE TABLE tool_results_attachments(tool_result_id INTEGER, attachment_id TEXT, "order" INTEGER);
 """
 LLM_SINCE = """
 CREATE TABLE messages(hash TEXT PRIMARY KEY, parent_hash TEXT, role TEXT, provider_metadata TEXT);
@@ -132,7 +133,9 @@ def test_llm_fragments_attachments_and_tools_come_along(tmp_path: Path) -> None:
             ("prompt_attachments", ("01a", "a1", 0)),
             ("prompt_attachments", ("01a", "a2", 1)),
             ("tool_calls", (1, "01a", "look", "{}", "t1")),
-            ("tool_results", (1, "01a", "look", "seen", "t1")),
+            ("tool_results", (1, "01a", "look", "seen", "t0")),
+            ("attachments", ("a3", "image/png", None, None, PNG + b"3")),
+            ("tool_results_attachments", (1, "a3", 0)),
         ],
     )
     asked, replied = read_one(path).messages
@@ -141,8 +144,11 @@ def test_llm_fragments_attachments_and_tools_come_along(tmp_path: Path) -> None:
         "image/png"
     ]
     assert [item.name for item in asked.left_out] == ["passwd"]
-    assert ToolCallPart("t1", "look", "{}") in replied.parts
-    assert ToolResultPart("t1", "look", "seen") in replied.parts
+    result, drawn, call, words = replied.parts
+    assert result == ToolResultPart("t0", "look", "seen")
+    assert isinstance(drawn, BlobPart)
+    assert call == ToolCallPart("t1", "look", "{}")
+    assert words == TextPart("a knot")
 
 
 def turn(id_: str, thread: str, parent: str | None, tip: str) -> tuple[str, tuple[object, ...]]:

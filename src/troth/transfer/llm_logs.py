@@ -31,6 +31,11 @@ _ATTACHMENTS = (
     "SELECT a.id, a.type, a.path, a.url, a.content FROM prompt_attachments p"
     ' JOIN attachments a ON a.id = p.attachment_id WHERE p.response_id = ? ORDER BY p."order"'
 )
+_TOOL_ATTACHMENTS = (
+    "SELECT a.id, a.type, a.path, a.url, a.content FROM tool_results r"
+    " JOIN tool_results_attachments t ON t.tool_result_id = r.id"
+    ' JOIN attachments a ON a.id = t.attachment_id WHERE r.response_id = ? ORDER BY r.id, t."order"'
+)
 _RESPONSE = (
     "id", "model", "resolved_model", "prompt", "system", "response", "reasoning",
     "conversation_id", "duration_ms", "datetime_utc", "input_tokens", "output_tokens",
@@ -131,12 +136,15 @@ def _reply(database: Database, row: Row, setting: Setting) -> Draft:
         usage=None if used == Usage() else used,
         timing=None if took_ms is None else Timing(float(took_ms)),
     )
+    for result in _tool_rows(database, "tool_results", "output", id_):  # of what was called before
+        draft.parts.append(ToolResultPart(*result))
+    if database.has("tool_results_attachments", "tool_result_id", "attachment_id"):
+        for attachment in database.each(_TOOL_ATTACHMENTS, id_):
+            attach(draft, attachment)
     if reasoning := words(row["reasoning"]):
         draft.parts.append(ThinkingPart(reasoning))
     for call in _tool_rows(database, "tool_calls", "arguments", id_):
         draft.parts.append(ToolCallPart(*call))
-    for result in _tool_rows(database, "tool_results", "output", id_):
-        draft.parts.append(ToolResultPart(*result))
     draft.say(words(row["response"]))
     return draft
 
