@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +34,10 @@ from troth.transfer.chats import Kind, Reason
         (b"   \n", "empty"),
         (b"hello there, this is my diary", "neither JSON"),
         (bytes(range(256)), "neither JSON"),
-        ("[]".encode("utf-16"), "UTF-16"),
+        ("[]".encode("utf-16"), "UTF-8"),
+        ('[{"a": 1}]'.encode("utf-16-le"), "UTF-8"),
+        ('[{"a": 1}]'.encode("utf-16-be"), "UTF-8"),
+        ('[{"a": 1}]'.encode("utf-32"), "UTF-8"),
         (b"<html><body>other</body></html>", "neither JSON"),
     ],
 )
@@ -239,14 +240,23 @@ def test_many_unclosed_artifacts_cost_no_time(tmp_path: Path) -> None:
     assert chat.messages[0].text == words
 
 
-def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("conversations.json", "[]")
-    content = bytearray(buffer.getvalue())
+@pytest.mark.parametrize("names", [["conversations.json"], ["conversations.json", "logs.db"]])
+def test_an_encrypted_archive_is_told(tmp_path: Path, names: list[str]) -> None:
+    path = write_zip(tmp_path / "locked.zip", dict.fromkeys(names, b"[]"))
+    content = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        content[content.find(mark) + offset] |= 1  # the flag that says encrypted
-    path = tmp_path / "locked.zip"
+        start = -1
+        while (start := content.find(mark, start + 1)) >= 0:
+            content[start + offset] |= 1  # the flag that says encrypted
     path.write_bytes(bytes(content))
     with pytest.raises(ImportRefused, match="locked"):
         read_all(path)
+
+
+def test_a_record_in_another_encoding_is_told_apart_from_a_broken_one(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    foreign = json.dumps(gpt_simple(title="Gr\u00fc\u00dfe"), ensure_ascii=False)
+    path.write_bytes(f"[{json.dumps(gpt_simple())}, {foreign}]".encode("latin-1"))
+    chats, skipped = read_all(path)
+    assert len(chats) == 1
+    assert [(s.reason, s.count) for s in skipped] == [(Reason.NOT_UTF8, 1)]

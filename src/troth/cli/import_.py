@@ -145,10 +145,10 @@ def _show_report(console: Console, report: ImportReport) -> None:
     if report.batch_id is None:
         console.note("There was nothing new in it.")
     else:
-        grown = f", {_count(report.grown_chats, 'known chat')} grew" if report.grown_chats else ""
+        new = f" in {_count(report.new_chats, 'new chat')}" if report.new_chats else ""
+        grown = f"; {_count(report.grown_chats, 'known chat')} grew" if report.grown_chats else ""
         console.note(
-            f"Imported {_count(report.messages, 'message')} in"
-            f" {_count(report.new_chats, 'new chat')}{grown}."
+            f"Imported {_count(report.messages, 'message')}{new}{grown}."
             f" `troth import --undo {report.batch_id}` takes it back."
         )
     if report.known_chats:
@@ -167,10 +167,11 @@ def _note_rest(
 ) -> None:
     for item in skipped:
         console.note(
-            f"Skipped {item.count:,} {skipped_words(item.reason)}, first: {item.places[0]}."
+            f"Left out: {skipped_words(item.reason)}, {item.count:,} in all; the first at"
+            f" {item.places[0]}."
         )
     if broken:
-        console.note(f"Skipped {_count(broken, 'broken message')} inside chats.")
+        console.note(f"Left out: {_count(broken, 'broken message')} inside chats.")
     if missing:
         console.note(
             f"{_count(missing, 'attached file')} that chats name are not in the export; their"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _SKIPPED = {
     "not-json": "broken records",
+    "not-utf-8": "records that are not in UTF-8 (save the file as UTF-8)",
     "too-deep": "records nested too deep",
     "too-large": "records too large for one chat",
     "cut": "records cut off in the middle",

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     """Why something of an export was skipped."""
 
     NOT_JSON = "not-json"
+    NOT_UTF8 = "not-utf-8"
     TOO_DEEP = "too-deep"
     TOO_LARGE = "too-large"
     CUT = "cut"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from troth.domain.error import ImportRefused
@@ -17,7 +18,9 @@ from troth.transfer.records import ByteStream, Record, read_records
 from troth.transfer.terminal_chats import is_elia, is_oterm, read_elia, read_oterm
 
 HEAD_BYTES = 64 << 10
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WIDE = re.compile(rb"\x00{1,3}[\[{<]|[\[{<]\x00")
+"""JSON or HTML with two or four bytes to a character, and no mark that says so."""
 
 OnBytes = Callable[[int], None]
 """Told how many bytes more were read."""
@@ -34,19 +37,22 @@ def read_export(
     """Yield every chat of an export, and what was skipped.
 
     `kind` names what the user says that it is: then nothing else is taken for a chat. With
-    `only_looks` images are found and not read. Raises ImportRefused when a lone file is not
-    readable at all; a bad file among others is skipped.
+    `only_looks` images are found and not read. Raises ImportRefused when no file in it can be read;
+    a bad file among others is skipped.
     """
     assets = Assets(export, only_looks=only_looks)
     if not export.members:
         raise ImportRefused(str(export.path), "it holds no file that Troth knows chats from")
+    refused: list[tuple[Member, ImportRefused]] = []
     for member in export.members:
         try:
             yield from _read_member(member, assets, setting, kind, on_bytes)
-        except ImportRefused:
-            if len(export.members) == 1:
-                raise
-            yield Skipped(member.place, Reason.DAMAGED)
+        except ImportRefused as error:
+            refused.append((member, error))
+    if len(refused) == len(export.members):
+        raise refused[0][1]
+    for member, _ in refused:
+        yield Skipped(member.place, Reason.DAMAGED)
 
 
 def _read_member(
@@ -57,8 +63,8 @@ def _read_member(
         yield from _read_database(member, setting, kind)
         on_bytes(member.size_bytes)
         return
-    if head.startswith(_UTF16):
-        raise ImportRefused(member.place, "it is written in UTF-16; save it as UTF-8")
+    if head.startswith(_WIDE_MARKS) or _WIDE.match(head):
+        raise ImportRefused(member.place, "it is not written in UTF-8; save it so")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     with readable(member.place), member.open() as stream:
         counted = _Counting(stream, on_bytes)

@@ -146,6 +146,8 @@ class _Cutter:
         if fault is not None:
             return Record(self._number, fault=fault)
         try:
-            return Record(self._number, cast("object", json.loads(content)))
+            return Record(self._number, cast("object", json.loads(content.decode())))
+        except UnicodeDecodeError:
+            return Record(self._number, fault=Reason.NOT_UTF8)
         except (ValueError, RecursionError):
             return Record(self._number, fault=Reason.NOT_JSON)

@@ -99,11 +99,11 @@ def report_words(report: ImportReport) -> str:
     if report.batch_id is None:
         lines = ["There was nothing new in it."]
     else:
-        grown = f", and {counted(report.grown_chats, 'known chat')} grew"
+        new = f" in {counted(report.new_chats, 'new chat')}" if report.new_chats else ""
+        grown = f"; {counted(report.grown_chats, 'known chat')} grew" if report.grown_chats else ""
         lines = [
-            f"{counted(report.messages, 'message')} in {counted(report.new_chats, 'new chat')}"
-            f"{grown if report.grown_chats else ''}. They stand in the list of chats (ctrl+b), "
-            "their replies marked imported: nobody can check those."
+            f"{counted(report.messages, 'message')}{new}{grown}. They stand in the list of chats "
+            "(ctrl+b), their replies marked imported: nobody can check those."
         ]
     if report.known_chats:
         lines.append(f"{counted(report.known_chats, 'chat')} held nothing new.")
