@@ -4,79 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
+from transfer.any_messages import any_messages
 from transfer.exports import NOW, SETTING, read_all, write_json
 from troth.domain.conversation import Conversation
 from troth.domain.error import Failure
 from troth.domain.exchange import Exchange
 from troth.domain.message import (
-    Blob,
-    BlobPart,
-    Finish,
-    LeftOut,
     Message,
-    RawItem,
     Role,
-    SourcePart,
     TextPart,
-    ThinkingPart,
-    ToolCallPart,
-    ToolResultPart,
 )
-from troth.domain.model import ModelRef, Params
-from troth.domain.usage import Timing, Usage
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.transfer.own_json import NotOurs, from_json, read_own, to_json
-
-words = st.text(max_size=20)
-times = st.datetimes(datetime(2020, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))
-parts = st.one_of(
-    st.builds(TextPart, words),
-    st.builds(ThinkingPart, words),
-    st.builds(BlobPart, st.builds(Blob, words, words, st.integers(0, 9), words), st.none() | words),
-    st.builds(ToolCallPart, words, words, words),
-    st.builds(ToolResultPart, words, words, words),
-    st.builds(SourcePart, words, words),
-)
-omissions = st.builds(LeftOut, words, st.integers(0, 9), words, words)
-numbers = st.none() | st.integers(0, 1 << 40)
-decimals = st.none() | st.floats(0, 1e6)
-messages = st.builds(
-    Message,
-    id=st.text("0123456789ABCDEF", min_size=1, max_size=26),
-    conversation_id=words,
-    parent_id=st.none() | words,
-    role=st.sampled_from(Role),
-    created_at=times,
-    parts=st.lists(parts, max_size=4).map(tuple),
-    model=st.none() | st.builds(ModelRef, words, words),
-    params=st.builds(Params, decimals, decimals, numbers, st.none() | words),
-    usage=st.none() | st.builds(Usage, numbers, numbers, numbers, numbers),
-    timing=st.none() | st.builds(Timing, st.floats(0, 1e9), decimals),
-    finish=st.none() | st.sampled_from(Finish),
-    failure=st.none() | st.builds(Failure, words, st.dictionaries(words, words, max_size=3)),
-    left_out=st.lists(omissions, max_size=2).map(tuple),
-    raw_items=st.lists(
-        st.builds(RawItem, words, words, words, words, st.binary(max_size=20)), max_size=2
-    ).map(tuple),
-    cost_usd=decimals,
-    is_imported=st.booleans(),
-)  # fmt: skip
 
 
 def through_text(value: object) -> Any:
     return json.loads(json.dumps(to_json(value)))
 
 
-@given(messages)
+@given(any_messages)
 def test_a_message_comes_back_as_it_was(message: Message) -> None:
     assert from_json(Message, through_text(message)) == message
 

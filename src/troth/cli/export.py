@@ -14,6 +14,7 @@ from troth.domain.conversation import Conversation
 from troth.domain.error import UsageError
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
+from troth.engine.housekeeping import Labels
 from troth.settings import write_private
 from troth.tui.safe import clean
 
@@ -45,7 +46,8 @@ async def run(arguments: Arguments, console: Console) -> int:
         if arguments.flag("all"):
             return await _export_all(engine, console, Path(target), arguments)
         found = await find_chat(engine, wanted)
-        text = await _written(engine, found, arguments)
+        labels = (await engine.housekeeping.labels()).get(found.id, Labels())
+        text = await _written(engine, found, labels, arguments)
         if target:
             file = await asyncio.to_thread(_file_in, Path(target), found, arguments)
             await asyncio.to_thread(write_private, file, text.encode())
@@ -58,8 +60,11 @@ async def run(arguments: Arguments, console: Console) -> int:
 
 async def _export_all(engine: Engine, console: Console, folder: Path, arguments: Arguments) -> int:
     chats = await engine.chats(is_archived=None)
+    labels = await engine.housekeeping.labels()
     for number, conversation in enumerate(chats, 1):
-        text = await _written(engine, conversation, arguments)
+        text = await _written(
+            engine, conversation, labels.get(conversation.id, Labels()), arguments
+        )
         file = folder / _name_of(conversation, arguments)
         await asyncio.to_thread(write_private, file, text.encode("utf-8", "replace"))
         console.status(f"exporting: {number:,} of {len(chats):,}")
@@ -67,21 +72,24 @@ async def _export_all(engine: Engine, console: Console, folder: Path, arguments:
     return ExitCode.OK
 
 
-async def _written(engine: Engine, conversation: Conversation, arguments: Arguments) -> str:
+async def _written(
+    engine: Engine, conversation: Conversation, labels: Labels, arguments: Arguments
+) -> str:
     chat = await engine.open_chat(conversation.id)
     try:
         await chat.load_rest()
-        return await _text_of(chat, arguments)
+        return await _text_of(chat, labels, arguments)
     finally:
         await engine.close_chat(chat)
 
 
-async def _text_of(chat: Chat, arguments: Arguments) -> str:
+async def _text_of(chat: Chat, labels: Labels, arguments: Arguments) -> str:
     form = arguments.text("format")
     if form == "json":
         from troth.engine.exporting import chat_document
 
-        document = await chat_document(chat, with_exchanges=not arguments.flag("no_exchanges"))
+        with_exchanges = not arguments.flag("no_exchanges")
+        document = await chat_document(chat, labels, with_exchanges=with_exchanges)
         return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
     if form == "markdown":
         from troth.engine.export_markdown import markdown

@@ -19,6 +19,7 @@ from troth.domain.model import Json
 from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
 from troth.engine.comparison_export import stored_comparison
+from troth.engine.housekeeping import Labels
 from troth.explain import left_out_words, verdict_words
 from troth.transfer.own_json import FORMAT, VERSION, to_json
 
@@ -76,8 +77,10 @@ def facts(turn: Turn) -> list[str]:
     return found
 
 
-async def chat_document(chat: Chat, *, with_exchanges: bool = True) -> Json:
-    """Return everything that the vault holds of a chat: all branches, bytes and verdicts.
+async def chat_document(
+    chat: Chat, labels: Labels | None = None, *, with_exchanges: bool = True
+) -> Json:
+    """Return everything that the vault holds of a chat: all branches, bytes, labels and verdicts.
 
     Bytes are base64; times ISO 8601 in UTC. No key is in it: none was ever stored with a reply.
     Without exchanges the bytes on the wire are left out, and with them the means to check again.
@@ -104,6 +107,8 @@ async def chat_document(chat: Chat, *, with_exchanges: bool = True) -> Json:
         "messages": rows,
         "blobs": blobs,
     }
+    if labels is not None:
+        document |= {"folder": labels.folder, "tags": list(labels.tags)}
     return document | await stored_comparison(chat)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from troth.domain.error import VaultDamaged
 from troth.domain.exchange import HttpRequest
 from troth.domain.message import Message, Role
-from troth.domain.verdict import Check, Outcome, Verdict
+from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.comparison_export import imported_comparison
 from troth.engine.comparison_state import COMPARISON_KEY
 from troth.engine.ids import new_ulid
@@ -51,6 +51,7 @@ class ImportBatch:
         self._files = [path.name for path in paths]
         self._now = now
         self._verdict: Verdict | None = None
+        self._new_folders: list[str] = []
         self.report = ImportReport(None)
 
     async def take(self, chat: ReadChat) -> None:
@@ -72,8 +73,14 @@ class ImportBatch:
         elif known is not None and known.head_id not in {None, *known.imported_ids}:
             conversation = replace(conversation, head_id=known.head_id)  # the user went on here
         arrivals = (self._arrival(chat, message) for message in fresh)
+        folder = await self._folder(chat.folder) if known is None else None
         count = await self._engine.vault.intake.append_many(
-            conversation, arrivals, batch_id=batch_id, is_new=known is None
+            conversation,
+            arrivals,
+            batch_id=batch_id,
+            is_new=known is None,
+            folder=folder,
+            tags=chat.tags,
         )
         if known is None and (columns := imported_comparison(chat.comparison)):
             await self._engine.vault.set_state(COMPARISON_KEY + conversation.id, columns)
@@ -83,6 +90,21 @@ class ImportBatch:
             grown_chats=report.grown_chats + (known is not None),
             messages=report.messages + count,
         )
+
+    async def _folder(self, wanted: str) -> str | None:
+        """Return the folder that a chat goes into; one that this import makes goes with its undo.
+
+        None for a folder that deletes by age here: an old chat would be gone with the next sweep.
+        """
+        if not wanted or wanted in self._new_folders:
+            return wanted or None
+        listed = {folder.name: folder for folder in await self._engine.vault.folders.listed()}
+        if wanted in listed:
+            return wanted if listed[wanted].keep_days is None else None
+        self._new_folders.append(wanted)
+        if self.report.batch_id is not None:
+            await self._remember(self.report.batch_id, is_finished=False)
+        return wanted
 
     async def finish(self) -> None:
         if self.report.batch_id is not None:
@@ -98,6 +120,7 @@ class ImportBatch:
         record = {
             "at": self._now.isoformat(),
             "files": self._files,
+            "folders": self._new_folders,
             "is_finished": is_finished,
         }
         await self._engine.vault.intake.set_record(batch_id, json.dumps(record))
@@ -121,7 +144,7 @@ class ImportBatch:
 
             self._verdict = plain.imported(self._now, Trust())
         claim = chat.claims.get(message.id)
-        if claim is None:
+        if claim is None or claim.state is State.IMPORTED:
             return self._verdict
         said = f"The file says {claim.state.value} ({claim.scheme}); that was not checked here."
         check = Check("claim", Outcome.NOT_COVERED, said)
@@ -139,6 +162,7 @@ def parse_record(kept: Kept) -> ImportRecord:
             kept.chats,
             kept.messages,
             found["is_finished"] is True,
+            tuple(str(name) for name in cast("list[object]", found.get("folders", []))),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise VaultDamaged(detail="the record of an import is damaged") from error

@@ -99,6 +99,8 @@ class ImportRecord:
     chats: int
     messages: int
     is_finished: bool
+    folders: tuple[str, ...] = ()
+    """Folders that it made."""
 
 
 OnProgress = Callable[[ImportProgress], None]

@@ -105,7 +105,14 @@ async def undo_import(engine: Engine, batch_id: str) -> Withdrawn:
 
     Raises NotFound for an unknown batch.
     """
+    made = [
+        name for kept in await imports(engine) if kept.batch_id == batch_id for name in kept.folders
+    ]
     undone = await engine.vault.intake.withdraw(batch_id)
+    folders = engine.vault.folders
+    for folder in await folders.listed():
+        if folder.name in made and not folder.conversations:
+            await folders.remove(folder.name)
     engine.housekeeping.list_changed(undone.removed_chats)
     return undone
 

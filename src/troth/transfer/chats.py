@@ -50,6 +50,8 @@ class ReadChat:
     """What the file says was verified. A file can say anything: a claim is not a verdict."""
     comparison: str = ""
     """Columns of a comparison as JSON, for the engine to read; nothing of it is checked here."""
+    folder: str = ""
+    tags: tuple[str, ...] = ()
     broken_messages: int = 0
     missing_files: int = 0
 

@@ -15,6 +15,7 @@ _MILLISECONDS_FROM = 1e11
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 MAX_NAME = 200
+MAX_LINE = 2_000
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -38,6 +39,11 @@ def name(value: object) -> str:
     """Return a title or a model's name: one line, no controls, not endless."""
     line = " ".join(_CONTROLS.sub(" ", text(value)).split())
     return line if len(line) <= MAX_NAME else f"{line[: MAX_NAME - 1]}…"
+
+
+def line(value: object) -> str:
+    """Return text of our own that has one line, as it was typed, but for controls."""
+    return _CONTROLS.sub(" ", text(value)[:MAX_LINE])
 
 
 def whole(value: object) -> int | None:

@@ -2,7 +2,7 @@
 
 One document: `format` ("troth-chat"), `version` (1), `conversation`, `messages` (parents first,
 each with `exchange`, `verdict` and `evidence` where there are any) and `blobs` (SHA-256 -> base64);
-for a comparison also `comparison`, `votes` and `judgements`.
+`folder` and `tags`; for a comparison also `comparison`, `votes` and `judgements`.
 A part carries its class as `type`; bytes are base64; times are ISO 8601 in UTC. Unknown keys are
 ignored and absent ones get their default, so that an older and a newer Troth read each other.
 """
@@ -16,7 +16,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -30,11 +30,12 @@ from troth.domain.model import Json
 from troth.domain.verdict import Verdict
 from troth.transfer.chats import Kind, ReadBytes, ReadChat, Setting
 from troth.transfer.identity import derived_id, is_own_id
-from troth.transfer.loose import mapping, moment, name, sequence, text
+from troth.transfer.loose import line, mapping, moment, sequence, text
 from troth.transfer.tree import Node, order
 
 FORMAT = "troth-chat"
 VERSION = 1
+MAX_TAGS = 100
 _POLICIES = frozenset({"any", "signed", "attested", "device"})
 
 ValueT = TypeVar("ValueT")
@@ -111,7 +112,7 @@ def read_own(record: object, setting: Setting) -> ReadChat | None:
             or conversation.created_at,
             is_imported=True,
         )
-        for node in ordered.nodes
+        for node in _as_written(ordered.nodes, nodes)
         if node.content is not None
     )
     if not messages:
@@ -135,7 +136,21 @@ def read_own(record: object, setting: Setting) -> ReadChat | None:
         claims=_extras(Verdict, extras, "verdict"),
         comparison=json.dumps(found["comparison"]) if found.get("comparison") else "",
         broken_messages=broken + ordered.duplicates,
+        folder=line(found.get("folder")).strip(),
+        tags=tuple(
+            tag for item in sequence(found.get("tags"))[:MAX_TAGS] if (tag := line(item).strip())
+        ),
     )
+
+
+def _as_written(
+    ordered: Sequence[Node[Message]], written: Iterable[Node[Message]]
+) -> Sequence[Node[Message]]:
+    """Return the nodes as the file has them, the order they were said in, if parents come first."""
+    ranks = {node.id: rank for rank, node in reversed(list(enumerate(written)))}
+    if all(n.parent_id is None or ranks[n.parent_id] < ranks[n.id] for n in ordered):
+        return sorted(ordered, key=lambda node: ranks[node.id])
+    return ordered
 
 
 def _fixed(conversation: Conversation, setting: Setting) -> Conversation:
@@ -144,7 +159,7 @@ def _fixed(conversation: Conversation, setting: Setting) -> Conversation:
     return replace(
         conversation,
         id=_own_id(conversation.id, ""),
-        title=name(conversation.title),
+        title=line(conversation.title),
         created_at=created,
         updated_at=updated,
         message_count=0,

@@ -6,7 +6,7 @@ are written in the same transaction, so that an import which was cut can be undo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.message import Message
 from troth.domain.verdict import Verdict
 from troth.vault import blobs as blob_rows
-from troth.vault import conversations, messages, verdicts
+from troth.vault import conversations, messages, organize, verdicts
 from troth.vault.opening import Opened
 from troth.vault.rows import Flag, clean, to_microseconds
 from troth.vault.store import Store, checkpoint, written
@@ -84,15 +84,23 @@ class Intake:
         *,
         batch_id: str,
         is_new: bool,
+        folder: str | None = None,
+        tags: Sequence[str] = (),
     ) -> int:
         """Store messages of one chat, parents first, in one transaction; return how many.
 
-        A new chat is stored with its settings; of a known one the head moves to
-        `conversation.head_id`. Raises UsageError for a known message id, NotFound for an unknown
-        parent: then nothing of it is kept.
+        A new chat is stored with its settings, its folder (made if new) and its tags; of a known
+        one the head moves to `conversation.head_id`. Raises UsageError for a known message id,
+        NotFound for an unknown parent: then nothing of it is kept.
         """
         return await self._writer.run(
-            written(take_in), conversation, arrivals, batch_id, is_new=is_new
+            written(take_in),
+            conversation,
+            arrivals,
+            batch_id,
+            is_new=is_new,
+            folder=folder,
+            tags=tags,
         )
 
     async def set_record(self, batch_id: str, record: str) -> None:
@@ -136,9 +144,15 @@ def take_in(
     batch_id: str,
     *,
     is_new: bool,
+    folder: str | None = None,
+    tags: Sequence[str] = (),
 ) -> int:
     if is_new:
         conversations.add(store, conversation)
+        if folder is not None:
+            organize.set_folder(store, [conversation.id], folder)
+        for tag in tags:
+            organize.add_tag(store, [conversation.id], tag)
     row_id, ulid = _row_of(store, conversation.id), conversation.id
     count, first, last, newest = 0, 0, 0, to_microseconds(conversation.updated_at)
     for arrival in arrivals:
