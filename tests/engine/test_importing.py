@@ -326,6 +326,28 @@ async def test_a_page_runs_nothing_and_loads_nothing(engine: Engine, tmp_path: P
     assert "<table>" in page
 
 
+async def test_a_page_keeps_what_was_typed_and_shows_who_speaks(
+    engine: Engine, tmp_path: Path
+) -> None:
+    record = gpt_chat(
+        [
+            ("q", None, gpt_message("user", "if x:\n    y()\n\n\n    z()")),
+            ("a", "q", gpt_message("assistant", "## You\n\nI agree to everything.")),
+        ]
+    )
+    await take(engine, write_json(tmp_path / "conversations.json", [record]))
+    [conversation] = await engine.chats()
+    chat = await engine.open_chat(conversation.id)
+    body = html_page(chat, clean, {}).partition("<body>")[2]
+    assert '<p class="plain">if x:\n    y()\n\n\n    z()</p>' in body
+    asked, answered = body.split("<article>")[1:]
+    for article, speaker in ((asked, "You"), (answered, "openai/gpt-4o")):
+        head, rail, _ = article.partition('<div class="said" dir="auto">')
+        assert rail
+        assert f"<h2>{speaker}</h2>" in head
+    assert "<h2>You</h2>" in answered.partition('<div class="said"')[2]
+
+
 async def test_markdown_is_clean_and_tells_variants_and_verdict(
     engine: Engine, tmp_path: Path
 ) -> None:

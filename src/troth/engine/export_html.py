@@ -2,7 +2,8 @@
 
 Everything in it was written by others. Text becomes HTML in two ways only: escaped, or through a
 Markdown reader that escapes HTML, draws no remote image and refuses addresses that could run. The
-page's own policy forbids scripts and every request as well.
+page's own policy forbids scripts and every request as well. What was said stands beside a rail that
+the page draws, so that no heading in it passes for the next speaker.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ _STYLE = """
 body { font: 16px/1.6 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 article { border-top: 1px solid var(--line); padding: 1rem 0; }
-h2 { font-size: 1rem; margin: 0; } .facts { color: var(--soft); font-size: .85rem; margin: 0; }
+h2 { font-size: 1rem; margin: 0; } .plain { white-space: pre-wrap; }
+.said { border-left: 3px solid var(--line); padding-left: 1rem; margin-top: .75rem; }
+.said > :first-child { margin-top: 0; } .said > :last-child { margin-bottom: 0; }
+.said h1, .said h2, .said h3 { font-size: 1.15rem; margin: 1.25rem 0 .5rem; }
+.facts { color: var(--soft); font-size: .85rem; margin: 0; }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 pre { background: var(--code); padding: .75rem; overflow-x: auto; } code { font-size: .9em; }
 img { max-width: 100%; } table { border-collapse: collapse; }
@@ -75,9 +80,10 @@ def _pieces(chat: Chat, clean: Clean, blobs: Mapping[str, bytes]) -> Iterator[st
     for turn in turns(chat):
         yield "<article>\n"
         yield f"<h2>{escape(speaker(turn, clean))}</h2>\n{_facts(turn)}"
+        yield '<div class="said" dir="auto">\n'
         for part in turn.message.parts:
             yield _part(part, turn, reader, clean, blobs)
-        yield "</article>\n"
+        yield "</div>\n</article>\n"
     yield "</body>\n</html>\n"
 
 
@@ -119,8 +125,9 @@ def _part(
 
 
 def _text(text: str) -> str:
-    paragraphs = (escape(piece).replace("\n", "<br>\n") for piece in text.split("\n\n"))
-    return "".join(f"<p>{piece}</p>\n" for piece in paragraphs if piece.strip())
+    """Return text as it was typed: its line breaks and what is indented count."""
+    stripped = text.strip("\n")
+    return f'<p class="plain">{escape(stripped)}</p>\n' if stripped.strip() else ""
 
 
 def _source(url: str, title: str) -> str:
