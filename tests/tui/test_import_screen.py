@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.widgets import Static
 
 from transfer.exports import PNG, gpt_chat, gpt_message, gpt_simple, write_zip
+from troth.engine.importing import preview_import, run_import
 from troth.tui.screens.import_chats import ImportScreen
 from troth.tui.screens.path_rows import matching_entries, plain_path
 from tui.app_stage import Stage, run_app
@@ -99,6 +100,56 @@ async def test_escape_stops_an_import_and_what_came_can_be_taken_back(tmp_path: 
             lambda: screen._stage == "done" and "Stopped" in about(screen), "stop", 60
         )
         assert len(await titles(stage)) < 40
+
+
+async def test_what_an_earlier_import_brought_is_not_offered_for_one_that_was_stopped(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "earlier").mkdir()
+    async with run_app(tmp_path / "home", size=(100, 30)) as stage:
+        engine = stage.desk.engine
+        earlier = await preview_import(engine, [export(tmp_path / "earlier", "Old")])
+        await run_import(engine, earlier)
+        [record] = await engine.vault.intake.records()
+        cut = json.loads(record.record) | {"is_finished": False}
+        await engine.vault.intake.set_record(record.batch_id, json.dumps(cut))
+        screen = await open_import(stage, f"/import {export(tmp_path, 'Knots')}")
+        await stage.until(lambda: "1 chat" in about(screen), "the look", 60)
+        gate = threading.Event()
+        writing = asyncio.ensure_future(engine.vault._writer.run(lambda _: gate.wait(60)))
+        await stage.pilot.press("enter")
+        await stage.until(lambda: screen._stage == "import")
+        await stage.pilot.press("escape")
+        gate.set()
+        await writing
+        await stage.until(lambda: screen._stage == "done", "stop", 60)
+        if await titles(stage) == ["Old"]:
+            assert "Nothing had come in yet" in about(screen)
+            assert not screen._batch_id
+        else:
+            assert "1 chat with 2 messages" in about(screen)
+        assert screen._batch_id != record.batch_id
+
+
+async def test_taking_back_says_so_and_is_waited_for(tmp_path: Path) -> None:
+    path = export(tmp_path, "Knots")
+    async with run_app(tmp_path / "home", size=(100, 30)) as stage:
+        screen = await open_import(stage, f"/import {path}")
+        await stage.until(lambda: "1 chat" in about(screen), "the look", 60)
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "new chat" in about(screen), "the import", 60)
+        gate = threading.Event()
+        writing = asyncio.ensure_future(
+            stage.desk.engine.vault._writer.run(lambda _: gate.wait(60))
+        )
+        await stage.pilot.press("u")
+        await stage.until(lambda: "Taking it back" in about(screen))
+        await stage.pilot.press("escape")
+        assert stage.app.screen is screen
+        gate.set()
+        await writing
+        await stage.until(lambda: "Taken back: 2 messages" in about(screen))
+        assert await titles(stage) == []
 
 
 async def test_a_file_that_is_no_export_says_so_and_lets_another_be_chosen(tmp_path: Path) -> None:

@@ -118,9 +118,9 @@ async def undo_import(engine: Engine, batch_id: str) -> Withdrawn:
 
 
 async def imports(engine: Engine) -> tuple[ImportRecord, ...]:
-    """Return the imports that can be undone, newest first."""
+    """Return the imports that can be undone, newest first; one that wrote nothing cannot."""
     found = await engine.vault.intake.records()
-    return tuple(parse_record(kept) for kept in reversed(found))
+    return tuple(parse_record(kept) for kept in reversed(found) if kept.chats)
 
 
 async def _next(reading: Reading) -> ReadChat | Skipped | None:

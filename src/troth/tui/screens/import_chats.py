@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _TOLD_EVERY = 20
 """Chats between two tellings of how far it is."""
 
-Stage = Literal["choose", "look", "preview", "import", "done"]
+Stage = Literal["choose", "look", "preview", "import", "undo", "done"]
 
 
 class ImportScreen(Screen[None]):
@@ -83,6 +83,8 @@ class ImportScreen(Screen[None]):
         self._entries: Sequence[PathEntry] = ()
         self._preview: ImportPreview | None = None
         self._batch_id = ""
+        self._earlier: frozenset[str] = frozenset()
+        """Imports that were there before this one."""
         self._work: Worker[None] | None = None
         self._shown = ""
 
@@ -130,6 +132,8 @@ class ImportScreen(Screen[None]):
                 return (FooterItem("import.go_on", "⏎", "close", 0), undo)
             case "look" | "import":
                 return (back._replace(text="stop", is_right=False),)
+            case "undo":
+                return ()
             case "preview" | "done":
                 return (back._replace(is_right=False),)
 
@@ -231,6 +235,8 @@ class ImportScreen(Screen[None]):
         try:
             await work
         except TrothError as error:
+            if self._stage == "undo":
+                self._enter("done", "Nothing was taken back.")
             self._say_error(error)
 
     async def _look(self, path: Path) -> None:
@@ -243,6 +249,7 @@ class ImportScreen(Screen[None]):
             self._enter("choose", words.SOURCES)
             self._say_error(error)
             return
+        self._earlier = frozenset(known.batch_id for known in await imports(self._engine))
         self._preview = preview
         self._enter("preview", words.preview_words(preview))
         self.rows.set_rows(words.preview_rows(preview.chats, datetime.now().astimezone()))
@@ -268,7 +275,7 @@ class ImportScreen(Screen[None]):
     async def _show_cut(self) -> None:
         """Say what had come in when an import was stopped."""
         known = await imports(self._engine)
-        cut = known[0] if known and not known[0].is_finished else None
+        cut = next((record for record in known if record.batch_id not in self._earlier), None)
         if cut is None:
             self._enter("done", "Stopped. Nothing had come in yet.")
             return
@@ -292,7 +299,7 @@ class ImportScreen(Screen[None]):
         elif self._stage == "preview":
             self._enter("choose", words.SOURCES)
             self._complete(self.field.value)
-        else:
+        elif self._stage != "undo":  # that is one step, which ends of itself
             self.dismiss(None)
 
     async def _stopped(self, work: Worker[None], *, was_importing: bool) -> None:
@@ -311,6 +318,10 @@ class ImportScreen(Screen[None]):
 
     async def _undo(self, batch_id: str) -> None:
         self._batch_id = ""
+        self._enter(
+            "undo",
+            "Taking it back: what came in is deleted for good. A large import needs a while.",
+        )
         undone = await undo_import(self._engine, batch_id)
         self._enter("done", words.undone_words(undone))
 
