@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from troth.transfer import records
 from troth.transfer.chats import Reason
-from troth.transfer.records import MAX_DEPTH, Record, read_records
+from troth.transfer.records import MAX_DEPTH, MAX_RECORD_VALUES, Record, read_records
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -107,3 +107,13 @@ def test_a_huge_string_is_skipped_without_being_held(monkeypatch: pytest.MonkeyP
     assert [r.fault for r in found] == [Reason.TOO_LARGE, None]
     assert found[1].value == {"b": 1}
     assert peak < 24 << 20
+
+
+@pytest.mark.parametrize("value", [b"[],", b'"k":{},', b"[" * 40 + b"]" * 40 + b",", b"0,"])
+def test_a_small_file_of_endless_values_is_not_parsed(value: bytes) -> None:
+    """Parsed, three bytes of such a file would take a hundred of memory."""
+    count = MAX_RECORD_VALUES // (1 + value.count(b"[") + value.count(b"{")) + 1
+    inner = value * count
+    record = b'{"a":{' + inner + b'"z":0}}' if b":" in value else b'{"a":[' + inner + b"0]}"
+    found = list(read_records(io.BytesIO(b"[" + record + b',{"b":1}]')))
+    assert [(one.value, one.fault) for one in found] == [(None, Reason.TOO_LARGE), ({"b": 1}, None)]

@@ -22,12 +22,17 @@ MAX_DEPTH = 64
 MAX_RECORD_BYTES = 128 << 20
 """One chat. Its longest string is bounded by this too."""
 
+MAX_RECORD_VALUES = 2_000_000
+"""Of one chat. Parsed a value takes up to 380 bytes, and three bytes of a file can ask for one."""
+
 # Possessive: a string that ends in a later chunk must not be gone back over, letter by letter.
 _STRING = rb'[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _OUTSIDE = re.compile(rb'[^"{}\[\]]*+(?:"' + _STRING + rb'[^"{}\[\]]*+)*+', re.DOTALL)
 _REST_OF_STRING = re.compile(_STRING, re.DOTALL)
 _QUOTE = ord('"')
 _OPENING = frozenset(b"{[")
+_BEGINNINGS = (b",", b"[", b"{")
+"""No value but the first begins without one of these; those in strings are counted too."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -143,6 +148,8 @@ class _Cutter:
         self._is_recording = False
         content, self._content = self._content, bytearray()
         fault, self._fault = self._fault, None
+        if fault is None and sum(map(content.count, _BEGINNINGS)) > MAX_RECORD_VALUES:
+            fault = Reason.TOO_LARGE
         if fault is not None:
             return Record(self._number, fault=fault)
         try:
