@@ -117,3 +117,14 @@ def test_a_small_file_of_endless_values_is_not_parsed(value: bytes) -> None:
     record = b'{"a":{' + inner + b'"z":0}}' if b":" in value else b'{"a":[' + inner + b"0]}"
     found = list(read_records(io.BytesIO(b"[" + record + b',{"b":1}]')))
     assert [(one.value, one.fault) for one in found] == [(None, Reason.TOO_LARGE), ({"b": 1}, None)]
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(300, True), (3_000, False)])
+def test_a_chat_of_ours_may_be_larger_than_others(length: int, is_read: bool) -> None:
+    """Its bytes on the wire hold every image once for each time that it was sent."""
+    ours = json.dumps({"format": "troth-chat", "version": 1, "blob": "A" * length}, indent=1)
+    others = json.dumps({"mapping": {}, "blob": "A" * length})
+    stream = io.BytesIO(f"{ours}\n{others}".encode())
+    found = list(read_records(stream, max_bytes=100, max_own_bytes=1_000))
+    faults = [None if is_read else Reason.TOO_LARGE, Reason.TOO_LARGE]
+    assert [record.fault for record in found] == faults

@@ -48,6 +48,7 @@ async def run(arguments: Arguments, console: Console) -> int:
         found = await find_chat(engine, wanted)
         labels = (await engine.housekeeping.labels()).get(found.id, Labels())
         text = await _written(engine, found, labels, arguments)
+        _note_size(console, found, text, arguments)
         if target:
             file = await asyncio.to_thread(_file_in, Path(target), found, arguments)
             await asyncio.to_thread(write_private, file, text.encode())
@@ -65,11 +66,24 @@ async def _export_all(engine: Engine, console: Console, folder: Path, arguments:
         text = await _written(
             engine, conversation, labels.get(conversation.id, Labels()), arguments
         )
+        _note_size(console, conversation, text, arguments)
         file = folder / _name_of(conversation, arguments)
         await asyncio.to_thread(write_private, file, text.encode("utf-8", "replace"))
         console.status(f"exporting: {number:,} of {len(chats):,}")
     console.note(f"{len(chats):,} chats are written to {folder}.")
     return ExitCode.OK
+
+
+def _note_size(
+    console: Console, conversation: Conversation, text: str, arguments: Arguments
+) -> None:
+    from troth.transfer.records import MAX_OWN_BYTES
+
+    if arguments.text("format") == "json" and len(text) > MAX_OWN_BYTES:
+        console.note(
+            f"{conversation.title or conversation.id} is more than Troth takes in again"
+            f" ({MAX_OWN_BYTES >> 20} MiB); --no-exchanges makes it smaller."
+        )
 
 
 async def _written(
@@ -90,7 +104,7 @@ async def _text_of(chat: Chat, labels: Labels, arguments: Arguments) -> str:
 
         with_exchanges = not arguments.flag("no_exchanges")
         document = await chat_document(chat, labels, with_exchanges=with_exchanges)
-        return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+        return json.dumps(document, ensure_ascii=True, indent=1) + "\n"  # one byte a character
     if form == "markdown":
         from troth.engine.export_markdown import markdown
 

@@ -22,6 +22,8 @@ MAX_DEPTH = 64
 MAX_RECORD_BYTES = 128 << 20
 """One chat. Its longest string is bounded by this too."""
 
+MAX_OWN_BYTES = 512 << 20
+"""One chat as this program gives it away: with its images, and all that went over the wire."""
 MAX_RECORD_VALUES = 2_000_000
 """Of one chat. Parsed a value takes up to 380 bytes, and three bytes of a file can ask for one."""
 
@@ -31,6 +33,7 @@ _OUTSIDE = re.compile(rb'[^"{}\[\]]*+(?:"' + _STRING + rb'[^"{}\[\]]*+)*+', re.D
 _REST_OF_STRING = re.compile(_STRING, re.DOTALL)
 _QUOTE = ord('"')
 _OPENING = frozenset(b"{[")
+_OWN = re.compile(rb'\{\s*"format": "troth-chat",')
 _BEGINNINGS = (b",", b"[", b"{")
 """No value but the first begins without one of these; those in strings are counted too."""
 _BOM = b"\xef\xbb\xbf"
@@ -49,9 +52,11 @@ class Record:
     fault: Reason | None = None
 
 
-def read_records(stream: ByteStream, *, max_bytes: int = MAX_RECORD_BYTES) -> Iterator[Record]:
+def read_records(
+    stream: ByteStream, *, max_bytes: int = MAX_RECORD_BYTES, max_own_bytes: int = MAX_OWN_BYTES
+) -> Iterator[Record]:
     """Yield every record. What the stream itself raises goes through."""
-    cutter = _Cutter(max_bytes)
+    cutter = _Cutter(max_bytes, max_own_bytes)
     is_first = True
     while chunk := stream.read(CHUNK_BYTES):
         yield from cutter.feed(chunk.removeprefix(_BOM) if is_first else chunk)
@@ -62,8 +67,9 @@ def read_records(stream: ByteStream, *, max_bytes: int = MAX_RECORD_BYTES) -> It
 class _Cutter:
     """Follows brackets and strings over chunks that are cut anywhere."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_own_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._max_own_bytes = max_own_bytes
         self._depth = 0
         self._base = 0
         """0 between documents, 1 inside the outermost array."""
@@ -137,8 +143,11 @@ class _Cutter:
         return False
 
     def _take(self, piece: bytes) -> None:
-        if self._fault is None and len(self._content) + len(piece) > self._max_bytes:
-            self._fault = Reason.TOO_LARGE
+        size = len(self._content) + len(piece)
+        if self._fault is None and size > self._max_bytes:
+            is_own = _OWN.match(self._content[:64] or piece[:64]) is not None
+            if not is_own or size > self._max_own_bytes:
+                self._fault = Reason.TOO_LARGE
         if self._fault is not None:
             self._content.clear()
         else:
