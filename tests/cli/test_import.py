@@ -73,6 +73,26 @@ def test_all_chats_are_exported_and_come_back(with_vault: Troth, tmp_path: Path)
     assert {chat["id"] for chat in with_vault("chats", "--json").json} == before
 
 
+def test_folder_and_tags_go_out_with_one_chat_and_with_all(
+    with_vault: Troth, tmp_path: Path
+) -> None:
+    with_vault("import", str(write_json(tmp_path / "a.json", [gpt_simple()])))
+    [chat] = with_vault("chats", "--json").json
+    document = with_vault("export", chat["id"], "--format", "json").json
+    assert (document["folder"], document["tags"]) == ("", [])
+    with_vault("import", "--undo")
+    labelled = document | {"folder": "Sailing", "tags": ["rope", "sea"]}
+    with_vault("import", str(write_json(tmp_path / "b.troth.json", labelled)))
+
+    [chat] = with_vault("chats", "--json").json
+    assert (chat["folder"], chat["tags"]) == ("Sailing", ["rope", "sea"])
+    one = with_vault("export", chat["id"], "--format", "json").json
+    with_vault("export", "--all", "--format", "json", "-o", str(tmp_path / "out"))
+    [written] = (tmp_path / "out").iterdir()
+    for again in (one, json.loads(written.read_text("utf-8"))):
+        assert (again["folder"], again["tags"]) == ("Sailing", ["rope", "sea"])
+
+
 def test_export_says_what_it_needs(with_vault: Troth) -> None:
     assert with_vault("export").code == 2
     assert with_vault("export", "x", "--all").code == 2
