@@ -26,13 +26,16 @@ _SHOWN_CHATS = 20
 _SOURCES = """\
 what can be read (by default its content tells what it is):
   chatgpt  Settings, Data controls, Export: the zip, its folder, or conversations*.json
+           (a zip that holds zips: unpack that one and give the folder)
   claude   Settings, Privacy, Export data: the zip or conversations.json
-  gemini   takeout.google.com, My Activity, Gemini Apps: MyActivity.json or .html, or the zip
+  gemini   takeout.google.com, My Activity, Gemini Apps: the zip, its folder, or the .json or
+           .html file in it, in any language
   llm      logs.db (`llm logs path`)
   oterm    store.db (`oterm --db`)
   elia     elia.sqlite
   troth    what `troth export --format json` wrote
 
+Chats come in with their files; projects, memories, group chats and settings stay where they are.
 Nothing comes in twice: importing a newer export adds what is new. `troth import --undo`
 takes the last import back.
 """
