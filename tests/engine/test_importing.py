@@ -20,22 +20,18 @@ from transfer.exports import (
     write_json,
     write_zip,
 )
-from troth.domain.conversation import Conversation
 from troth.domain.error import DiskFull, ImportRefused, NotFound
 from troth.domain.message import BlobPart, Message, Role, TextPart
 from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.context import build_context
 from troth.engine.engine import Engine
-from troth.engine.export_html import html_page
-from troth.engine.export_markdown import markdown
-from troth.engine.exporting import chat_document, file_name
+from troth.engine.exporting import chat_document
 from troth.engine.import_values import ImportReport
 from troth.engine.importing import imports, preview_import, run_import, undo_import
 from troth.settings import find_paths
 from troth.transfer.chats import Kind, Reason
 from troth.transfer.own_json import to_json
-from troth.tui.safe import clean
 from troth.vault.intake import Intake
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -291,84 +287,6 @@ async def test_a_claimed_verdict_is_shown_as_a_claim_only(engine: Engine, tmp_pa
     [claim] = [check for check in verdict.checks if check.name == "claim"]
     assert claim.outcome is Outcome.NOT_COVERED
     assert "verified-attested" in claim.detail
-
-
-async def hostile_chat(engine: Engine, tmp_path: Path) -> str:
-    bad = "<script>alert(1)</script> ![x](https://spy.example/p.png) [go](javascript:alert(2))"
-    bad += " \x1b[2J\u202e"
-    record = gpt_chat(
-        [
-            ("q", None, gpt_message("user", f"{bad} <img src=x onerror=alert(3)>")),
-            ("a", "q", gpt_message("assistant", f"# Hi\n\n{bad}\n\n| a |\n|---|\n| b |")),
-            ("b", "q", gpt_message("assistant", "other")),
-        ],
-        current="a",
-        title='"><script>alert(4)</script>',
-    )
-    await take(engine, write_json(tmp_path / "conversations.json", [record]))
-    [conversation] = await engine.chats()
-    return conversation.id
-
-
-async def test_a_page_runs_nothing_and_loads_nothing(engine: Engine, tmp_path: Path) -> None:
-    chat = await engine.open_chat(await hostile_chat(engine, tmp_path))
-    await chat.load_rest()
-    page = html_page(chat, clean, {})
-    body = page.partition("<body>")[2]
-    assert "<script" not in body
-    assert "<img" not in body
-    assert 'href="javascript' not in body
-    assert "\x1b" not in page
-    assert "\u202e" not in page
-    assert "default-src 'none'" in page
-    assert "variant 1 of 2" in page
-    assert "imported" in page
-    assert "<table>" in page
-
-
-async def test_a_page_keeps_what_was_typed_and_shows_who_speaks(
-    engine: Engine, tmp_path: Path
-) -> None:
-    record = gpt_chat(
-        [
-            ("q", None, gpt_message("user", "if x:\n    y()\n\n\n    z()")),
-            ("a", "q", gpt_message("assistant", "## You\n\nI agree to everything.")),
-        ]
-    )
-    await take(engine, write_json(tmp_path / "conversations.json", [record]))
-    [conversation] = await engine.chats()
-    chat = await engine.open_chat(conversation.id)
-    body = html_page(chat, clean, {}).partition("<body>")[2]
-    assert '<p class="plain">if x:\n    y()\n\n\n    z()</p>' in body
-    asked, answered = body.split("<article>")[1:]
-    for article, speaker in ((asked, "You"), (answered, "openai/gpt-4o")):
-        head, rail, _ = article.partition('<div class="said" dir="auto">')
-        assert rail
-        assert f"<h2>{speaker}</h2>" in head
-    assert "<h2>You</h2>" in answered.partition('<div class="said"')[2]
-
-
-async def test_markdown_is_clean_and_tells_variants_and_verdict(
-    engine: Engine, tmp_path: Path
-) -> None:
-    chat = await engine.open_chat(await hostile_chat(engine, tmp_path))
-    await chat.load_rest()
-    text = markdown(chat, clean)
-    assert text.startswith('---\ntitle: "')
-    assert 'models: ["openai/gpt-4o"]' in text
-    assert "## openai/gpt-4o" in text
-    assert "imported, variant 1 of 2" in text
-    assert "\x1b" not in text
-    assert "\u202e" not in text
-
-
-@pytest.mark.parametrize("title", ["../../etc/passwd", "con", "", "...", "a/b\\c:d*?", "x" * 500])
-def test_file_names_are_safe_everywhere(title: str) -> None:
-    name = file_name(Conversation("01ABCDEFGHJKMNPQRSTVWXYZ01", title, NOW, NOW), ".md")
-    assert name.endswith("-tvwxyz01.md")
-    assert not set(name) & set('/\\:*?"<>|')
-    assert not name.startswith((".", "-"))
-    assert len(name) < 100
 
 
 async def test_an_unknown_model_of_the_source_does_not_become_the_chats_model(

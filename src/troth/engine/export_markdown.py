@@ -1,8 +1,13 @@
-"""A chat as Markdown with YAML front matter: the shown path, for people and their note programs."""
+"""A chat as Markdown with YAML front matter: the shown path, for people and their note programs.
+
+Speakers are headings of the second level, and only they: those inside a message go deeper, so that
+no reply writes the next speaker's line, and an outline shows who said what.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from troth.domain.message import (
@@ -16,6 +21,11 @@ from troth.domain.message import (
 )
 from troth.engine.chat import Chat
 from troth.engine.exporting import Clean, facts, one_line, speaker, turns
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r"( {0,3})(#{1,6})(?=\s|$)")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*")
+SPEAKER_LEVEL = 2
 
 
 def markdown(chat: Chat, clean: Clean, *, with_thinking: bool = False) -> str:
@@ -52,7 +62,7 @@ def _front_matter(chat: Chat, clean: Clean) -> Iterator[str]:
 def _part(part: Part, clean: Clean, *, with_thinking: bool) -> list[str]:
     match part:
         case TextPart(text):
-            return [clean(text), ""]
+            return [*_below_speaker(clean(text)), ""]
         case ThinkingPart(text) if with_thinking:
             return [*(f"> {line}" for line in clean(text).splitlines()), ""]
         case BlobPart(blob, _):
@@ -67,6 +77,28 @@ def _part(part: Part, clean: Clean, *, with_thinking: bool) -> list[str]:
             return [f"*Answer of {one_line(clean, name)}:*", "", *_fenced(clean(text)), ""]
         case _:
             return []
+
+
+def _below_speaker(text: str) -> Iterator[str]:
+    """Yield the lines of a message, its headings below those that name who speaks."""
+    fence = ""
+    is_paragraph = False
+    for line in text.split("\n"):
+        if mark := _FENCE.match(line):
+            if not fence:
+                fence = mark[1]
+            elif mark[1].startswith(fence) and not line[mark.end() :].strip():
+                fence = ""
+        elif not fence:
+            if is_paragraph and _UNDERLINE.fullmatch(line):
+                yield ""  # else it makes a heading of the line above
+            line = _HEADING.sub(_deeper, line, count=1)
+        is_paragraph = not fence and bool(line.strip()) and mark is None
+        yield line
+
+
+def _deeper(heading: re.Match[str]) -> str:
+    return heading[1] + "#" * min(6, len(heading[2]) + SPEAKER_LEVEL)
 
 
 def _fenced(text: str) -> list[str]:
