@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from servers import Answer, Gate, gated_after, json_answer, openai_chat_stream
+from servers import Answer, Gate, gated_after, json_answer, openai_chat_stream, slowly
 from troth.tui.screens.compare_diff import word_runs
 from troth.tui.widgets.compare_plot import bar, sparkline
 from tui.app_stage import run_app
@@ -35,6 +36,26 @@ async def test_a_slow_column_and_a_failed_one_hold_nobody_up(tmp_path: Path) -> 
         gate.open()
         await stage.until(lambda: is_quiet(screen.comparison))
         await stage.until(lambda: "slow words" in stage.text)
+
+
+async def test_no_words_are_shown_twice_when_columns_end_at_different_moments(
+    tmp_path: Path,
+) -> None:
+    names = ("alpha", "beta", "gamma", "delta")
+    answers: dict[str, Answer] = {}
+    for times, name in enumerate(names, 1):
+        whole = openai_chat_stream([f"{n} " for n in range(10 * times)])
+        # The last words come together with the end: nothing in between makes them be shown.
+        last = b"".join(step for step in whole.steps[-4:] if isinstance(step, bytes))
+        answers[name] = slowly(replace(whole, steps=(*whole.steps[:-4], last)), 0.015)
+    async with run_app(tmp_path, by_model(answers), size=(200, 40)) as stage:
+        screen = await compare(stage, " ".join(f"scripted/{name}" for name in names))
+        await stage.until(lambda: is_quiet(screen.comparison))
+        pulses = [worker for worker in screen.workers if worker.group == "pulse"]
+        await stage.until(lambda: all(pulse.is_finished for pulse in pulses), "the pulse ends")
+        for view, column in zip(screen.places, screen.comparison.columns, strict=True):
+            said = screen.comparison.answers(column)[0].text
+            assert view.page.source_of(str(column.head_id)) == said
 
 
 async def test_each_column_is_shown_only_its_own_earlier_reply(tmp_path: Path) -> None:

@@ -148,6 +148,9 @@ class ColumnFollowing:
         for arrival in self._arriving.values():
             if not arrival.unshown:
                 continue
+            if not arrival.reply.is_running:
+                arrival.unshown.clear()  # it is sealed: all of it comes with its entry
+                continue
             page = self._page_of(arrival.reply)
             # A page that does not hold the reply yet gets all of it with its entry.
             if page is not None and (takes_hidden or page.is_on_screen):
