@@ -115,6 +115,10 @@ class ScriptedServer(ListeningServer):
         self.requests: list[RecordedRequest] = []
         self._turns = _Turns(script)
 
+    def script(self, script: Script) -> None:
+        """Follow another script from the next request on."""
+        self._turns = _Turns(script)
+
     async def wait_for_request(self, count: int = 1, timeout_s: float = 10) -> RecordedRequest:
         """Wait until `count` requests have arrived whole; return that one."""
         await self.until(lambda: len(self.requests) >= count, timeout_s)

@@ -17,6 +17,7 @@ from engine.comparing import (
     spec,
 )
 from servers import (
+    Answer,
     Gate,
     Stall,
     cut_after,
@@ -103,6 +104,83 @@ async def test_a_failed_a_cut_and_a_silent_column_neither_delay_nor_hide_the_oth
     comparison.stop(silent)
     await comparison.wait()
     assert comparison.metrics(silent).finish is Finish.STOPPED
+
+
+BAD = json_answer({"error": {"message": "bad"}}, status=400)
+
+
+@pytest.mark.parametrize("silent", [BAD, cut_after(openai_chat_stream(["x"]), 0)])
+async def test_a_column_that_failed_is_asked_that_turn_again_before_the_next_one(
+    opener: Opener, silent: Answer
+) -> None:
+    engine, servers = await opener(openai_chat_stream(["fine"]), silent)
+    comparison = await begin(engine, 2, "first")
+    await comparison.wait()
+    tries = len(servers[1].requests)
+    servers[1].script([openai_chat_stream(["late"]), openai_chat_stream(["second"])])
+    await comparison.send("next")
+    await comparison.wait()
+    column = comparison.columns[1]
+    assert asked_of(servers[1], tries) == [("user", "first")]
+    assert asked_of(servers[1], tries + 1) == [
+        ("user", "first"),
+        ("assistant", "late"),
+        ("user", "next"),
+    ]
+    assert [answer.text for answer in comparison.answers(column)] == ["late", "second"]
+    assert [answer.asked.text for answer in comparison.answers(column)] == ["first", "next"]
+    assert len(servers[0].requests) == 2
+
+
+async def test_a_column_that_fails_again_waits_with_its_turns_and_tells_nobody_else(
+    opener: Opener,
+) -> None:
+    engine, servers = await opener(random_words(0), BAD)
+    comparison = await begin(engine, 2, "first")
+    for turn in ("second", "third"):
+        await comparison.wait()
+        await comparison.send(turn)
+    await comparison.wait()
+    good, bad = comparison.columns
+    assert [len(comparison.answers(column)) for column in (good, bad)] == [3, 1]
+    assert (len(bad.waiting), bad.is_halted) == (2, True)
+    assert {tuple(asked_of(servers[1], n)) for n in range(3)} == {(("user", "first"),)}
+    servers[1].script(random_words(1))
+    await comparison.retry(bad)
+    await comparison.wait()
+    assert [answer.asked.text for answer in comparison.answers(bad)] == ["first", "second", "third"]
+    own = [answer.text for answer in comparison.answers(bad)]
+    assert [text for role, text in asked_of(servers[1], 5) if role == "assistant"] == own[:2]
+
+
+async def test_a_column_that_answered_nothing_is_not_paid_twice_unasked(opener: Opener) -> None:
+    engine, servers = await opener(
+        openai_chat_stream(["fine"]), [openai_chat_stream([]), openai_chat_stream(["words"])]
+    )
+    comparison = await begin(engine, 2, "first")
+    await comparison.wait()
+    await comparison.send("next")
+    await comparison.wait()
+    empty = comparison.columns[1]
+    assert (len(servers[1].requests), len(empty.waiting)) == (1, 1)
+    await comparison.retry(empty)
+    await comparison.wait()
+    assert asked_of(servers[1], 2)[1:] == [("assistant", "words"), ("user", "next")]
+
+
+async def test_a_waiting_column_goes_on_without_its_answer_when_told_to(opener: Opener) -> None:
+    engine, servers = await opener(
+        openai_chat_stream(["fine"]), [openai_chat_stream([]), openai_chat_stream(["words"])]
+    )
+    comparison = await begin(engine, 2, "first")
+    await comparison.wait()
+    await comparison.send("next")
+    await comparison.wait()
+    await comparison.resume(comparison.columns[1])
+    await comparison.wait()
+    assert [a.asked.text for a in comparison.answers(comparison.columns[1])] == ["first", "next"]
+    assert "first" in servers[1].requests[1].json()["messages"][0]["content"]
+    assert servers[1].requests[1].body.count(b"first") == 1
 
 
 async def test_one_column_is_retried_alone_and_keeps_the_failure_as_a_variant(
@@ -347,8 +425,6 @@ async def test_a_stop_before_the_request_has_left_counts(opener: Opener) -> None
 
 
 async def test_deleting_the_chat_stops_its_columns(opener: Opener) -> None:
-    from servers import Answer
-
     stalled = Answer(200, (("content-type", "text/event-stream"),), (Stall(),), "chunked")
     engine, servers = await opener(stalled, stalled)
     comparison = await begin(engine, 2)
@@ -374,7 +450,8 @@ async def test_metrics_and_summary_of_a_column(opener: Opener) -> None:
     summary = comparison.summary(good)
     assert (summary.turns, summary.failed, summary.output_tokens) == (2, 0, 40)
     assert len(summary.tokens_per_s_by_turn) == 2
-    assert comparison.summary(bad).failed == 2
+    assert (comparison.summary(bad).turns, comparison.summary(bad).failed) == (1, 1)
+    assert len(bad.waiting) == 1
 
 
 async def test_a_line_up_is_kept_under_its_name(opener: Opener) -> None:

@@ -171,7 +171,9 @@ class Comparison:
     async def send(self, parts: Sequence[Part] | str) -> None:
         """Put the next turn to all columns; one that is still busy takes it afterwards.
 
-        Raises UsageError when there is nothing to send.
+        A turn follows an answer. A column whose last turn failed is asked that one again first,
+        alone; one that was stopped, or that answered nothing and may have been paid for it, waits
+        for `retry` or `resume`. Raises UsageError when there is nothing to send.
         """
         turn = (TextPart(parts),) if isinstance(parts, str) else tuple(parts)
         if not any(not isinstance(part, TextPart) or part.text.strip() for part in turn):
@@ -179,7 +181,14 @@ class Comparison:
         for column in self._columns:
             was_halted = column.is_halted
             column.waiting.append(turn)
-            if not column.is_running and not was_halted:
+            if column.is_running:
+                continue
+            last = next(reversed(self.answers(column)), None)
+            has_failed = column.failure is not None or (last is not None and last.has_failed)
+            if last is None or not last.is_answered:
+                if has_failed:
+                    self._ask_again(column, self._base_id if last is None else last.asked.id)
+            elif has_failed or not was_halted:
                 column.begin()
         self._tell()
 

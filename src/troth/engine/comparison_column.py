@@ -11,6 +11,7 @@ from troth.domain.error import Failure, TrothError, UsageError
 from troth.domain.message import Part
 from troth.engine.chat import Chat
 from troth.engine.comparison_state import ColumnState
+from troth.engine.comparison_turns import says_something
 from troth.engine.reply import Reply
 from troth.engine.talk import GOES_ON, Talk
 
@@ -128,7 +129,8 @@ class Column:
         await self._save()
         await reply.closed()
         await self._save()
-        return reply.message is not None and reply.message.finish in GOES_ON
+        message = reply.message
+        return message is not None and message.finish in GOES_ON and says_something(message)
 
     def swap_asked(self, base_id: str) -> None:
         """Forget what was asked: the column begins again at `base_id`."""

@@ -44,7 +44,25 @@ class Answer:
     @property
     def is_usable(self) -> bool:
         """Whether there is something to vote on."""
-        return bool(self.text.strip()) or any(reply.blobs for reply in self.replies)
+        return any(map(says_something, self.replies))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the next turn may follow: a failed reply is given to no model as its own."""
+        return any(
+            reply.finish is not Finish.FAILED and says_something(reply) for reply in self.replies
+        )
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its last reply failed, or was cut before it said anything."""
+        last = self.replies[-1].finish if self.replies else None
+        return last is Finish.FAILED or (last is Finish.CUT and not self.is_answered)
+
+
+def says_something(reply: Message) -> bool:
+    """Whether there is anything in a reply but thinking."""
+    return bool(reply.text.strip() or reply.blobs)
 
 
 def answers_of(column: Chat, base_id: str) -> list[Answer]:
