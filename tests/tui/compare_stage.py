@@ -49,3 +49,10 @@ async def compare(
 def is_quiet(comparison: Comparison) -> bool:
     """Whether no column is being asked any more."""
     return not comparison.is_running
+
+
+async def next_turn(stage: Stage, text: str) -> None:
+    """Put another turn to all columns."""
+    await stage.pilot.press("i")
+    await stage.type(text)
+    await stage.pilot.press("enter")

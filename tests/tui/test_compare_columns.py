@@ -9,7 +9,7 @@ from pathlib import Path
 from servers import Answer, RecordedRequest, openai_chat_stream
 from troth.tui.screens.model_picker import ModelScreen
 from tui.app_stage import Stage, run_app
-from tui.compare_stage import asked, by_model, compare, is_quiet
+from tui.compare_stage import asked, by_model, compare, is_quiet, next_turn
 
 TWO = "scripted/alpha scripted/beta"
 WIDE = (200, 40)
@@ -24,12 +24,6 @@ async def settled(stage: Stage, screen: object, count: int, model: str) -> None:
         f"{model} was asked {count} times",
         LIMIT_S,
     )
-
-
-async def next_turn(stage: Stage, text: str) -> None:
-    await stage.pilot.press("i")
-    await stage.type(text)
-    await stage.pilot.press("enter")
 
 
 async def choose_model(stage: Stage, name: str) -> None:

@@ -10,7 +10,7 @@ from troth.domain.error import Failure, TrothError
 from troth.explain.policies import crossing_words, policy_words
 from troth.explain.words import ALL, OF_PROVIDERS
 
-Face = Literal["app", "shell", "plain"]
+Face = Literal["app", "columns", "shell", "plain"]
 """Where the words are read: it decides which keys or commands the next step names."""
 
 MAX_FOREIGN_CHARACTERS = 400
@@ -29,6 +29,20 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
         "policy_change": "Change the policy with /settings",
         "cross": "Send again, and you are asked what to do with them",
         "help": "F1 shows every command.",
+    },
+    "columns": {
+        "set_key": "/setup in a chat, or `troth keys set {provider_name}` in a shell,",
+        "pick_model": "m puts another model into this column",
+        "list_models": "m",
+        "again": "r asks this column once more",
+        "go_on": ". lets this column go on; r asks it once more",
+        "make_room": "Begin a new chat with /new",
+        "params": "/settings in a chat",
+        "log_in": "/login {provider_name} in a chat (or `troth login {provider_name}` in a shell)",
+        "unlock": "Type the passphrase",
+        "policy_change": "Change the policy with /settings in the chat",
+        "cross": "Send again, and you are asked what to do with them",
+        "help": "? shows every key.",
     },
     "shell": {
         "set_key": "`troth keys set {provider_name}`",
@@ -68,11 +82,20 @@ _POLICY_REASONS = {
 }
 
 _LISTINGS: Mapping[str, Mapping[Face, str]] = {
-    "provider": {"app": "ctrl+o shows the providers.", "shell": "`troth providers list`"},
-    "model": {"app": "ctrl+o shows the models.", "shell": "`troth models`", "plain": "/model"},
+    "provider": {
+        "app": "ctrl+o shows the providers.",
+        "columns": "m",
+        "shell": "`troth providers list`",
+    },
+    "model": {
+        "app": "ctrl+o shows the models.",
+        "columns": "m",
+        "shell": "`troth models`",
+        "plain": "/model",
+    },
     "chat": {"app": "ctrl+b shows the chats.", "shell": "`troth chats`", "plain": "/chats"},
     "key": {"app": "/setup sets one.", "shell": "`troth keys list`"},
-    "file": dict.fromkeys(("app", "shell", "plain"), "Check the path."),
+    "file": dict.fromkeys(("app", "columns", "shell", "plain"), "Check the path."),
 }
 
 

@@ -342,10 +342,11 @@ class CompareScreen(ColumnsScreen):
         self.set_focus(None)
         for view in self.places:
             view.page.scroll_to_tail()
-        waiting = [column for column in self.comparison.columns if column.is_halted]
-        if waiting:
+        if any(column.is_halted for column in self.comparison.columns):
             again, on = (self.troth.keymap.first(f"compare.{f}") for f in ("again", "go_on"))
-            self.announce(f"A column that failed waits: {again} asks it again, {on} lets it go on.")
+            self.announce(
+                f"A column without an answer waits: {again} asks it again, {on} lets it go on."
+            )
 
     def on_prompt_bar_changed(self, message: PromptBar.Changed) -> None:
         message.stop()

@@ -94,10 +94,11 @@ class Deeds:
             return
         if message is not None and message.is_partial and message.text:
             await screen.comparison.continue_reply(column)
-        elif column.is_halted:
+        elif column.waiting:
             await screen.comparison.resume(column)
         else:
-            raise UsageError(f"this answer is whole; {self._key('again')} asks for another")
+            state = "is whole" if message is not None and message.text else "has no words"
+            raise UsageError(f"this answer {state}; {self._key('again')} asks for another")
 
     async def remove(self) -> None:
         """Take the column away."""

@@ -159,7 +159,7 @@ def _failures(comparison: Comparison, columns: Sequence[Column]) -> str:
     for at, column in enumerate(columns, 1):
         failure = comparison.metrics(column).failure
         if failure is not None:
-            words = explain_failure(failure)
+            words = explain_failure(failure, "columns")
             lines.append(f" {at}  {clean_line(words.title)}. {clean_line(words.next_step)}")
     return "\n".join(["Why an answer is missing", *lines]) if lines else ""
 

@@ -56,12 +56,21 @@ def entries_at(comparison: Comparison, place: int, arriving: Arriving) -> list[E
         column = seat(comparison, place, turn)
         own = answers[column.id]
         if turn >= len(own):
+            entries += _waiting_entries(comparison, column, turn)
             continue
         entries.append(entry_of(own[turn].asked))
         entries += _answer_entries(comparison, column, turn, own[turn])
         if turn == len(own) - 1:
             entries += _arriving_entries(comparison, column, turn, arriving)
     return entries
+
+
+def _waiting_entries(comparison: Comparison, column: Column, turn: int) -> list[Entry]:
+    """Return a turn that a column has not come to yet, and why."""
+    prompt = comparison.turns()[turn].prompt
+    why = "Asked next." if column.is_running else "Not asked yet: the turn before has no answer."
+    note = Entry(f"{column.id}/{turn}", "note", comparison.voting.title(column, turn), text=why)
+    return [replace(entry_of(prompt), id=f"{column.id}/{turn}/prompt"), note]
 
 
 def _answer_entries(
@@ -73,7 +82,7 @@ def _answer_entries(
         return [Entry(f"{column.id}/{turn}", "note", voting.title(column, turn), text=words)]
     title = voting.title(column, turn)
     found = [
-        replace(entry_of(reply, verdict=verdicts.get(reply.id)), title=title)
+        replace(entry_of(reply, verdict=verdicts.get(reply.id), face="columns"), title=title)
         for reply in answer.replies
     ]
     if is_held(comparison) and column.reply is not None and column.reply.is_judging:
@@ -112,7 +121,7 @@ def _held(entry: Entry) -> Entry:
 
 
 def _failed_entry(entry_id: str, title: str, failure: Failure) -> Entry:
-    words = explain_failure(failure)
+    words = explain_failure(failure, "columns")
     problem = Problem(words.title, words.detail, words.next_step)
     return Entry(entry_id, "assistant", title, problem=problem)
 
@@ -164,10 +173,10 @@ def state_badge(metrics: Metrics) -> Badge | None:
     if metrics.verdict is not None and metrics.verdict.is_loud:
         words = verdict_words(metrics.verdict.state)
         return Badge(words.tone, words.glyph, words.short)
-    if metrics.failure is not None or metrics.finish is Finish.FAILED:
-        return NO_ANSWER
     if metrics.finish is Finish.CUT:
         return badge("warn", "cut off")
+    if metrics.failure is not None or metrics.finish is Finish.FAILED:
+        return NO_ANSWER
     if metrics.finish is Finish.STOPPED:
         return badge("plain", "stopped")
     if metrics.verdict is None:

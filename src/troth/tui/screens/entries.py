@@ -13,7 +13,7 @@ from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.usage import Usage
 from troth.domain.verdict import State, Verdict
 from troth.engine.endpoints import DEMO_PROVIDER
-from troth.explain import explain_failure, left_out_words, verdict_words
+from troth.explain import Face, explain_failure, left_out_words, verdict_words
 from troth.tui.glyph import Badge, badge
 from troth.tui.widgets.transcript_entry import Entry, Problem, Source
 
@@ -39,9 +39,11 @@ def entry_of(
     variant: tuple[int, int] | None = None,
     falls_short: bool = False,
     zone: tzinfo | None = None,
+    face: Face = "app",
 ) -> Entry:
     """Put one sealed message into words; `variant` is (which, of how many), counted from 1.
 
+    `face` decides which keys the next step names.
     `falls_short`: it failed, or proves less than its chat asks for; then it is folded and loud.
     """
     if message.role is Role.USER:
@@ -66,8 +68,8 @@ def entry_of(
         text=message.text,
         thinking=message.thinking,
         lead_notes=_lead_notes(message),
-        notes=_endings(message),
-        problem=_problem(message),
+        notes=_endings(message, face),
+        problem=_problem(message, face),
         variant=variant,
         attachments=tuple(attachment_words(blob) for blob in message.blobs),
         sources=tuple(
@@ -209,17 +211,18 @@ def _lead_notes(message: Message) -> tuple[str, ...]:
     return (words,) if words else ()
 
 
-def _endings(message: Message) -> tuple[str, ...]:
+def _endings(message: Message, face: Face) -> tuple[str, ...]:
     if message.finish is None or message.finish not in _ENDINGS:
         return ()
     note = _ENDINGS[message.finish]
-    return (f"{note}; /continue goes on",) if message.is_partial and message.text else (note,)
+    goes_on = "." if face == "columns" else "/continue"
+    return (f"{note}; {goes_on} goes on",) if message.is_partial and message.text else (note,)
 
 
-def _problem(message: Message) -> Problem | None:
+def _problem(message: Message, face: Face) -> Problem | None:
     if message.failure is None:
         return None
-    words = explain_failure(message.failure)
+    words = explain_failure(message.failure, face)
     return Problem(words.title, words.detail, words.next_step)
 
 
