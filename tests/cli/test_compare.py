@@ -106,6 +106,25 @@ def test_a_batch_writes_rows_csv_report_receipts_and_a_summary(
     assert "16 receipts checked" in checked.out
 
 
+def test_a_line_up_is_saved_listed_asked_and_removed(
+    troth: Troth, servers: tuple[ScriptedServer, ScriptedServer]
+) -> None:
+    columns = ["one/m?temperature=0.5", "two/m"]
+    assert troth("lineups", "list").out == ""
+    saved = troth("lineups", "save", "my two", "-m", columns[0], "-m", columns[1])
+    assert saved.code == 0, saved.err
+    assert troth("lineups", "list", "--json").json == {"my two": columns}
+    assert troth("lineups", "list").out == f"my two\t{' '.join(columns)}\n"
+    ran = troth("compare", "--lineup", "my two", "--temperature", "0.9", "--no-save", "hello")
+    assert ran.code == 0, ran.err
+    assert [server.requests[-1].json()["temperature"] for server in servers] == [0.5, 0.9]
+    assert troth("lineups", "save", "alone", "-m", "one/m").code == 2
+    assert troth("lineups", "save", "odd", "-m", "one/m", "-m", "nobody").code == 2
+    assert troth("lineups", "remove", "my two").code == 0
+    assert troth("lineups", "remove", "my two").code == 2
+    assert troth("compare", "--lineup", "my two", "hello").code == 2
+
+
 def test_an_altered_results_file_is_exit_code_4(
     troth: Troth, servers: tuple[ScriptedServer, ScriptedServer]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Columns that are slow, refuse, are cut, say nothing, and are asked again, swapped or let go on."""
+"""Columns that are slow, refuse, are cut or say nothing, and what is done with them."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("ask", "ask", "ask one question and print the answer", "Talk"),
     Command("chat", "chat_plain", "talk line by line (--plain), or open the app", "Talk"),
     Command("compare", "compare", "ask several models the same, once or for research", "Talk"),
+    Command("lineups", "compare_lineups", "keep the columns of a comparison by name", "Talk"),
     Command("ratings", "ratings", "rate models from your blind votes", "Talk"),
     Command("chats", "chats", "list the chats in the vault", "Talk"),
     Command("search", "search", "find words in all chats", "Talk"),

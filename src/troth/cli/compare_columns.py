@@ -21,7 +21,7 @@ def columns_of(arguments: Arguments, engine: Engine) -> tuple[ColumnSpec, ...]:
     )
     specs = [parse_spec(text, engine.resolve_model, defaults) for text in arguments.texts("model")]
     if name := arguments.text("lineup"):
-        specs += lineup(engine, name)
+        specs += lineup(engine, name, defaults)
     if not specs:
         raise UsageError("name the models: -m PROVIDER/MODEL -m PROVIDER/MODEL")
     names = [spec.name for spec in specs]

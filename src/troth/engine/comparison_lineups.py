@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from troth.domain.error import NotFound, UsageError
-from troth.domain.model import Json
+from troth.domain.model import Json, Params
 from troth.engine.comparison_state import ColumnSpec, check_count
 from troth.engine.comparison_text import parse_spec, write_spec
 from troth.engine.engine import Engine
@@ -22,12 +22,15 @@ def lineups(engine: Engine) -> tuple[str, ...]:
     return tuple(engine.settings.lineups)
 
 
-def lineup(engine: Engine, name: str) -> tuple[ColumnSpec, ...]:
-    """Return the columns of one; raise NotFound, also for a model that is not there any more."""
+def lineup(engine: Engine, name: str, defaults: Params | None = None) -> tuple[ColumnSpec, ...]:
+    """Return the columns of one; what a column does not set itself is taken from `defaults`.
+
+    Raises NotFound, also for a model that is not there any more.
+    """
     columns = engine.settings.lineups.get(name)
     if columns is None:
         raise NotFound("line-up", name)
-    return tuple(parse_spec(text, engine.resolve_model) for text in columns)
+    return tuple(parse_spec(text, engine.resolve_model, defaults) for text in columns)
 
 
 async def save_lineup(engine: Engine, name: str, specs: Sequence[ColumnSpec]) -> None:
