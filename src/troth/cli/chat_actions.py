@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from troth.cli.chats import local_time
 from troth.cli.find import find_chat
+from troth.cli.plain_chat import PlainChat
 from troth.domain.error import UsageError
 from troth.domain.message import Role
 from troth.engine.boundary import falls_short
@@ -23,9 +24,6 @@ from troth.explain import (
     verdict_words,
 )
 from troth.settings import write_private
-
-if TYPE_CHECKING:
-    from troth.cli.chat_plain import PlainChat
 
 _MOST_LISTED = 60
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from troth.cli.command import Arguments, Parser, add_json_flag
+from troth.cli.compare_places import BESIDE
 from troth.cli.output import Console
 from troth.domain.error import UsageError
-
-BESIDE = "-"
-"""An option without its value: the file or folder is named after the results and lies beside."""
 
 
 def configure(parser: Parser) -> None:

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import cast
 
 from troth.cli.command import Arguments
-from troth.cli.compare import BESIDE
 from troth.cli.compare_columns import columns_of
+from troth.cli.compare_places import place_of
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
@@ -103,14 +103,6 @@ def _check_places(arguments: Arguments, results: Path) -> None:
         if not place.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent} for {option}")
         seen[place] = option
-
-
-def place_of(arguments: Arguments, name: str, results: Path, suffix: str) -> Path | None:
-    """Return where an option's file or folder is; without a value it lies beside the results."""
-    text = arguments.text(name)
-    if text == BESIDE:
-        return results.with_name(results.name + suffix)
-    return Path(text) if text else None
 
 
 def _say_what_was_read(console: Console, prompts: PromptFile, count: PromptCount) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from troth.cli.command import Arguments
-from troth.cli.compare_batch import place_of
+from troth.cli.compare_places import place_of
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import UsageError
 from troth.engine.batch_check import CheckReport, check_results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from troth.domain.conversation import Conversation
 from troth.domain.error import Failure
@@ -15,9 +14,6 @@ from troth.domain.verdict import Verdict
 from troth.engine.reply import Reply
 from troth.engine.tree import MessageTree
 from troth.vault.vault import Vault
-
-if TYPE_CHECKING:
-    from troth.engine.comparison import Comparison
 
 TITLE_CHARACTERS = 48
 
@@ -73,8 +69,11 @@ class Chat:
         """Columns of its comparison: each goes on from a head of its own in the same tree."""
         self.board: Chat | None = None
         """For such a column: the chat that it belongs to."""
-        self.comparison: Comparison | None = None
-        """The comparison that it holds, once that is open."""
+        self.comparison: object | None = None
+        """The comparison that it holds, once that is open: it lives no longer than the chat.
+
+        `Comparisons` alone knows more of it.
+        """
 
     @property
     def id(self) -> str:

@@ -11,16 +11,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from troth.domain.error import UsageError
+from troth.engine.chat import Chat
+from troth.engine.comparison_column import Column
 from troth.engine.comparison_names import names_in
-from troth.engine.comparison_state import VOTES_KEY, Blind, Choice, Vote, dump_votes
-
-if TYPE_CHECKING:
-    from troth.engine.comparison import Column, Comparison
+from troth.engine.comparison_state import (
+    VOTES_KEY,
+    Blind,
+    Choice,
+    ColumnSpec,
+    Vote,
+    dump_votes,
+)
+from troth.engine.comparison_turns import Answer
 
 LETTERS = "ABCDEFGH"
+
+
+class Answered(Protocol):
+    """What is voted on: columns, and what they answered in each turn."""
+
+    chat: Chat
+    prompt_set: str
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+    def answers(self, column: Column) -> list[Answer]: ...
+    def spec_of(self, column: Column, turn: int) -> ColumnSpec: ...
+    async def save(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +57,7 @@ class Pair:
 class Voting:
     """The blind side of one comparison: `comparison.voting`."""
 
-    def __init__(self, comparison: Comparison, blind: Blind | None, votes: Sequence[Vote]) -> None:
+    def __init__(self, comparison: Answered, blind: Blind | None, votes: Sequence[Vote]) -> None:
         self.blind = blind
         self.votes = tuple(votes)
         self._comparison = comparison
@@ -154,7 +174,7 @@ class Voting:
 
     async def _keep(self, votes: tuple[Vote, ...]) -> None:
         store = self._comparison.chat.store
-        await store.set_state(VOTES_KEY + self._comparison.id, dump_votes(votes))
+        await store.set_state(VOTES_KEY + self._comparison.chat.id, dump_votes(votes))
         self.votes = votes
         await self._comparison.save()
 

@@ -109,20 +109,21 @@ class Comparisons:
 
     async def open(self, chat: Chat) -> Comparison:
         """Return the comparison that `chat` holds; raise NotFound where it holds none."""
-        if chat.comparison is not None:
-            return chat.comparison
+        if (known := _held_by(chat)) is not None:
+            return known
         stored = await chat.store.state(COMPARISON_KEY + chat.id)
         if not stored:
             raise NotFound("comparison", chat.id)
         await chat.load_rest()
         votes = await self._votes(chat)
-        if chat.comparison is None:  # nobody else was quicker while we read
-            chat.comparison = self._made(chat, load_state(stored), votes)
-        return chat.comparison
+        if (known := _held_by(chat)) is not None:  # somebody was quicker while we read
+            return known
+        comparison = chat.comparison = self._made(chat, load_state(stored), votes)
+        return comparison
 
     async def has(self, chat: Chat) -> bool:
         """Whether `chat` holds a comparison."""
-        if chat.comparison is not None:
+        if _held_by(chat) is not None:
             return True
         return bool(await chat.store.state(COMPARISON_KEY + chat.id))
 
@@ -155,6 +156,10 @@ class Comparisons:
         if message is None:
             raise NotFound("prompt", message_id)
         return message.id
+
+
+def _held_by(chat: Chat) -> Comparison | None:
+    return chat.comparison if isinstance(chat.comparison, Comparison) else None
 
 
 def _seen_from(chat: Chat, head_id: str | None) -> Chat:
