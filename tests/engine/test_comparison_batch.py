@@ -27,7 +27,7 @@ from troth.domain.error import KeyMissing, NotFound, UsageError
 from troth.domain.model import Endpoint, ModelRef
 from troth.engine.batch import Batch, Progress
 from troth.engine.batch_check import check_results
-from troth.engine.batch_files import RunLock
+from troth.engine.batch_files import DurableLines, RunLock
 from troth.engine.batch_manifest import BatchPlan, load_manifest
 from troth.engine.batch_prompts import open_prompts
 from troth.engine.batch_row import FIELDS
@@ -409,3 +409,11 @@ async def test_nothing_of_a_batch_stays_in_the_vault(tmp_path: Path, opener: Ope
     await run(engine, tmp_path, BatchPlan((spec(0),)))
     assert await engine.chats() == []
     assert engine.recent_prompts() == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+async def test_a_full_disk_is_told_once_and_closing_does_not_hide_it() -> None:
+    lines = DurableLines(Path("/dev/full"))
+    with pytest.raises(UsageError, match="/dev/full cannot be written"):
+        await lines.append(b"a row\n")
+    await lines.close()

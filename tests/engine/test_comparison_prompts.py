@@ -128,3 +128,15 @@ def test_a_line_separator_inside_a_text_is_no_line_end(tmp_path: Path) -> None:
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         open_prompts(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_tables_of_any_spreadsheet_are_read(tmp_path: Path, mark: str, encoding: str) -> None:
+    rows = [["id", "Prompt", "topic"], ["a", '"one; two, three"', "x"], ["", "vier äöü", ""]]
+    content = "\r\n".join(mark.join(row) for row in rows) + "\r\n"
+    file = written(tmp_path, content.encode(encoding), "p.csv")
+    first, second = prompts(file)
+    assert (first.id, first.text, first.meta) == ("a", "one; two, three", {"topic": "x"})
+    assert second.text == "vier äöü"
+    assert broken(file) == []

@@ -169,3 +169,9 @@ def test_notices_have_words_also_when_unknown() -> None:
     assert notice_words("not_saved", "disk-full").endswith("all here: the disk is full.")
     assert "{" not in notice_words("not_judged", "server-failed")
     assert "3.2 s" in notice_words("paced", "3.2")
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "out/results", "openai/gpt-5.5"])
+def test_a_name_that_begins_a_reason_stays_as_it_is_written(name: str) -> None:
+    assert explain(UsageError(f"{name} is taken")).detail == f"{name} is taken."
+    assert explain(UsageError("there is none")).detail == "There is none."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -19,7 +20,7 @@ from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
 from troth.engine.batch import Batch, Progress
-from troth.engine.batch_files import read_rows
+from troth.engine.batch_files import read_rows, writing
 from troth.engine.batch_manifest import BatchPlan, PromptCount, load_manifest, manifest_path
 from troth.engine.batch_prompts import PromptFile, open_prompts
 from troth.engine.batch_row import FIELDS
@@ -53,7 +54,7 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
         teller = _Teller(console)
         batch = Batch(engine, plan, prompts, results, receipts=receipts, on_progress=teller)
         count = await asyncio.to_thread(batch.count)
-        _say_what_was_read(console, prompts, count)
+        _say_what_was_read(console, prompts, count, is_strict=plan.is_strict)
         with _stopping_on_signals(batch, console) as caught:
             progress = await batch.run(count)
         console.clear_status()
@@ -102,14 +103,22 @@ def _check_places(arguments: Arguments, results: Path) -> None:
             raise UsageError(f"{seen[place]} and {option} name the same file")
         if not place.parent.is_dir():
             raise UsageError(f"there is no folder {path.parent} for {option}")
+        if option != "--receipts" and place.is_dir():
+            raise UsageError(f"{path} is a folder; {option} takes a file")
+        if option != "--file" and not os.access(place.parent, os.W_OK):
+            raise UsageError(f"{path.parent} cannot be written, and {option} goes there")
         seen[place] = option
 
 
-def _say_what_was_read(console: Console, prompts: PromptFile, count: PromptCount) -> None:
+def _say_what_was_read(
+    console: Console, prompts: PromptFile, count: PromptCount, *, is_strict: bool
+) -> None:
     if prompts.encoding == "cp1252":
         console.note(f"troth: {prompts.path.name} is not UTF-8; it is read as Latin-1 (cp1252).")
     elif prompts.encoding not in {"utf-8", "utf-8-sig"}:
         console.note(f"troth: {prompts.path.name} is read as {prompts.encoding.upper()}.")
+    if is_strict:
+        return  # the refusal names them
     for row in count.broken[:_NAMED_ROWS]:
         console.note(f"troth: line {row.line} of {prompts.path.name} is skipped: {row.reason}.")
     if (more := len(count.broken) - _NAMED_ROWS) > 0:
@@ -186,7 +195,8 @@ def _say_how_it_ended(console: Console, arguments: Arguments, progress: Progress
             console.note(
                 f"troth: the next request could have gone beyond --max-cost "
                 f"{arguments.max_cost:g}: {cost_words(progress)} so far, {progress.left:,} of "
-                f"{progress.total:,} replies are left. {again} with a higher limit."
+                f"{progress.total:,} replies are left. {again} with a higher limit, or with "
+                "--max-tokens, which lowers what is set aside for each."
             )
         case "stopped":
             console.note(f"troth: stopped; {progress.left:,} replies are left. {again}.")
@@ -209,7 +219,9 @@ def _say_how_it_ended(console: Console, arguments: Arguments, progress: Progress
 
 
 def show_summary(console: Console, summaries: Sequence[ModelSummary]) -> None:
-    """Print medians with their 95 % intervals, one line a model."""
+    """Print medians with their 95 % intervals, one line a model; nothing where nothing is known."""
+    if not summaries:
+        return
     rows: list[tuple[str, ...]] = [
         ("MODEL", "REPLIES", "WHOLE", "FIRST TOKEN ms", "TOTAL ms", "TOKENS/s", "IN", "OUT", "COST")
     ]
@@ -226,7 +238,7 @@ def show_summary(console: Console, summaries: Sequence[ModelSummary]) -> None:
                 ),
                 str(one.input_tokens),
                 str(one.output_tokens),
-                f"${one.cost_usd:.4f}{'+?' if one.unknown_costs else ''}",
+                one.cost_words,
             )
         )
     console.rows(rows)
@@ -240,7 +252,8 @@ def _estimate_words(one: ModelSummary, name: str) -> str:
 
 
 def _write_csv(results: Path, target: Path) -> None:
-    write_csv(target, FIELDS, (row for _, row in read_rows(results) if row is not None))
+    with writing(target):
+        write_csv(target, FIELDS, (row for _, row in read_rows(results) if row is not None))
 
 
 def _write_report(results: Path, target: Path, summaries: Sequence[ModelSummary]) -> None:
@@ -249,5 +262,6 @@ def _write_report(results: Path, target: Path, summaries: Sequence[ModelSummary]
     manifest = load_manifest(results) if manifest_path(results).exists() else None
     page = report_html(f"Comparison: {results.name}", summaries, manifest)
     fresh = target.with_name(target.name + ".new")
-    fresh.write_text(page, encoding="utf-8", errors="backslashreplace")
-    fresh.replace(target)
+    with writing(target):
+        fresh.write_text(page, encoding="utf-8", errors="backslashreplace")
+        fresh.replace(target)

@@ -29,6 +29,7 @@ from troth.engine.batch_files import (
     read_journal,
     repair_end,
     scan,
+    writing,
 )
 from troth.engine.batch_manifest import BatchPlan, Manifest, PromptCount
 from troth.engine.batch_prompts import BrokenRow, Prompt, PromptFile
@@ -209,7 +210,8 @@ class Batch:
         budget.spent_usd = self.progress.cost_usd = found.spent_usd.get(self.run_id, 0.0)
         self.progress.total = count.rows * len(self._specs) * self._plan.repeats
         if self._receipts is not None:
-            self._receipts.mkdir(parents=True, exist_ok=True)
+            with writing(self._receipts):
+                self._receipts.mkdir(parents=True, exist_ok=True)
 
     # asking
 
@@ -274,7 +276,8 @@ class Batch:
             cost = answer.message.cost_usd
             if answer.receipt is not None and self._receipts is not None:
                 path = self._receipts / f"{task.key}.receipt.json"
-                await asyncio.to_thread(path.write_bytes, answer.receipt)
+                with writing(path):
+                    await asyncio.to_thread(path.write_bytes, answer.receipt)
             row = row_of(self.run_id, task, answer.message, answer.exchange, answer.verdict)
             await rows.append(encode_row(row))
             self._note(task, answer.message)

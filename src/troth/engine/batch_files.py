@@ -14,8 +14,8 @@ import asyncio
 import json
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -25,6 +25,15 @@ from troth.domain.model import Json
 from troth.engine.batch_row import UNSURE, encode_row
 
 KEY_LENGTH = 32
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Raise UsageError with the file's name where the disk is full, or it may not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class _Group:
@@ -39,7 +48,10 @@ class DurableLines:
     """A file that only grows, line by line. One sync serves all who append meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("ab")
+        self._path = path
+        with writing(path):
+            # Unbuffered: what a full disk refused must not come back when the file is closed.
+            self._file = path.open("ab", buffering=0)
         self._next: _Group | None = None
         self._writing: asyncio.Task[None] | None = None
 
@@ -59,19 +71,18 @@ class DurableLines:
             self._next = None
             try:
                 await asyncio.to_thread(self._write, b"".join(group.lines))
-            except OSError as error:
-                name = Path(self._file.name).name
-                failure = UsageError(f"{name} cannot be written: {error.strerror}")
-                failure.__cause__ = error
-                group.is_kept.set_exception(failure)
+            except UsageError as error:
+                group.is_kept.set_exception(error)
             else:
                 group.is_kept.set_result(None)
         self._writing = None
 
     def _write(self, content: bytes) -> None:
-        self._file.write(content)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self._path):
+            rest = memoryview(content)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
 
     async def close(self) -> None:
         """Finish what is being written."""
@@ -139,7 +150,7 @@ def drop_rows(results: Path, journal: Path, doomed: Collection[str]) -> None:
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:
     fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
+    with writing(path), fresh.open("wb") as file:
         file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
@@ -203,7 +214,8 @@ class RunLock:
     def take(self) -> None:
         """Raises UsageError when another run holds it. A killed run holds nothing."""
         while self._file is None:
-            file = self._path.open("a+b")
+            with writing(self._path):
+                file = self._path.open("a+b")
             try:
                 _lock(file)
                 # The run that held it may have removed it just before: then ours is no lock.

@@ -14,7 +14,7 @@ from typing import cast
 
 from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, Json, ModelInfo
-from troth.engine.batch_files import sync_folder
+from troth.engine.batch_files import sync_folder, writing
 from troth.engine.batch_prompts import BrokenRow, PromptFile
 from troth.engine.batch_rebuild import description
 from troth.engine.comparison_state import ColumnSpec, params_json
@@ -129,7 +129,10 @@ class Manifest:
             "runs": [*self.runs],
         }
         fresh = self._path.with_name(self._path.name + ".new")
-        with fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        with (
+            writing(self._path),
+            fresh.open("w", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             json.dump(document, file, indent=2, ensure_ascii=False)
             file.write("\n")
             file.flush()

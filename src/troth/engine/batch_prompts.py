@@ -4,7 +4,8 @@ A row that cannot be used is named by its line and skipped by the caller, or end
 never guessed at. Memory stays the same for any number of rows, but for the set of ids.
 
 JSON lines: a string, or an object with `prompt` (or `text`, `question`) or `messages`, and `id`,
-`system`. CSV: a head row with the same names. Other fields travel along as `meta`.
+`system`. CSV, parted by comma, semicolon or tab: a head row with the same names. Other fields
+travel along as `meta`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,8 @@ from troth.domain.model import Json
 
 _PROMPT_NAMES = ("prompt", "text", "question")
 _OWN_NAMES = frozenset({*_PROMPT_NAMES, "messages", "id", "system"})
+_CSV_MARKS = ",;\t"
+"""What parts the cells: spreadsheets write a semicolon where the comma is the decimal point."""
 _LINE_LIMIT = 16 << 20
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -100,13 +103,16 @@ class PromptFile:
     def _csv_rows(self) -> Iterator[Prompt | BrokenRow]:
         csv.field_size_limit(_LINE_LIMIT)
         with self._open(newline="") as file:
-            reader = csv.reader(file, strict=True)
+            first = file.readline(_LINE_LIMIT)
+            mark = max(_CSV_MARKS, key=lambda mark: _has_prompts(first.split(mark)))
+            file.seek(0)
+            reader = csv.reader(file, strict=True, delimiter=mark)
             nothing: list[str] = []
             try:
-                head = [name.strip().lower() for name in next(reader, nothing)]
+                head = [_name(name) for name in next(reader, nothing)]
             except csv.Error as error:
                 raise UsageError(f"line 1 of {self.path.name} is not CSV: {error}") from error
-            if not set(head) & set(_PROMPT_NAMES):
+            if not _has_prompts(head):
                 raise UsageError(f"{self.path.name} has no column called prompt in its first line")
             while True:
                 line = reader.line_num + 1
@@ -130,6 +136,14 @@ class PromptFile:
         # `replace` is for Windows files with the five bytes that cp1252 does not define.
         errors = "replace" if self.encoding == "cp1252" else "strict"
         return self.path.open(encoding=self.encoding, errors=errors, newline=newline)
+
+
+def _name(cell: str) -> str:
+    return cell.strip().strip('"').strip().lower()
+
+
+def _has_prompts(head: Iterable[str]) -> bool:
+    return any(_name(cell) in _PROMPT_NAMES for cell in head)
 
 
 def open_prompts(path: Path) -> PromptFile:
@@ -162,7 +176,7 @@ def open_prompts(path: Path) -> PromptFile:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     if not is_valid and encoding != "utf-8":
         raise UsageError(f"{path.name} begins as {encoding} and is not whole")
-    is_csv = path.suffix.lower() == ".csv"
+    is_csv = path.suffix.lower() in {".csv", ".tsv"}
     return PromptFile(path, encoding if is_valid else "cp1252", digest.hexdigest(), size, is_csv)
 
 

@@ -28,7 +28,8 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
 margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .7rem;text-align:right}
-th:first-child,td:first-child{text-align:left}
+th:first-child,td:first-child{text-align:left}td+td{white-space:nowrap}td span{display:block}
+.wide{overflow-x:auto}
 svg{max-width:100%;height:auto}text{fill:var(--ink);font:13px system-ui,sans-serif}
 .dim{fill:var(--dim);color:var(--dim)}.axis{stroke:var(--line)}.box{fill:var(--box);opacity:.55}
 .whisker{stroke:var(--dim)}.median{stroke:var(--mark);stroke-width:3}.interval{fill:var(--mark);
@@ -76,7 +77,8 @@ def _table(summaries: Sequence[ModelSummary]) -> str:
     heads = ("Model", "Replies", "Whole", "Failed", "Unsure", "First token", "Total", "Tokens/s",
              "Tokens in", "Tokens out", "Cost")  # fmt: skip
     head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"<table><tr>{head}</tr>{''.join(map(_row, summaries))}</table>"
+    rows = "".join(map(_row, summaries))
+    return f"<div class=wide><table><tr>{head}</tr>{rows}</table></div>"
 
 
 def _row(one: ModelSummary) -> str:
@@ -90,7 +92,7 @@ def _row(one: ModelSummary) -> str:
         *(_estimate(one, name, unit) for name, unit in _COLUMNS),
         f"{one.input_tokens:,}",
         f"{one.output_tokens:,}",
-        f"${one.cost_usd:.4f}" + (" and unknown" if one.unknown_costs else ""),
+        one.cost_words,
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 

@@ -56,6 +56,13 @@ class ModelSummary:
     verdicts: dict[str, int]
     finishes: dict[str, int]
 
+    @property
+    def cost_words(self) -> str:
+        """The cost as far as it is known: a model without a price is not free."""
+        if not self.unknown_costs:
+            return f"${self.cost_usd:.4f}"
+        return f"${self.cost_usd:.4f}+?" if self.cost_usd else "unknown"
+
 
 @dataclass(slots=True)
 class _Gathered:

@@ -195,8 +195,12 @@ def _said(failure: Failure) -> str:
 
 
 def _as_sentence(reason: str) -> str:
-    """Errors give reasons in lower case and without a full stop; here they stand alone."""
-    sentence = reason[:1].upper() + reason[1:]
+    """Errors give reasons in lower case and without a full stop; here they stand alone.
+
+    A name of a file or a model in front stays as it is written.
+    """
+    is_name = any(mark in reason.split(" ", 1)[0][:-1] for mark in "./\\")
+    sentence = reason if is_name else reason[:1].upper() + reason[1:]
     return sentence if not sentence or sentence[-1] in ".?!" else f"{sentence}."
 
 
