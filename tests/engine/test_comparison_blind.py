@@ -199,6 +199,17 @@ async def test_open_votes_are_kept_apart(opener: Opener) -> None:
         ("local/smollm2-135m", "My name is SmolLM2.", True),
         ("xai/grok-5", "grok it", True),
         ("openai/gpt-5.5", "The encryption is fine.", False),
+        ("anthropic/claude-opus-4.7", "Ich bin _Claude_, **Anthropics** Modell.", True),
+        ("anthropic/claude-opus-4.7", "我是Claude，很高兴认识你。", True),
+        ("anthropic/claude-opus-4.7", "私はクロードです。", True),
+        ("anthropic/claude-opus-4.7", "I am Cl\u00adau\u200bde.", True),
+        ("anthropic/claude-opus-4.7", "ＣＬＡＵＤＥ here", True),
+        ("openai/gpt-5.5", "`GPT\u20115` speaking", True),
+        ("alibaba/qwen3-max", "我是通义千问。", True),
+        ("deepseek/deepseek-v3", "我是深度求索公司的模型。", True),
+        ("google/gemini-3-pro", "Меня обучил Гугл.", True),
+        ("anthropic/claude-opus-4.7", "我是通义千问。", False),
+        ("anthropic/claude-opus-4.7", "http://reclaude.example", False),
     ],
 )
 def test_replies_that_name_themselves_are_noticed(model: str, text: str, is_named: bool) -> None:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from troth.engine.comparison_state import Choice
-from troth.engine.rating import SCALE, Ballot, Tally, fit, rate
+from troth.engine.rating import SCALE, Ballot, Rating, Tally, fit, interval_words, rate
 
 STRENGTHS = {"a": 2.0, "b": 1.0, "c": 0.7, "d": 0.3}
 
@@ -38,14 +38,14 @@ def test_known_strengths_lie_within_their_intervals() -> None:
     truth, held = true_ratings(), 0
     for seed in range(20):
         table = rate(simulated(seed, 300, ties=0), rounds=100, seed=seed)
-        held += sum(r.low <= truth[r.name] <= r.high for r in table.ratings)
+        held += sum(low <= truth[r.name] <= high for r in table.ratings for low, high in [ends(r)])
     assert held >= 72
 
 
 def test_the_ranking_of_known_strengths_is_recovered() -> None:
     table = rate(simulated(1, 2000), rounds=50)
     assert [rating.name for rating in table.ratings] == ["a", "b", "c", "d"]
-    assert all(rating.low < rating.rating < rating.high for rating in table.ratings)
+    assert all(low < r.rating < high for r in table.ratings for low, high in [ends(r)])
 
 
 def test_two_competitors_have_the_odds_of_their_wins() -> None:
@@ -57,6 +57,68 @@ def test_two_competitors_have_the_odds_of_their_wins() -> None:
 def test_the_same_votes_and_seed_give_the_same_table() -> None:
     ballots = simulated(3, 100)
     assert rate(ballots, rounds=50, seed=7) == rate(ballots, rounds=50, seed=7)
+
+
+def ends(rating: Rating) -> tuple[float, float]:
+    """Return the interval of a competitor that has enough votes for one."""
+    assert rating.low is not None
+    assert rating.high is not None
+    return rating.low, rating.high
+
+
+LEFT, RIGHT, TIE, BAD = Choice.LEFT, Choice.RIGHT, Choice.TIE, Choice.BOTH_BAD
+MIXED = [LEFT, RIGHT, LEFT, TIE, RIGHT, LEFT, BAD, RIGHT, LEFT, LEFT, TIE, LEFT]
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[LEFT], [TIE], [LEFT] * 3, [LEFT] * 50, [RIGHT] * 50, [TIE] * 50, [BAD] * 50, MIXED[:9]],
+)
+def test_too_few_votes_and_votes_that_are_all_alike_have_no_interval(
+    choices: list[Choice],
+) -> None:
+    table = rate([Ballot("a", "b", choice, n) for n, choice in enumerate(choices)], rounds=50)
+    assert [(r.low, r.high) for r in table.ratings] == [(None, None)] * 2
+    assert all(math.isfinite(r.rating) for r in table.ratings)
+    assert [interval_words(r, "-") for r in table.ratings] == ["", ""]
+
+
+def test_perfect_separation_gives_finite_ratings_in_order_and_no_interval() -> None:
+    ballots = [
+        Ballot(left, right, LEFT, (left, n))
+        for left, right in ("ab", "bc", "cd")
+        for n in range(40)
+    ]
+    table = rate(ballots, rounds=50)
+    assert [r.name for r in table.ratings] == ["a", "b", "c", "d"]
+    assert all(math.isfinite(r.rating) and r.low is None for r in table.ratings)
+
+
+def test_one_that_only_loses_takes_nobody_elses_interval() -> None:
+    mixed = [Ballot("a", "b", choice, n) for n, choice in enumerate(MIXED)]
+    lost = [Ballot("a", "worst", LEFT, n) for n in range(len(MIXED))]
+    by_name = {r.name: r for r in rate([*mixed, *lost], rounds=100).ratings}
+    assert by_name["worst"].low is None
+    for name in "ab":
+        low, high = ends(by_name[name])
+        assert low < high
+
+
+def test_groups_that_never_met_have_intervals_of_their_own_and_are_told() -> None:
+    ballots = [
+        Ballot(left, right, choice, (left, n))
+        for left, right in ("ab", "cd")
+        for n, choice in enumerate(MIXED)
+    ]
+    table = rate(ballots, rounds=100)
+    assert not table.is_connected
+    assert all(low < high for low, high in map(ends, table.ratings))
+
+
+def test_a_vote_on_one_competitor_against_itself_says_nothing() -> None:
+    mixed = [Ballot("a", "b", choice, n) for n, choice in enumerate(MIXED)]
+    itself = [Ballot("a", "a", LEFT, n) for n in range(30)]
+    assert rate([*mixed, *itself], rounds=20) == rate(mixed, rounds=20)
 
 
 def test_sides_do_not_matter() -> None:
@@ -102,8 +164,8 @@ def test_votes_on_one_turn_are_drawn_together() -> None:
     widths: list[float] = []
     for is_together in (False, True):
         ballots = [Ballot("a", "b", c, n if is_together else (n, copy)) for n, copy, c in copies]
-        best = rate(ballots, rounds=300).ratings[0]
-        widths.append(best.high - best.low)
+        low, high = ends(rate(ballots, rounds=300).ratings[0])
+        widths.append(high - low)
     assert widths[1] > 1.4 * widths[0]
 
 

@@ -10,7 +10,7 @@ from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
 from troth.domain.model import Json
-from troth.engine.rating import RatingTable, Tally, rate
+from troth.engine.rating import FEWEST_TURNS, RatingTable, Tally, interval_words, rate
 from troth.engine.rating_votes import CollectedVotes, VoteFilter, collect_votes
 
 
@@ -62,7 +62,7 @@ def _show(console: Console, table: RatingTable) -> None:
     rows += [
         (
             f"{one.rating:.0f}",
-            f"{one.low:.0f}-{one.high:.0f}",
+            interval_words(one, "-") or "not enough votes",
             one.name,
             *(str(count) for count in _counts(one.tally)),
         )
@@ -101,6 +101,8 @@ def _say_what_is_left_out(console: Console, table: RatingTable, votes: Collected
             f"troth: {votes.flagged_left_out} votes are on replies that named their own model or "
             "vendor and do not count; --flagged takes them in."
         )
+    if any(one.low is None for one in table.ratings):
+        console.note(f"troth: an interval needs {FEWEST_TURNS} turns, won and lost in both ways.")
     if not table.is_connected:
         console.note("troth: not all have met, not even through others: their ranks mean little.")
 
@@ -111,8 +113,8 @@ def _table_json(table: RatingTable, votes: CollectedVotes) -> dict[str, Json]:
             {
                 "model": one.name,
                 "rating": round(one.rating, 2),
-                "low": round(one.low, 2),
-                "high": round(one.high, 2),
+                "low": _rounded(one.low),
+                "high": _rounded(one.high),
                 **_tally_json(one.tally),
             }
             for one in table.ratings
@@ -136,9 +138,14 @@ def _table_csv(table: RatingTable) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("model", "rating", "low", "high", "wins", "losses", "ties", "both_bad"))
     for one in table.ratings:
-        points = (f"{value:.2f}" for value in (one.rating, one.low, one.high))
+        values = (one.rating, one.low, one.high)
+        points = ("" if value is None else f"{value:.2f}" for value in values)
         writer.writerow((one.name, *points, *_counts(one.tally)))
     return text.getvalue()
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _counts(tally: Tally) -> tuple[int, int, int, int]:

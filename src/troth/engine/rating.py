@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from troth.engine.comparison_state import Choice
@@ -23,6 +23,8 @@ SCALE, MEAN = 400 / math.log(10), 1000.0
 PRIOR_TIES = 0.2
 """Each competitor has drawn so many games against a middling one that does not exist: who has won
 every game would otherwise be infinitely strong, and groups that never met could not be ranked."""
+FEWEST_TURNS = 10
+"""Votes on fewer turns say nothing of how far a rating may be off."""
 _EXACT, _QUICK = 1e-8, 1e-4
 _MAX_ROUNDS = 2000
 
@@ -53,13 +55,26 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One competitor. `low` to `high` is the bootstrap interval of the table's level."""
+    """One competitor. `low` to `high` is the bootstrap interval of the table's level.
+
+    Both are None where there are not enough votes for one: on too few turns, all of them alike, or
+    where it has only won or only lost against all that could tell how far (Ford, "Solution of a
+    ranking problem from binary comparisons", American Mathematical Monthly 64 (1957): strengths
+    exist within groups in which each has taken something from each, if only by way of others).
+    """
 
     name: str
     rating: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     tally: Tally
+
+
+def interval_words(rating: Rating, between: str) -> str:
+    """Write an interval; "" where there are not enough votes for one."""
+    if rating.low is None or rating.high is None:
+        return ""
+    return f"{rating.low:.0f}{between}{rating.high:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +99,33 @@ Scores = Mapping[tuple[int, int], float]
 def rate(
     ballots: Sequence[Ballot], *, rounds: int = 1000, seed: int = 0, level: float = 0.95
 ) -> RatingTable:
-    """Rate all competitors of `ballots`; the same ballots and seed give the same table."""
+    """Rate all competitors of `ballots`; the same ballots and seed give the same table.
+
+    A vote on one competitor against itself says nothing, and is passed over.
+    """
+    ballots = [ballot for ballot in ballots if ballot.left != ballot.right]
     names = sorted({name for ballot in ballots for name in (ballot.left, ballot.right)})
     place = {name: index for index, name in enumerate(names)}
     count = len(names)
     strengths = fit(_scores(ballots, place), count)
     spread = _bootstrap(ballots, place, strengths, rounds, seed)
     matrix = _matrix(ballots)
+    turns: defaultdict[str, set[Hashable]] = defaultdict(set)
+    for ballot in ballots:
+        turns[ballot.left].add(ballot.cluster)
+        turns[ballot.right].add(ballot.cluster)
     ratings: list[Rating] = []
     for index, name in enumerate(names):
-        values = sorted(row[index] for row in spread) or [_points(strengths)[index]]
-        low, high = _quantile(values, (1 - level) / 2), _quantile(values, (1 + level) / 2)
+        low = high = None
+        if len(turns[name]) >= FEWEST_TURNS and _is_held_from_both_sides(matrix, name):
+            values = sorted(row[index] for row in spread)
+            low, high = _quantile(values, (1 - level) / 2), _quantile(values, (1 + level) / 2)
+            if low == high:
+                low = high = None
         whole = _add(tally for (left, _), tally in matrix.items() if left == name)
         ratings.append(Rating(name, _points(strengths)[index], low, high, whole))
     ratings.sort(key=lambda rating: -rating.rating)
-    connected = _is_connected(matrix, names)
+    connected = set(names[:1]) | _reached(matrix, names[0]) == set(names) if names else True
     return RatingTable(tuple(ratings), matrix, len(ballots), connected, level, rounds, seed)
 
 
@@ -207,14 +234,27 @@ def _add(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def _is_connected(matrix: Mapping[tuple[str, str], Tally], names: Sequence[str]) -> bool:
-    if not names:
-        return True
-    reached, waiting = {names[0]}, [names[0]]
+def _reached(
+    matrix: Mapping[tuple[str, str], Tally],
+    start: str,
+    leads: Callable[[Tally], bool] = lambda tally: bool(tally.games),
+) -> set[str]:
+    """Return all that `start` leads to, if only by way of others; itself where a way comes back."""
+    reached: set[str] = set()
+    waiting = [start]
     while waiting:
         name = waiting.pop()
-        for left, right in matrix:
-            if left == name and right not in reached:
+        for (left, right), tally in matrix.items():
+            if left == name and right not in reached and leads(tally):
                 reached.add(right)
                 waiting.append(right)
-    return len(reached) == len(names)
+    return reached
+
+
+def _is_held_from_both_sides(matrix: Mapping[tuple[str, str], Tally], name: str) -> bool:
+    """Whether some competitor is both below and above this one, if only by way of others."""
+
+    def has_taken(tally: Tally) -> bool:
+        return tally.wins + tally.ties + tally.both_bad > 0
+
+    return name in _reached(matrix, name, has_taken)

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.domain.error import TrothError
-from troth.engine.rating import RatingTable, rate
+from troth.engine.rating import FEWEST_TURNS, RatingTable, interval_words, rate
 from troth.engine.rating_votes import CollectedVotes, VoteFilter, collect_votes
 from troth.explain import explain
 from troth.tui.safe import clean_line
@@ -88,9 +88,11 @@ def ratings_text(table: RatingTable, votes: CollectedVotes) -> str:
         return f"{notes[0]}\n\nA blind comparison takes votes: ctrl+b where its models are chosen."
     if not table.is_connected:
         notes.append("Some models never met, not even by way of others: ranks mean little.")
+    if any(rating.low is None for rating in table.ratings):
+        notes.append(f"An interval needs {FEWEST_TURNS} turns, won and lost in both ways.")
     lines = [f" {_name('model')}{'rating':>8}{f'{table.level:.0%} interval':>16}{'votes':>7}"]
     for rating in table.ratings:
-        interval = f"{rating.low:.0f} to {rating.high:.0f}"
+        interval = interval_words(rating, " to ") or "too few votes"
         name = _name(clean_line(rating.name))
         lines.append(f" {name}{rating.rating:>8.0f}{interval:>16}{rating.tally.games:>7}")
     matrix = ["Who beat whom (won, lost, tied or both bad)"]
