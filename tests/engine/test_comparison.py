@@ -273,6 +273,16 @@ async def test_a_swapped_column_is_asked_afresh_or_goes_on(opener: Opener) -> No
     assert len(asked_of(servers[1], 2)) == 5
 
 
+async def test_models_of_one_name_are_told_apart_by_their_providers(opener: Opener) -> None:
+    engine, _ = await opener(*[openai_chat_stream(["x"])] * 2)
+    chat = await engine.new_chat()
+    twins = [ColumnSpec(ModelRef(f"server{number}", "gpt-oss")) for number in range(2)]
+    comparison = await engine.comparisons.start(chat, "hi", [*twins, spec(0)])
+    titles = [comparison.voting.title(column, 0) for column in comparison.columns]
+    assert titles == ["gpt-oss  server0", "gpt-oss  server1", "model-0"]
+    await comparison.wait()
+
+
 async def test_the_same_model_twice_with_other_parameters(opener: Opener) -> None:
     engine, servers = await opener(openai_chat_stream(["x"]))
     chat = await engine.new_chat()

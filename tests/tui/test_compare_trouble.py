@@ -13,6 +13,7 @@ from servers import (
     openai_chat_stream,
 )
 from troth.domain.message import Finish
+from troth.tui.screens.compare_words import entries_at
 from troth.tui.screens.model_picker import ModelScreen
 from tui.app_stage import Stage, run_app
 from tui.compare_stage import asked, by_model, compare, is_quiet, next_turn
@@ -121,6 +122,11 @@ async def test_a_swapped_column_is_asked_all_turns_afresh_or_only_the_next(
         await swap(stage, "delta", "down", "enter")
         await stage.until(lambda: screen.comparison.columns[1].spec.title == "delta")
         assert asked(stage, "delta") == []
+        head = screen.places[1].head.head
+        assert head is not None
+        assert head.title == "delta"
+        said_by = [entry.title for entry in entries_at(screen.comparison, 1, lambda entry: entry)]
+        assert said_by == ["You", "gamma", "You", "gamma"]
         await next_turn(stage, "At last?")
         await stage.until(lambda: len(asked(stage, "delta")) == 1 and is_quiet(screen.comparison))
         said = [text for role, text in asked(stage, "delta")[0] if role == "assistant"]

@@ -99,8 +99,22 @@ class Voting:
         return LETTERS[self.order(turn).index(column)]
 
     def title(self, column: Column, turn: int) -> str:
-        """Return what may be drawn as a column's name."""
-        return self.letter(column, turn) if self.is_blind else column.spec.title
+        """Return what may be drawn as the name of who answered a turn, or will answer it.
+
+        Where two columns ask models of one name, their providers tell them apart.
+        """
+        if self.is_blind:
+            return self.letter(column, turn)
+        return self._told_apart(column, self._comparison.spec_of(column, turn))
+
+    def heading(self, column: Column, turn: int) -> str:
+        """Return what may be drawn over a column: who answers there from now on."""
+        return self.letter(column, turn) if self.is_blind else self._told_apart(column, column.spec)
+
+    def _told_apart(self, column: Column, spec: ColumnSpec) -> str:
+        others = [one.spec for one in self._comparison.columns if one is not column]
+        is_shared = any(other.title == spec.title and other.model != spec.model for other in others)
+        return f"{spec.title}  {spec.model.provider}" if is_shared else spec.title
 
     async def start(self, *, seed: int | None = None, pads_latency: bool = False) -> None:
         """Hide the names from now on. Raises UsageError where they have been seen."""

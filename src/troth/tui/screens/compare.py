@@ -99,9 +99,7 @@ class CompareScreen(ColumnsScreen):
 
     async def on_mount(self) -> None:
         write, send = (self.troth.keymap.first(f) for f in ("compare.write", "prompt.send"))
-        self.prompt.area.placeholder = (
-            f"The next turn for all columns: {write} writes, {send} sends"
-        )
+        self.prompt.area.placeholder = f"The next turn for all: {write} writes, {send} sends"
         self.prompt.menu = self._menu
         self.prompt.area.keys = self.troth.keymap.keys
         self.prompt.earlier = self.engine.recent_prompts()

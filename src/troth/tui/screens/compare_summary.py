@@ -18,6 +18,7 @@ from troth.engine.comparison_turns import Metrics, Summary
 from troth.explain import explain_failure, verdict_words
 from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean_line
+from troth.tui.screens.compare_words import newest_turn
 from troth.tui.screens.entries import written_cost
 from troth.tui.widgets.compare_plot import bar, sparkline
 
@@ -82,9 +83,10 @@ class SummaryScreen(ModalScreen[None]):
 
 def summary_text(comparison: Comparison, room: int) -> str:
     """Write the whole summary for a width in cells: narrow ones get less columns."""
-    columns = comparison.columns
+    turn = newest_turn(comparison)
+    columns = comparison.voting.order(turn)  # as they stand on the screen
     rows = [comparison.summary(column) for column in columns]
-    names = [clean_line(column.spec.title) for column in columns]
+    names = [clean_line(comparison.voting.heading(column, turn)) for column in columns]
     blocks = [
         _table(names, rows, room),
         "Tokens per second, turn by turn\n"
@@ -170,7 +172,7 @@ def metric_rows(comparison: Comparison) -> list[list[str]]:
         ["column", "model", "turn", "first_token_ms", "total_ms", "tokens_per_s", "input_tokens",
          "output_tokens", "thinking_tokens", "cost_usd", "finish", "verdict"]
     ]  # fmt: skip
-    for at, column in enumerate(comparison.columns, 1):
+    for at, column in enumerate(comparison.voting.order(newest_turn(comparison)), 1):
         for turn in range(len(comparison.answers(column))):
             metrics = comparison.metrics(column, turn)
             rows.append([str(at), clean_line(column.spec.name), str(turn + 1), *_raw(metrics)])

@@ -41,6 +41,7 @@ def newest_turn(comparison: Comparison) -> int:
 
 
 NO_ANSWER = Badge("warn", "!", "no answer")
+CUT_OFF = badge("warn", "cut off")
 Arriving = Callable[[Entry], Entry]
 """Fills in what has come of a running reply."""
 
@@ -145,13 +146,10 @@ def head_at(comparison: Comparison, place: int, elapsed_s: float | None = None) 
     """Return the head of one place: of its newest answer."""
     turn = newest_turn(comparison)
     column, voting = seat(comparison, place, turn), comparison.voting
-    title = voting.title(column, turn)
+    title = voting.heading(column, turn)
     metrics = comparison.metrics(column)
     if voting.is_blind:
-        state = ARRIVING if column.is_running else badge("plain", "answered")
-        if not column.is_running and _has_failed(metrics):
-            state = NO_ANSWER
-        return Head(place + 1, title, state, "")
+        return Head(place + 1, title, _blind_badge(comparison, column, metrics), "")
     if column.is_running:
         seconds = "" if elapsed_s is None else f"{elapsed_s:.0f} s"
         return Head(place + 1, title, ARRIVING, _waiting_words(seconds, column))
@@ -164,8 +162,13 @@ def _waiting_words(text: str, column: Column) -> str:
     return "   ".join(words for words in (text, waits) if words)
 
 
-def _has_failed(metrics: Metrics) -> bool:
-    return metrics.failure is not None or metrics.finish in {Finish.FAILED, Finish.CUT}
+def _blind_badge(comparison: Comparison, column: Column, metrics: Metrics) -> Badge:
+    if column.is_running:
+        return ARRIVING
+    answers = comparison.answers(column)
+    if not answers or not answers[-1].is_usable or metrics.finish is Finish.FAILED:
+        return NO_ANSWER
+    return CUT_OFF if metrics.finish is Finish.CUT else badge("plain", "answered")
 
 
 def state_badge(metrics: Metrics) -> Badge | None:
@@ -174,7 +177,7 @@ def state_badge(metrics: Metrics) -> Badge | None:
         words = verdict_words(metrics.verdict.state)
         return Badge(words.tone, words.glyph, words.short)
     if metrics.finish is Finish.CUT:
-        return badge("warn", "cut off")
+        return CUT_OFF
     if metrics.failure is not None or metrics.finish is Finish.FAILED:
         return NO_ANSWER
     if metrics.finish is Finish.STOPPED:
