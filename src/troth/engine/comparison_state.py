@@ -69,6 +69,16 @@ class Blind:
     """Column ids by turn, as they are shown from left to right."""
 
 
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """Who is compared, and how."""
+
+    specs: tuple[ColumnSpec, ...]
+    blind: Blind | None
+    prompt_set: str = ""
+    """The set of prompts that it belongs to, for ratings by set."""
+
+
 class Choice(StrEnum):
     """What a voter, or a judge, says of two answers."""
 

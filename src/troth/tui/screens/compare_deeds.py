@@ -13,6 +13,7 @@ from troth.engine.comparison_state import ColumnSpec
 from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean
 from troth.tui.screens.choice import ChoiceScreen
+from troth.tui.screens.compare_board import CompareBoard
 from troth.tui.screens.compare_crossing import Border
 from troth.tui.screens.compare_words import answer_text, head_at, newest_turn
 from troth.tui.screens.dialogs import TextDialog
@@ -22,13 +23,12 @@ from troth.tui.widgets.row_list import Row
 
 if TYPE_CHECKING:
     from troth.engine.comparison import Column
-    from troth.tui.screens.compare import CompareScreen
 
 
 class Deeds:
     """The actions of one comparison screen."""
 
-    def __init__(self, screen: CompareScreen) -> None:
+    def __init__(self, screen: CompareBoard) -> None:
         self._screen = screen
 
     async def attempt(self, work: Awaitable[None]) -> None:
@@ -268,15 +268,3 @@ class Deeds:
         from troth.tui.screens.help import HelpScreen
 
         self._screen.troth.push_screen(HelpScreen(self._screen.troth.keymap, "compare"))
-
-    def palette(self) -> None:
-        """Offer every command that can be used here."""
-        from troth.tui.screens.palette import PaletteScreen
-
-        screen = self._screen
-
-        def chosen(command_id: str | None) -> None:
-            if command_id is not None:
-                screen.action_command(command_id)
-
-        screen.troth.push_screen(PaletteScreen(screen.troth.keymap, screen.facts()), chosen)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from troth.engine.comparison_state import MAX_COLUMNS, Choice
-
-if TYPE_CHECKING:
-    from troth.tui.screens.compare import CompareScreen
+from troth.tui.screens.compare_board import CompareBoard
+from troth.tui.screens.compare_deeds import Deeds
+from troth.tui.screens.compare_vote import Ballots
 
 Handler = Callable[[], "Awaitable[None] | None"]
 
 
-def handlers_of(screen: CompareScreen) -> dict[str, Handler]:
+def handlers_of(screen: CompareBoard, deeds: Deeds, ballots: Ballots) -> dict[str, Handler]:
     """Return what each command of the comparison does."""
-    deeds, ballots = screen.deeds, screen.ballots
     table: dict[str, Handler] = {
         "next": lambda: screen.step(1),
         "previous": lambda: screen.step(-1),
@@ -29,7 +27,6 @@ def handlers_of(screen: CompareScreen) -> dict[str, Handler]:
         "free": screen.free,
         "zoom": screen.zoom,
         "write": lambda: screen.prompt.take_focus(),  # noqa: PLW0108  # there is no prompt yet
-        "back": screen.back,
         "vote_left": lambda: ballots.cast(Choice.LEFT),
         "vote_right": lambda: ballots.cast(Choice.RIGHT),
         "vote_tie": lambda: ballots.cast(Choice.TIE),
@@ -55,6 +52,4 @@ def handlers_of(screen: CompareScreen) -> dict[str, Handler]:
     }
     for place in range(MAX_COLUMNS):
         table[f"column{place + 1}"] = partial(screen.choose, place)
-    handlers = {f"compare.{name}": handler for name, handler in table.items()}
-    handlers["palette.open"] = deeds.palette
-    return handlers
+    return {f"compare.{name}": handler for name, handler in table.items()}

@@ -15,13 +15,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.domain.error import TrothError
-from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, Blind, ColumnSpec
+from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, Blind, ColumnSpec, LineUp
 from troth.engine.comparison_text import parse_spec, write_spec
 from troth.explain import explain, lack_words
 from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.compare_lineups import LineUpsScreen
-from troth.tui.screens.compare_visit import LineUp
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import price_words
 from troth.tui.screens.palette import CLOSE

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from troth.domain.error import TrothError
 from troth.domain.message import Part, Role, TextPart
 from troth.domain.model import ModelRef
 from troth.engine.comparison_lineups import lineup
-from troth.engine.comparison_state import MIN_COLUMNS, Blind, ColumnSpec
+from troth.engine.comparison_state import MIN_COLUMNS, Blind, ColumnSpec, LineUp
 from troth.engine.comparison_text import parse_spec, write_spec
 
 if TYPE_CHECKING:
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 _LAST = "tui:lineup"
 _BLIND_WORD = "blind"
-
-
-class LineUp(NamedTuple):
-    """Who is compared, and how."""
-
-    specs: tuple[ColumnSpec, ...]
-    blind: Blind | None
-    prompt_set: str = ""
-    """The set of prompts that it belongs to, for ratings by set."""
 
 
 class Comparing:
@@ -62,7 +54,7 @@ class Comparing:
         if specs:
             last = LineUp(tuple(specs), blind, last.prompt_set)
         elif is_blind:
-            last = last._replace(blind=blind)
+            last = replace(last, blind=blind)
         await self._choose(chat, last, is_ready=len(specs) >= MIN_COLUMNS)
 
     def _read(self, models: str) -> tuple[bool, list[ColumnSpec]]:

@@ -13,6 +13,7 @@ from troth.domain.error import Failure
 from troth.domain.message import Finish
 from troth.engine.comparison import Column, Comparison
 from troth.engine.comparison_turns import Answer, Metrics
+from troth.engine.comparison_voting import Pair
 from troth.explain import explain_failure, verdict_words
 from troth.tui.glyph import Badge, badge
 from troth.tui.keys import FooterItem, Keymap, footer_items
@@ -210,6 +211,41 @@ def answer_text(comparison: Comparison, place: int) -> str:
     said = answers[turn].text if turn < len(answers) else ""
     reply = column.reply
     return said + (reply.text if reply is not None and reply.is_running else "")
+
+
+def open_pairs(comparison: Comparison) -> list[tuple[int, Pair]]:
+    """Return the pairs that wait for a vote: a turn is voted on once all have answered it."""
+    if comparison.is_running:
+        return []
+    return [
+        (turn, pair)
+        for turn in range(newest_turn(comparison) + 1)
+        for pair in comparison.voting.pairs(turn)
+        if pair.vote is None
+    ]
+
+
+def vote_words(comparison: Comparison, keymap: Keymap) -> str:
+    """Say what can be voted on now, and with which keys."""
+
+    def key(name: str) -> str:
+        return keymap.first(f"compare.{name}")
+
+    if comparison.is_running:
+        return "Names are hidden. Vote when all have answered."
+    pairs = open_pairs(comparison)
+    if not pairs:
+        columns = {column.id for column in comparison.columns}
+        count = sum({vote.left, vote.right} <= columns for vote in comparison.voting.votes)
+        votes = "1 vote is" if count == 1 else f"{count} votes are"
+        return f"{votes} in. {key('reveal')} shows the names and locks them."
+    turn, pair = pairs[0]
+    which = f"turn {turn + 1}: " if newest_turn(comparison) else ""
+    return (
+        f"Which is better? {which}{key('vote_left')} {pair.left_letter}   "
+        f"{key('vote_right')} {pair.right_letter}   {key('vote_tie')} tie   "
+        f"{key('vote_bad')} both bad   ({len(pairs)} to go)"
+    )
 
 
 def footer_of(
