@@ -18,7 +18,9 @@ def configure(parser: Parser) -> None:
         metavar="PROVIDER/MODEL",
         help="a column, repeatable; parameters may follow: 'p/m?temperature=0.2&seed=1'",
     )
-    parser.add_argument("--lineup", metavar="NAME", help="the columns of a saved line-up")
+    parser.add_argument(
+        "--lineup", metavar="NAME", help="the columns of a line-up; see `troth lineups`"
+    )
     parser.add_argument("-s", "--system", metavar="SYSTEM", help="the system prompt")
     parser.add_argument("--temperature", type=float, metavar="X", help="for all columns")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest reply of all columns")
