@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.comparing import Opener, engines, spec
-from servers import Answer, RecordedRequest, openai_chat_stream
+from servers import Answer, RecordedRequest, json_answer, openai_chat_stream
 from troth.domain.error import BoundaryUnasked, PolicyRefused, UsageError
 from troth.domain.verdict import State
 from troth.engine.comparison import Comparison
@@ -88,6 +88,27 @@ async def test_a_judge_without_a_verdict_decides_nothing(opener: Opener) -> None
     (judged,) = await judge_turn(engine, comparison, 0, spec(2).model)
     assert judged.choice is None
     assert position_bias([judged]).pairs == 0
+
+
+async def test_a_judge_that_cannot_be_asked_says_why(opener: Opener) -> None:
+    refused = json_answer({"error": {"message": "no such judge"}}, status=400)
+    engine, _ = await opener(GOOD, POOR, refused)
+    comparison = await compared(engine)
+    (judged,) = await judge_turn(engine, comparison, 0, spec(2).model)
+    assert judged.choice is None
+    assert all("no such judge" in reason for reason in judged.reasons)
+
+
+async def test_another_comparison_in_the_chat_keeps_what_was_judged_before(
+    opener: Opener,
+) -> None:
+    engine, _ = await opener(GOOD, POOR, judging(lambda *_: "TIE"))
+    comparison = await compared(engine)
+    (first,) = await judge_turn(engine, comparison, 0, spec(2).model)
+    again = await engine.comparisons.start(comparison.chat, "And now?", [spec(0), spec(1)])
+    await again.wait()
+    (second,) = await judge_turn(engine, again, 0, spec(2).model)
+    assert await judgements_of(again) == (first, second)
 
 
 async def test_judgements_are_no_votes_and_leave_no_chat(opener: Opener) -> None:

@@ -30,6 +30,7 @@ from troth.engine.comparison_state import JUDGEMENTS_KEY, Choice
 from troth.engine.comparison_voting import LETTERS
 from troth.engine.engine import Engine
 from troth.engine.reply import Reply
+from troth.explain import explain_failure
 
 RUBRIC = """\
 - Correct: what it says is true, and nothing important is wrong.
@@ -122,6 +123,7 @@ class PairJudgement:
     """The choice when the left answer was shown first; None when the judge gave none."""
     right_first: Choice | None
     reasons: tuple[str, str]
+    """What it said in each order; where it failed, why."""
     prompt_sha256: str
     at: datetime
     cost_usd: float | None = None
@@ -191,10 +193,13 @@ async def judge_turn(
             for left, right in combinations(texts, 2)
         )
     )
+    # What it said of this turn before gives way; a comparison that stood in this chat earlier had
+    # turns and columns of its own.
+    mark, here = (turn, str(judge)), {column.id for column in comparison.columns}
     earlier = [
         old
         for old in await judgements_of(comparison)
-        if (old.turn, old.judge) != (turn, str(judge))
+        if (old.turn, old.judge) != mark or not {old.left, old.right} <= here
     ]
     rows = [{**asdict(one), "at": one.at.isoformat()} for one in (*earlier, *judged)]
     await comparison.chat.store.set_state(JUDGEMENTS_KEY + comparison.id, json.dumps(rows))
@@ -294,7 +299,12 @@ async def _ask(
         reply = await engine.send(chat, prompt)
         await reply.closed()
         message = reply.message
-        return (message.text, message.cost_usd) if message is not None else ("", None)
+        if message is None:
+            return "", None
+        if message.failure is not None and not message.text.strip():
+            words = explain_failure(message.failure)
+            return f"{words.title}. {words.detail}", message.cost_usd
+        return message.text, message.cost_usd
     finally:
         await engine.close_chat(chat)
 

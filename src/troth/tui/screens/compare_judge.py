@@ -192,7 +192,12 @@ class JudgeScreen(_AskingScreen):
         return True
 
     async def show_earlier(self) -> None:
-        found = [one for one in await judgements_of(self.comparison) if one.turn == self.turn]
+        ids = {column.id for column in self.comparison.columns}
+        found = [
+            one
+            for one in await judgements_of(self.comparison)
+            if one.turn == self.turn and ids & {one.left, one.right}
+        ]
         if found:
             self.say(self._words(found))
 
