@@ -81,6 +81,20 @@ async def test_names_are_hidden_until_the_reveal_and_votes_locked_after(opener: 
     assert voting.order(0) == (first, second, third)
 
 
+async def test_no_model_is_added_where_its_place_would_tell_it(opener: Opener) -> None:
+    engine, servers = await opener(*(random_words(n) for n in range(3)))
+    chat = await engine.new_chat()
+    comparison = await engine.comparisons.start(chat, "hi", [spec(0), spec(1)], blind=Blind())
+    await comparison.wait()
+    with pytest.raises(UsageError, match="hidden"):
+        await comparison.add(spec(2))
+    assert servers[2].requests == []
+    await comparison.voting.reveal()
+    await comparison.add(spec(2))
+    await comparison.wait()
+    assert len(servers[2].requests) == 1
+
+
 async def test_orders_and_votes_are_kept(opener: Opener) -> None:
     engine, _ = await opener(*(random_words(n) for n in range(2)))
     comparison = await blind(engine, 2)

@@ -221,7 +221,12 @@ class Comparison:
     # columns
 
     async def add(self, spec: ColumnSpec) -> Column:
-        """Add a column; it is asked the same turns, one after the other."""
+        """Add a column; it is asked the same turns, one after the other.
+
+        Raises UsageError while names are hidden: who adds a model knows which answers are its own.
+        """
+        if self.voting.is_blind:
+            raise UsageError("names are hidden; reveal them before you add a model")
         check_count(len(self._columns) + 1)
         column = self._open_column(ColumnState(new_ulid(), spec, self._base_id))
         prompts = self._prompts()

@@ -65,7 +65,7 @@ COMPARE_COMMANDS: Final[tuple[Command, ...]] = (
             "Let another model answer in this column", "compare", "m", needs=("columns", "named"),
             footer="model", footer_rank=9),
     Command("compare.add", "Add a column", "Add a model; it is asked the same turns", "compare",
-            "plus", "add", needs=("columns",), footer="add", footer_rank=8),
+            "plus", "add", needs=("columns", "named"), footer="add", footer_rank=8),
     Command("compare.remove", "Remove this column", "Take this column away; its words stay stored",
             "compare", "minus", needs=("columns",)),
     Command("compare.copy", "Copy this answer", "Copy this column's newest answer", "compare", "c",

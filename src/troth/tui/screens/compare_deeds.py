@@ -107,6 +107,9 @@ class Deeds:
 
     def add(self) -> None:
         """Ask for a model, and let it catch up in a column of its own."""
+        if self._screen.comparison.voting.is_blind:
+            self._screen.announce(self._hidden_words())
+            return
         self._pick(None, self._add)
 
     async def _add(self, spec: ColumnSpec) -> None:
