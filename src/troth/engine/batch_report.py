@@ -24,12 +24,12 @@ _STYLE = """
 --box:#56b4e9}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ec;--dim:#9aa5b1;--page:#14171a;--line:#39414a;
 --mark:#7cc4f2;--box:#2f6f99}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:60rem;
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:76rem;
 margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{border-bottom:1px solid var(--line);padding:.3rem .7rem;text-align:right}
-th:first-child,td:first-child{text-align:left}td+td{white-space:nowrap}td span{display:block}
-.wide{overflow-x:auto}
+th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem;text-align:right}
+th:first-child,td:first-child{text-align:left}td+td{white-space:nowrap}
+td span{display:block;font-size:.85em}.wide{overflow-x:auto}
 svg{max-width:100%;height:auto}text{fill:var(--ink);font:13px system-ui,sans-serif}
 .dim{fill:var(--dim);color:var(--dim)}.axis{stroke:var(--line)}.box{fill:var(--box);opacity:.55}
 .whisker{stroke:var(--dim)}.median{stroke:var(--mark);stroke-width:3}.interval{fill:var(--mark);
