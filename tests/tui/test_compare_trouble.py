@@ -159,3 +159,21 @@ async def test_a_silent_column_is_stopped_alone_while_a_fast_one_goes_on(tmp_pat
         assert screen.comparison.metrics(silent).finish is Finish.STOPPED
         assert len(silent.waiting) == 1
         assert len(asked(stage, "beta")) == 1
+
+
+async def test_what_is_drawn_while_columns_or_the_screen_go_breaks_nothing(
+    tmp_path: Path,
+) -> None:
+    async with run_app(tmp_path, by_model({}), size=WIDE) as stage:
+        screen = await compare(stage, f"{TWO} scripted/gamma")
+        await stage.until(lambda: is_quiet(screen.comparison) and screen.is_whole)
+        await screen.comparison.remove(screen.comparison.columns[2])
+        screen.redraw()  # a reply that ended just now would ask for it
+        assert not screen.is_whole
+        await screen.rebuild()
+        assert screen.is_whole
+        await screen.places[1].page.remove()
+        screen.redraw()
+        screen.draw_frame()
+        screen.tick()
+        assert not screen.is_whole

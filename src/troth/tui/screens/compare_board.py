@@ -28,7 +28,7 @@ from troth.tui.screens.compare_words import (
     seat,
     vote_words,
 )
-from troth.tui.widgets.compare_head import CompareStrip
+from troth.tui.widgets.compare_head import ColumnHead, CompareStrip
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.notice_bar import NoticeBar, Words
 from troth.tui.widgets.prompt import PromptBar
@@ -81,6 +81,14 @@ class CompareBoard(ColumnsScreen):
 
     # -- drawing
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is drawn on is there: not while columns come or go, or the screen."""
+        frame = (TitleBar, CompareStrip, NoticeBar, PromptBar, FooterBar)
+        counts = {len(self.query(ColumnHead)), len(self.query(ColumnPage)), len(self.places)}
+        has_frame = all(self.query(kind) for kind in frame) and bool(self.query("#vote"))
+        return has_frame and counts == {len(self.comparison.columns)}
+
     def redraw_soon(self) -> None:
         """Draw everything anew after the next refresh; many calls make one."""
         if not self._is_stale:
@@ -89,11 +97,12 @@ class CompareBoard(ColumnsScreen):
 
     def _redraw_now(self) -> None:
         self._is_stale = False
-        if self.is_attached and self.query(ColumnView):
-            self.redraw()
+        self.redraw()
 
     def redraw(self) -> None:
         """Give every place what stands there now."""
+        if not self.is_whole:
+            return  # what brings it about draws at its end
         self.current = min(self.current, len(self.comparison.columns) - 1)
         for view in self.places:
             arriving = partial(self.following.arriving, view.page)
@@ -111,6 +120,8 @@ class CompareBoard(ColumnsScreen):
 
     def draw_frame(self) -> None:
         """Draw heads, strip, title, vote line and footer."""
+        if not self.is_whole:
+            return
         comparison, turn = self.comparison, newest_turn(self.comparison)
         order = comparison.voting.order(turn)
         heads = [
@@ -157,7 +168,7 @@ class CompareBoard(ColumnsScreen):
         return "memory only" if self.engine.vault.is_memory else "unlocked"
 
     def tick(self) -> None:
-        if self.comparison.is_running and self.query(ColumnView):
+        if self.comparison.is_running and self.is_whole:
             self.draw_frame()
             if self.comparison.voting.is_blind:
                 return
@@ -169,7 +180,7 @@ class CompareBoard(ColumnsScreen):
                         page.tick(f"{seconds:.0f} s")
 
     def on_resize(self) -> None:
-        if self.query(ColumnView):
+        if self.is_whole:
             self.draw_columns()
 
     def on_descendant_focus(self) -> None:
