@@ -27,7 +27,7 @@ SNIPPETS = st.sampled_from(
         "| 1 | 2 |", "---", "===", "***", "$$", "x_1^2", "\\[", "\\]", "<div>", "</div>",
         "- [x] done", "- [ ] open", "**bold", "`code", "[l](http://a.b)", "", "", " ", "a" * 90,
         "漢字かな交じり文", "👩\u200d💻 emoji", "word " * 40, "\\", "&amp;", "<b>", "$x$", "-", "+",
-        "1.", ">", "#", "|", "`" * 5,
+        "1.", ">", "#", "|", "`" * 5, "[d]: /x", "[d]:", "/y", "'t'", "[d] [e]", "[e",
     ]
 )  # fmt: skip
 DOCUMENTS = st.lists(SNIPPETS, max_size=30).map("\n".join) | st.text(
@@ -77,6 +77,10 @@ def test_any_cuts_give_the_same_blocks(text: str, cuts: list[int], is_plain: boo
         drawn(reader.preview())  # A look at the unfinished end changes nothing.
     blocks += reader.close()
     assert outline(blocks) == outline(read(text, is_plain=is_plain))
+    whole = BlockReader(is_plain=is_plain)
+    whole.feed(text)
+    whole.close()
+    assert reader.references.taken_fresh() == whole.references.taken_fresh()
 
 
 @settings(deadline=None)

@@ -125,7 +125,12 @@ async def test_everything_around_the_text_is_drawn() -> None:
 
 
 CUTS = st.lists(st.integers(0, 400), max_size=12)
-TEXTS = st.sampled_from([MARKDOWN, "a" * 300, "漢字" * 80, "```\n" + "x\n" * 90, "- i\n" * 60])
+REFERENCES = (
+    "[d] and [e][]\n\n| [d] | b |\n|---|---|\n| 1 | 2 |\n\n[d]: https://a.b\n[e]:\n/f\n't'\n"
+)
+TEXTS = st.sampled_from(
+    [MARKDOWN, REFERENCES, "a" * 300, "漢字" * 80, "```\n" + "x\n" * 90, "- i\n" * 60]
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

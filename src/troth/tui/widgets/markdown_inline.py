@@ -21,6 +21,7 @@ from troth.tui.widgets.markdown_link import (
     is_clickable,
     unfinished_destination,
 )
+from troth.tui.widgets.markdown_references import LABEL, Links, normalised
 
 BOLD, ITALIC, STRIKE, CODE, LINK, MATH, ADDRESS = 1, 2, 4, 8, 16, 32, 64
 
@@ -61,24 +62,28 @@ class _Node:
 
 
 @lru_cache(maxsize=512)
-def parse_inline(text: str) -> tuple[Run, ...]:
-    """Return the runs of a paragraph, in order; a line break in it stays in the runs."""
-    return _InlineParser(text).parse()
+def parse_inline(text: str, links: Links = ()) -> tuple[Run, ...]:
+    """Return the runs of a paragraph, in order; a line break in it stays in the runs.
+
+    `links` are the definitions that `[text][label]` may refer to.
+    """
+    return _InlineParser(text, links).parse()
 
 
 @lru_cache(maxsize=64)
-def parse_unfinished(text: str) -> tuple[Run, ...]:
+def parse_unfinished(text: str, links: Links = ()) -> tuple[Run, ...]:
     """Return the runs of a paragraph that is still arriving.
 
     An opened `**`, `~~` or code span counts up to the end, and marks at the very end, which may be
     half of something, are not shown yet: so nothing flickers while the other half is on its way.
     """
-    return _InlineParser(text.rstrip("*_~`"), is_open_ended=True).parse()
+    return _InlineParser(text.rstrip("*_~`"), links, is_open_ended=True).parse()
 
 
 class _InlineParser:
-    def __init__(self, text: str, *, is_open_ended: bool = False) -> None:
+    def __init__(self, text: str, links: Links, *, is_open_ended: bool = False) -> None:
         self._text = text
+        self._addresses = dict(links)
         self._is_open_ended = is_open_ended
         self._nodes: list[_Node] = []
         self._brackets: list[int] = []
@@ -200,9 +205,7 @@ class _InlineParser:
         if not self._brackets:
             return self._add("]", start)
         opening = self._brackets.pop()
-        target = destination_after(self._text, start + 1)
-        if target is None and self._is_open_ended and self._text.startswith("(", start + 1):
-            target = unfinished_destination(self._text, start + 1)
+        target = self._target_behind(opening, start)
         if target is None:
             return self._add("]", start)
         url, end = target
@@ -223,6 +226,23 @@ class _InlineParser:
         if not is_image:
             self._brackets.clear()  # A link holds no other link.
         return end
+
+    def _target_behind(self, opening: int, start: int) -> tuple[str, int] | None:
+        """Return the address of a link's text that ends at `start`, and where the link ends."""
+        text = self._text
+        target = destination_after(text, start + 1)
+        if target is None and self._is_open_ended and text.startswith("(", start + 1):
+            target = unfinished_destination(text, start + 1)
+        if target is not None or not self._addresses:
+            return target
+        if behind := LABEL.match(text, start + 1):  # `[text][label]`
+            label, end = behind.group(1), behind.end()
+        else:  # `[label][]` or `[label]`
+            bracket = self._nodes[opening]
+            label = text[bracket.start + len(bracket.text) : start]
+            end = start + (3 if text.startswith("[]", start + 1) else 1)
+        url = self._addresses.get(normalised(label))
+        return (url, end) if url is not None else None
 
     # --- emphasis ---------------------------------------------------------------------------
 

@@ -32,11 +32,18 @@ class Leaf:
     lines: list[Line] = field(default_factory=list[Line])
     blanks: list[Line] = field(default_factory=list[Line])
     """Empty lines of indented code: they count only if more code follows."""
+    awaits_title: bool = False
+    """Whether the line before was a link reference definition, whose title may follow."""
     part: int = 0
     before: tuple[Line, ...] = ()
 
     def copy(self) -> Leaf:
         return replace(self, lines=self.lines.copy(), blanks=self.blanks.copy())
+
+    @property
+    def is_paragraph(self) -> bool:
+        """Whether a line of text would go on with it: not after definitions alone."""
+        return self.kind is Kind.TEXT and bool(self.lines or self.part)
 
     @property
     def is_verbatim(self) -> bool:

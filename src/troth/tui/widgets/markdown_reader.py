@@ -1,8 +1,8 @@
 """Read Markdown line by line into blocks; what is read is final, so a stream costs what is new.
 
 CommonMark 0.31.2 block structure with GitHub's tables and task lists (spec.commonmark.org, read
-2026-11-22), except: link reference definitions are shown as text, and raw HTML and LaTeX stay as
-written. Nothing depends on how the text was cut, and no later line changes a block given out.
+2026-11-22), except: raw HTML and LaTeX stay as written. Nothing depends on how the text was cut,
+and no later line changes a block given out: what a label stands for is looked up when one is drawn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ from troth.tui.widgets.markdown_columns import indent_at, is_table_rule
 from troth.tui.widgets.markdown_containers import Rest, match_containers, opening_at
 from troth.tui.widgets.markdown_leaf import Leaf
 from troth.tui.widgets.markdown_outlet import Outlet
+from troth.tui.widgets.markdown_references import (
+    UNCLEAR,
+    References,
+    begins_definition,
+    definition_in,
+    is_title,
+)
 
 LONGEST_LINE = 2048
 """Characters; a longer line is read in pieces, cut at the end of a sentence or a word."""
@@ -33,6 +40,8 @@ class BlockReader:
         self._leaf: Leaf | None = None
         self._outlet = Outlet()
         self._code_count = 0
+        self.references = References()
+        """The link reference definitions read so far; they are in no block."""
 
     def feed(self, text: str) -> list[Block]:
         """Take more text; return the blocks that are final by now."""
@@ -62,6 +71,7 @@ class BlockReader:
         ahead._containers = self._containers.copy()
         ahead._leaf = self._leaf.copy() if self._leaf else None
         ahead._outlet = self._outlet.ahead()
+        ahead.references = References()
         if self._is_unclear():
             ahead._pending = ""
         return ahead.close()
@@ -79,7 +89,16 @@ class BlockReader:
             return False
         if self._leaf and self._leaf.kind is Kind.CODE:
             return not self._pending.strip(" \t`~>")
-        return not self._is_plain and grammar.UNCLEAR.match(self._pending) is not None
+        if self._is_plain:
+            return False
+        if grammar.UNCLEAR.match(self._pending) is not None:
+            return True
+        return self._may_define() and UNCLEAR.match(self._pending) is not None
+
+    def _may_define(self) -> bool:
+        """Whether a definition may stand here: only where a paragraph could begin (4.7)."""
+        leaf = self._leaf
+        return leaf is None or (leaf.kind is Kind.TEXT and not leaf.is_paragraph)
 
     # --- one line ---------------------------------------------------------------------------
 
@@ -120,7 +139,7 @@ class BlockReader:
         while start < len(text):
             if text[start] not in grammar.CONTAINER_STARTS or indent > 3 or self._is_plain:
                 break
-            is_paragraph = self._leaf is not None and self._leaf.kind is Kind.TEXT and is_inside
+            is_paragraph = self._leaf is not None and self._leaf.is_paragraph and is_inside
             outer = self._containers[:matched]
             opening = opening_at(text, start, indent, outer, is_paragraph=is_paragraph)
             if opening is None:
@@ -138,7 +157,10 @@ class BlockReader:
         line = Line(text[start:], offset + start)
         if self._start_leaf(line, " " * spare + text[at:], indent, matched):
             return
-        is_lazy = self._leaf is not None and self._leaf.kind is Kind.TEXT
+        leaf = self._leaf
+        is_lazy = leaf is not None and (
+            leaf.is_paragraph or (leaf.awaits_title and is_title(line.text))
+        )
         if not is_inside and not is_lazy:
             self._close_containers(matched)
         self._add_text(Line(text[at:], offset + at) if self._is_plain else line)
@@ -168,7 +190,7 @@ class BlockReader:
         """Start or finish another block than a paragraph, if this line is one."""
         text = line.text
         is_inside = matched == len(self._containers)
-        paragraph = self._leaf if self._leaf and self._leaf.kind is Kind.TEXT else None
+        paragraph = self._leaf if self._leaf and self._leaf.is_paragraph else None
         if indent > 3:
             if paragraph or self._is_plain:
                 return False
@@ -245,8 +267,30 @@ class BlockReader:
         if self._leaf is None or (self._is_inside_line and self._leaf.kind is Kind.TABLE):
             self._close_leaf()
             self._leaf = Leaf(Kind.TEXT)
-        self._leaf.lines.append(line)
-        self._freeze()
+        if self._is_plain or line.is_rest or not self._defines(self._leaf, line.text):
+            self._leaf.lines.append(line)
+            self._freeze()
+
+    def _defines(self, leaf: Leaf, text: str) -> bool:
+        """Take a line of a link reference definition out of the text; False for any other."""
+        if leaf.kind is not Kind.TEXT or leaf.part or len(leaf.lines) > 1:
+            return False
+        awaits_title, leaf.awaits_title = leaf.awaits_title, False
+        if awaits_title and is_title(text):
+            return True
+        if leaf.lines:
+            if not begins_definition(leaf.lines[0].text):
+                return False
+            text = f"{leaf.lines[0].text}\n{text}"
+        elif not text.startswith("["):
+            return False
+        definition = definition_in(text)
+        if definition is None:
+            return False
+        leaf.lines.clear()
+        leaf.awaits_title = not definition.has_title
+        self.references.define(definition)
+        return True
 
     def _part_long_line(self) -> None:
         """Give out the first piece of a line that is too long; the rest is text or code."""

@@ -16,7 +16,8 @@ from troth.tui.widgets.markdown_code import (
     colour_quickly,
     language_of,
 )
-from troth.tui.widgets.markdown_table import Cell, cells_of, columns_for
+from troth.tui.widgets.markdown_references import Links
+from troth.tui.widgets.markdown_table import Cell, Columns, cells_of, columns_for
 from troth.tui.widgets.markdown_text import Canvas, expand_tabs, line_pieces, paragraph_pieces
 from troth.tui.widgets.markdown_wrap import chop, fit, wrap
 from troth.tui.widgets.transcript_palette import Palette
@@ -43,6 +44,7 @@ def render_block(block: Block, canvas: Canvas) -> list[Row]:
         canvas.palette.quote if any(c.is_quote for c in containers) else canvas.ground,
         canvas.is_plain,
         canvas.is_open_ended,
+        canvas.links,
     )
     rows = _DRAWERS[block.kind](block, inner)
     if containers:
@@ -124,7 +126,8 @@ def _draw_heading(block: Block, canvas: Canvas) -> list[Row]:
     for line in block.lines:
         if pieces:
             pieces.append(Piece(" ", style))
-        pieces += line_pieces(line.text.rstrip(), line.offset, canvas.palette, style)
+        text = line.text.rstrip()
+        pieces += line_pieces(text, line.offset, canvas.palette, style, canvas.links)
     return rows_of(pieces, canvas.width)
 
 
@@ -206,7 +209,7 @@ def _chopped(pieces: list[Piece], width: int) -> list[Row]:
 
 
 def _draw_table(block: Block, canvas: Canvas) -> list[Row]:
-    columns = columns_for(block.before or block.lines, canvas.width)
+    columns = columns_for(block.before or block.lines, canvas.width, canvas.links)
     body = block.lines if block.part else block.lines[2:]
     if not columns.widths:
         return list(chain.from_iterable(_listed_row(line, columns.header, canvas) for line in body))
@@ -214,30 +217,26 @@ def _draw_table(block: Block, canvas: Canvas) -> list[Row]:
     palette = canvas.palette
     bold = canvas.ground + Style(bold=True)
     if not block.part:
-        rows += _table_row(columns.header, columns.widths, columns.sides, palette, bold)
+        rows += _table_row(columns.header, columns, palette, bold, canvas.links)
         rule = "─┼─".join("─" * width for width in columns.widths)
         rows.append(Row((Piece(rule, canvas.palette.faint),)))
     for line in body:
         cells = cells_of(line)
-        rows += _table_row(cells, columns.widths, columns.sides, palette, canvas.ground)
+        rows += _table_row(cells, columns, palette, canvas.ground, canvas.links)
     return rows
 
 
 @lru_cache(maxsize=512)
 def _table_row(
-    cells: tuple[Cell, ...],
-    widths: tuple[int, ...],
-    sides: tuple[str, ...],
-    palette: Palette,
-    ground: Style,
+    cells: tuple[Cell, ...], columns: Columns, palette: Palette, ground: Style, links: Links
 ) -> list[Row]:
     """Return the rows of one table row: as many as its tallest cell has."""
-    drawn = [
-        _cell_rows(
-            cells[index] if index < len(cells) else Cell("", 0), width, side, palette, ground
-        )
-        for index, (width, side) in enumerate(zip(widths, sides, strict=False))
-    ]
+    widths = columns.widths
+    drawn: list[list[list[Piece]]] = []
+    for index, (width, side) in enumerate(zip(widths, columns.sides, strict=False)):
+        cell = cells[index] if index < len(cells) else Cell("", 0)
+        words = line_pieces(cell.text, cell.offset, palette, ground, links)
+        drawn.append(_cell_rows(words, width, side, ground))
     bar = Piece(" │ ", palette.faint)
     rows: list[Row] = []
     for level in range(max(map(len, drawn), default=0)):
@@ -251,10 +250,7 @@ def _table_row(
     return rows
 
 
-def _cell_rows(
-    cell: Cell, width: int, side: str, palette: Palette, ground: Style
-) -> list[list[Piece]]:
-    pieces = line_pieces(cell.text, cell.offset, palette, ground)
+def _cell_rows(pieces: list[Piece], width: int, side: str, ground: Style) -> list[list[Piece]]:
     text = "".join(piece.text for piece in pieces)
     rows: list[list[Piece]] = []
     for start, end in wrap(text, width):
@@ -274,10 +270,11 @@ def _listed_row(line: Line, header: tuple[Cell, ...], canvas: Canvas) -> Iterabl
     for index, cell in enumerate(cells_of(line)):
         name = header[index].text if index < len(header) else ""
         muted = canvas.palette.muted
-        pieces = [*line_pieces(name, -1, canvas.palette, muted)] if name else []
+        links = canvas.links
+        pieces = [*line_pieces(name, -1, canvas.palette, muted, links)] if name else []
         pieces += [Piece(": ", muted)] if name else []
         pieces = [piece._replace(start=-1) for piece in pieces]
-        pieces += line_pieces(cell.text, cell.offset, canvas.palette, canvas.ground)
+        pieces += line_pieces(cell.text, cell.offset, canvas.palette, canvas.ground, links)
         yield from rows_of(pieces, canvas.width)
     yield BLANK
 

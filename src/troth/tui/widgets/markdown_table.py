@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from troth.tui.widgets.markdown_blocks import Line
 from troth.tui.widgets.markdown_columns import split_row
 from troth.tui.widgets.markdown_inline import parse_inline
+from troth.tui.widgets.markdown_references import Links
 
 NARROWEST_COLUMN = 5
 MOST_COLUMNS = 64
@@ -47,13 +48,13 @@ def cells_of(line: Line) -> tuple[Cell, ...]:
 
 
 @lru_cache(maxsize=64)
-def columns_for(shape: tuple[Line, ...], width: int) -> Columns:
+def columns_for(shape: tuple[Line, ...], width: int, links: Links) -> Columns:
     """Return the columns of the table that begins with `shape`: header, rule, first rows."""
     header = cells_of(shape[0])
     sides = tuple(_side(cell.text) for cell in cells_of(shape[1]))[: len(header)]
-    natural = [max(3, _cells(cell.text)) for cell in header]
+    natural = [max(3, _cells(cell.text, links)) for cell in header]
     for line in shape[2:]:
-        for index, cells in enumerate(_natural_widths(line)[: len(natural)]):
+        for index, cells in enumerate(_natural_widths(line, links)[: len(natural)]):
             natural[index] = max(natural[index], cells)
     room = width - 3 * (len(natural) - 1)
     if room < NARROWEST_COLUMN * len(natural) and sum(natural) > room:
@@ -62,12 +63,12 @@ def columns_for(shape: tuple[Line, ...], width: int) -> Columns:
 
 
 @lru_cache(maxsize=256)
-def _natural_widths(line: Line) -> tuple[int, ...]:
-    return tuple(_cells(cell.text) for cell in cells_of(line))
+def _natural_widths(line: Line, links: Links) -> tuple[int, ...]:
+    return tuple(_cells(cell.text, links) for cell in cells_of(line))
 
 
-def _cells(text: str) -> int:
-    return cell_len("".join(run.text for run in parse_inline(text)))
+def _cells(text: str, links: Links) -> int:
+    return cell_len("".join(run.text for run in parse_inline(text, links)))
 
 
 def _side(rule: str) -> str:

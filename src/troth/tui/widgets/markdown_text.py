@@ -12,6 +12,7 @@ from rich.style import Style
 from troth.tui.widgets.markdown_blocks import Line
 from troth.tui.widgets.markdown_inline import LINK, Run, parse_inline, parse_unfinished
 from troth.tui.widgets.markdown_link import URL_START, bare_url
+from troth.tui.widgets.markdown_references import Links
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Piece
 
@@ -35,6 +36,8 @@ class Canvas:
     is_open_ended: bool = False
     """Whether more of the block is arriving: it is drawn again soon, and marks that wait for
     their other half are taken as if that were here."""
+    links: Links = ()
+    """The definitions that the block refers to."""
 
 
 def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> list[Piece]:
@@ -44,16 +47,19 @@ def paragraph_pieces(lines: Sequence[Line], canvas: Canvas, ground: Style) -> li
         runs: Iterator[Run] | tuple[Run, ...] = _plain_runs(text)
     else:
         text, places = _joined(lines, keeps_breaks=False)
-        runs = parse_unfinished(text) if canvas.is_open_ended else parse_inline(text)
+        parse = parse_unfinished if canvas.is_open_ended else parse_inline
+        runs = parse(text, canvas.links)
     if len(places) == 1:
         offset = places[0][1]
         return list(expand_tabs(_piece(run, offset, canvas.palette, ground) for run in runs))
     return list(expand_tabs(_placed(runs, places, canvas.palette, ground)))
 
 
-def line_pieces(text: str, offset: int, palette: Palette, ground: Style) -> list[Piece]:
+def line_pieces(
+    text: str, offset: int, palette: Palette, ground: Style, links: Links
+) -> list[Piece]:
     """Return the pieces of one line of Markdown: a heading, a table's cell."""
-    runs = parse_inline(text.replace("\t", " ").replace("\n", " "))
+    runs = parse_inline(text.replace("\t", " ").replace("\n", " "), links)
     return [_piece(run, offset, palette, ground) for run in runs]
 
 

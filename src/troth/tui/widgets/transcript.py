@@ -189,7 +189,7 @@ class Transcript(TranscriptView):
 
     def links(self, entry_id: str) -> tuple[str, ...]:
         """Return the addresses in a message, each once, in order."""
-        return links_in(read_blocks(self.source_of(entry_id), is_plain=False))
+        return links_in(self.source_of(entry_id))
 
     def _is_plain(self, entry_id: str) -> bool:
         index = self.layout_rows.index_of(entry_id)

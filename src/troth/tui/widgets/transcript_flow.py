@@ -9,6 +9,7 @@ from __future__ import annotations
 from troth.tui.safe import Cleaner
 from troth.tui.widgets.markdown_blocks import Block
 from troth.tui.widgets.markdown_reader import BlockReader
+from troth.tui.widgets.markdown_references import References
 
 SLICE_LETTERS = 16_384
 SLICE_LINES = 300
@@ -50,6 +51,11 @@ class TextFlow:
         """End the text: once everything is read, everything is settled."""
         self.is_ended = True
         self._settle_end()
+
+    @property
+    def references(self) -> References:
+        """What the labels in the blocks stand for, as far as it was read."""
+        return self._reader.references
 
     @property
     def has_more(self) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from troth.tui.widgets.markdown_blocks import Block
+from troth.tui.widgets.markdown_references import Links, labels_in
 from troth.tui.widgets.markdown_render import estimate_rows, render_block
 from troth.tui.widgets.markdown_text import Canvas
 from troth.tui.widgets.transcript_entry import Entry
@@ -59,8 +60,8 @@ class MessageView:
     """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
 
     __slots__ = (
-        "_body_end", "_body_start", "_canvas", "_settled_rows", "body", "entry", "heights",
-        "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought", "units",
+        "_body_end", "_body_start", "_canvas", "_settled_rows", "_unresolved", "body", "entry",
+        "heights", "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought", "units",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, ordinal: int) -> None:
@@ -77,6 +78,8 @@ class MessageView:
         self._canvas: Canvas | None = None
         self._body_start = self._body_end = 0
         self._settled_rows = 0
+        self._unresolved: dict[str, set[Unit]] = {}
+        """Label -> what was drawn while nothing said what the label stands for."""
 
     @property
     def text(self) -> str:
@@ -189,6 +192,7 @@ class MessageView:
         if body is None or not self.units:
             return
         del self.units[self._body_end :], self.heights[self._body_end :]
+        self._resolve()
         if self.is_body_open:
             for block in body.settled[self._body_end - self._body_start :]:
                 unit = Unit(Part.BODY, block)
@@ -272,14 +276,33 @@ class MessageView:
         if unit.block is None:
             return unit.draw(canvas) if unit.draw else []
         if unit.part is Part.THINKING:
-            thinking = canvas.palette.thinking
-            return render_block(unit.block, Canvas(canvas.palette, canvas.width, thinking))
+            links = self._links_of(unit, unit.block, self.thought)
+            thinking = Canvas(canvas.palette, canvas.width, canvas.palette.thinking, links=links)
+            return render_block(unit.block, thinking)
         is_last = unit.is_passing and self.units[index + 1].part is not Part.BODY
-        rows = render_block(unit.block, replace(canvas, is_open_ended=is_last))
+        links = self._links_of(unit, unit.block, self.body)
+        rows = render_block(unit.block, replace(canvas, is_open_ended=is_last, links=links))
         if is_last and rows and rows[-1].cells < canvas.width:
             cursor = Piece(CURSOR, canvas.palette.cursor)
             rows[-1] = rows[-1]._replace(pieces=(*rows[-1].pieces, cursor))
         return rows
+
+    def _links_of(self, unit: Unit, block: Block, flow: TextFlow | None) -> Links:
+        """Return what the labels in a block stand for; draw it again once more of them do."""
+        if flow is None or self.entry.role == "user" or not (labels := labels_in(block)):
+            return ()
+        links = flow.references.among(labels)
+        if not unit.is_passing:
+            for label in labels.difference(label for label, _ in links):
+                self._unresolved.setdefault(label, set()).add(unit)
+        return links
+
+    def _resolve(self) -> None:
+        """Let what was drawn before a definition came be drawn again: that, and nothing else."""
+        for flow in (self.body, self.thought):
+            for label in flow.references.taken_fresh() if flow is not None else ():
+                for unit in self._unresolved.pop(label, ()):
+                    unit.rows = None
 
     def _draw_head(self, canvas: Canvas) -> list[Row]:
         return draw_head(self.entry, self.live_meta or self.entry.meta, canvas)
@@ -302,6 +325,7 @@ class MessageView:
         self.entry = replace(self.entry, text=raw_body, thinking=raw_thought)
         self.body = self.thought = None
         self.units, self.heights = [], []
+        self._unresolved.clear()
 
     def feed(self, text: str, thinking: str, *, show_hidden: bool) -> None:
         """Add what arrived to the texts, and to the units if they are laid out."""

@@ -10,6 +10,7 @@ from textual.selection import Selection
 from troth.tui.widgets.markdown_blocks import Block, Kind, numbered_code, source_of_lines
 from troth.tui.widgets.markdown_inline import parse_inline
 from troth.tui.widgets.markdown_reader import BlockReader
+from troth.tui.widgets.markdown_references import labels_in
 from troth.tui.widgets.transcript_message import MessageView, Part
 from troth.tui.widgets.transcript_paint import text_ordinal
 
@@ -56,13 +57,15 @@ def code_in(blocks: list[Block]) -> tuple[str, ...]:
     return tuple(source_of_lines(lines) for lines in numbered_code(blocks).values())
 
 
-def links_in(blocks: Iterable[Block]) -> tuple[str, ...]:
-    """Return the addresses of a text, each once, in order."""
+def links_in(source: str) -> tuple[str, ...]:
+    """Return the addresses of a whole cleaned text, each once, in order."""
+    reader = BlockReader()
     found: dict[str, None] = {}
-    for block in blocks:
+    for block in [*reader.feed(source), *reader.close()]:
         if block.kind in {Kind.CODE, Kind.VERBATIM, Kind.RULE}:
             continue
-        for run in parse_inline("\n".join(line.text for line in block.lines)):
+        links = reader.references.among(labels_in(block))
+        for run in parse_inline("\n".join(line.text for line in block.lines), links):
             if run.link:
                 found[run.link] = None
     return tuple(found)
