@@ -156,12 +156,38 @@ async def test_e_edits_and_resends_beside_the_old_wording(tmp_path: Path) -> Non
 async def test_escape_gives_an_edit_up(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         await stage.say("wording")
-        await stage.type("/edit")
-        await stage.pilot.press("enter")
+        await stage.type("half a thought")
+        await read(stage)
+        await stage.pilot.press("e")
         await stage.until(lambda: stage.screen.prompt.text == "wording")
+        await stage.until(lambda: "esc gives it up" in stage.text)
         await stage.pilot.press("escape")
-        await stage.until(lambda: stage.screen.prompt.text == "")
+        await stage.until(lambda: stage.screen.prompt.text == "half a thought")
+        await stage.until(lambda: "esc gives it up" not in stage.text)
         assert not stage.screen.is_reading
+
+
+async def test_an_edit_belongs_to_its_chat_and_gives_back_what_was_being_written(
+    tmp_path: Path,
+) -> None:
+    async with run_app(tmp_path, openai_chat_stream(["one"])) as stage:
+        await stage.say("wording")
+        await stage.type("half a thought")
+        await read(stage)
+        await stage.pilot.press("e")
+        await stage.until(lambda: stage.screen.prompt.text == "wording")
+        first = stage.desk.talking.chat
+        assert first is not None
+        await stage.pilot.press("ctrl+n")
+        await stage.until(lambda: stage.desk.talking.chat is not first)
+        await stage.say("another")
+        assert [text for _, text in path(stage)] == ["another", "one"]
+        await stage.desk.talking.open(first.id)
+        await stage.until(lambda: stage.screen.prompt.text == "wording")
+        await stage.type(" again")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: [text for _, text in path(stage)] == ["wording again", "one"])
+        assert stage.screen.prompt.text == "half a thought"
 
 
 async def test_r_asks_again_and_arrows_walk_the_variants(tmp_path: Path) -> None:

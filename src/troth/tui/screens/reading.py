@@ -17,6 +17,7 @@ from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean
 from troth.tui.screens.dialogs import DetailsScreen, TextDialog
 from troth.tui.screens.entries import chat_markdown
+from troth.tui.widgets.notice_bar import Words
 
 if TYPE_CHECKING:
     from troth.engine.chat import Chat
@@ -38,6 +39,8 @@ class Reading:
         """What the next digit chooses."""
         self.edited_id = ""
         """The message that the prompt's text will stand beside when it is sent."""
+        self._unsent = ""
+        """What was being written when the edit began: it comes back after it."""
 
     # -- which message
 
@@ -170,26 +173,42 @@ class Reading:
         """Put the user's message into the prompt; sending it makes a variant beside the old one."""
         if (message := self.message(Role.USER)) is None:
             return
+        if not self._is_editing:
+            self._unsent = self._screen.prompt.text
         self.edited_id = message.id
         self._screen.prompt.set_text(message.text)
         self._screen.leave_reading()
-        self._screen.announce("Enter sends this wording beside the old one; Esc gives it up.")
+        send = self._app.keymap.first("prompt.send")
+        self._screen.say(
+            Words("Editing.", f"{send} sends this wording beside the old one; esc gives it up.")
+        )
+
+    @property
+    def _is_editing(self) -> bool:
+        """Whether the edited message is one of the chat that is shown."""
+        chat = self._chat
+        return chat is not None and chat.tree.get(self.edited_id) is not None
 
     def give_up_edit(self) -> bool:
         """Stop editing an earlier message; returns whether one was being edited."""
-        was_editing, self.edited_id = bool(self.edited_id), ""
+        was_editing = self._is_editing
         if was_editing:
-            self._screen.prompt.clear()
+            self.edited_id = ""
+            self._screen.prompt.set_text(self._unsent)
+            self._screen.say(None)
         return was_editing
 
     async def resend(self, text: str) -> bool:
         """Send the edited wording, where one is being edited; returns whether it was."""
-        chat, edited = self._chat, self.edited_id
-        if not edited or chat is None:
+        chat = self._chat
+        if not self._is_editing or chat is None:
             return False
-        sending = self._talking.engine.edit_and_resend(chat, edited, text)
+        sending = self._talking.engine.edit_and_resend(chat, self.edited_id, text)
         if await self._talking.attempt(sending):
             self.edited_id = ""
+            self._screen.say(None)
+            if self._unsent:
+                self._screen.prompt.give_back(self._unsent)
         else:
             self._screen.prompt.give_back(text)
         return True
