@@ -10,6 +10,7 @@ import pytest
 from troth.tui.commands import (
     BY_ID,
     COMMANDS,
+    Command,
     fuzzy_rank,
     palette_matches,
     parse_slash,
@@ -32,15 +33,70 @@ SCOPES = ("app", "chat", "compare", "prompt", "reading", "sidebar", "verificatio
 
 
 def test_ids_and_slash_names_are_unique() -> None:
-    for names in ([c.id for c in COMMANDS], [c.slash for c in COMMANDS if c.slash]):
+    for names in ([c.id for c in COMMANDS], [c.name for c in COMMANDS]):
         assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def facts_for(command: Command) -> set[str]:
+    return set(command.needs) | ({"columns"} if command.scope == "compare" else set())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+def test_every_action_has_a_slash_command_a_palette_row_and_a_key_that_can_be_changed(
+    command: Command,
+) -> None:
+    facts = facts_for(command)
+    for name in (command.name, command.id.replace(".", "-").replace("_", "-")):
+        line = parse_slash(f"/{name}")
+        assert line is not None
+        assert line.command is command
+        assert unknown_slash(f"/{name}") == ""
+    assert command in slash_matches(f"/{command.name[:-1]}", facts)
+    if command.id != "palette.open":  # the palette itself
+        assert command in palette_matches(command.title, facts)
+    keymap = build_keymap({command.id: "ctrl+f12"})
+    assert keymap.problems == ()
+    assert keymap.changed[command.id] == "ctrl+f12"
 
 
 async def test_every_command_of_the_registry_is_carried_out_by_somebody(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
-        own = {"prompt.send", "prompt.newline", "prompt.earlier", "prompt.later", "prompt.complete"}
         columns = {command.id for command in COMMANDS if command.scope == "compare"}
-        assert set(stage.desk.handlers) == set(BY_ID) - own - columns
+        assert set(stage.desk.handlers) == set(BY_ID) - columns
+
+
+LEAVES = {"app.quit", "app.lock", "prompt.editor", "demo.start", "vault.open"}
+"""What ends the app, leaves it for a program, or begins something of its own."""
+
+
+@pytest.mark.slow
+async def test_every_command_can_be_typed_wherever_it_is_offered(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        for command in COMMANDS:
+            if command.id in LEAVES or command.scope == "compare":
+                continue
+            stage.screen.leave_reading()
+            if "chat" not in stage.screen.facts():  # the command before left it, or made another
+                stage.screen.prompt.clear()
+                await stage.say("hello")
+            if "list" in command.needs and not stage.desk.listing.is_open:
+                await stage.desk.listing.toggle()
+            if "pane" in command.needs and not stage.desk.verifying.is_open:
+                await stage.desk.verifying.toggle()
+            stage.screen.leave_reading()
+            await stage.pilot.pause()
+            if not command.is_available(stage.screen.facts()):
+                assert set(command.needs) - {"list", "pane", "chat", "idle"}, command.id
+                continue
+            stage.screen.prompt.set_text(f"/{command.name}")
+            stage.screen.prompt.accept()
+            await stage.pilot.pause()
+            said = stage.desk.notice.words
+            assert said is None or "cannot be used" not in said.title, command.id
+            while len(stage.app.screen_stack) > 1:
+                stage.app.pop_screen()
+                await stage.pilot.pause()
+            assert stage.app.is_running, command.id
 
 
 def test_every_binding_has_an_id_a_description_and_a_tooltip() -> None:

@@ -20,6 +20,8 @@ Fact = Literal[
     "partial",  # ... that can be continued
     "variants",  # ... that has siblings
     "code",  # ... with a code block
+    "list",  # the list of chats is shown
+    "pane",  # the verification pane is shown
     "trash",  # something was deleted and can come back
     "queue",  # a message waits for the reply to end
     "failed",  # the last reply failed
@@ -41,7 +43,7 @@ class Command(NamedTuple):
     key: str = ""
     """Default keys as Textual writes them, separated by commas; "" has none."""
     slash: str = ""
-    """Name without the slash; "" has none."""
+    """A short name without the slash; "" is called by its id: `/sidebar-rename`."""
     argument: str = ""
     """What may follow the slash name, in capitals."""
     needs: tuple[Fact, ...] = ()
@@ -50,9 +52,19 @@ class Command(NamedTuple):
     footer_rank: int = 0
     """Which items go first when it gets narrow: the highest number. Negative: on the right."""
 
+    @property
+    def name(self) -> str:
+        """What is typed after the slash."""
+        return self.slash or self.dashed_id
+
+    @property
+    def dashed_id(self) -> str:
+        """The id as a name; every command is called by it, too."""
+        return self.id.replace(".", "-").replace("_", "-")
+
     def is_available(self, facts: Iterable[str]) -> bool:
         """Whether it can be used now."""
         known = set(facts)
-        if "columns" in known and self.scope not in {"compare", "app", "prompt"}:
+        if "columns" in known and self.scope not in {"compare", "app"}:
             return False  # the chat lies under the comparison
         return set(self.needs) <= known

@@ -75,22 +75,26 @@ COMMANDS: Final[tuple[Command, ...]] = (
             needs=("streaming",), footer="stop", footer_rank=-1),
     Command("reading.enter", "Read", "Walk through the messages with j and k", "chat", "escape",
             "read", needs=("chat",)),
-    Command("view.up", "Scroll up", "Scroll the chat one page up", "chat", "pageup"),
-    Command("view.down", "Scroll down", "Scroll the chat one page down", "chat", "pagedown"),
+    Command("view.up", "Scroll up", "Scroll the chat one page up", "chat", "pageup", slash="up"),
+    Command("view.down", "Scroll down", "Scroll the chat one page down", "chat", "pagedown",
+            slash="down"),
     Command("view.end", "Go to the end", "Scroll to the newest words and follow them", "chat",
-            "ctrl+end"),
+            "ctrl+end", slash="end"),
     Command("queue.send", "Send the next message now",
             "Let a message go that was kept from last time, or could not be sent before",
             "chat", "alt+down", "next", needs=("queue", "idle")),
     Command("queue.edit", "Edit the next message", "Take a waiting message back into the prompt",
             "chat", "alt+up", "queue", needs=("queue",)),
     Command("queue.remove", "Drop the next message", "Throw the last waiting message away", "chat",
-            "alt+delete", needs=("queue",)),
+            "alt+delete", needs=("queue",), slash="drop"),
     # reading mode
-    Command("reading.next", "Next message", "Go one message down", "reading", "j,down"),
-    Command("reading.previous", "Previous message", "Go one message up", "reading", "k,up"),
-    Command("reading.first", "First message", "Go to the beginning", "reading", "g,home"),
-    Command("reading.last", "Last message", "Go to the end", "reading", "G,end"),
+    Command("reading.next", "Next message", "Go one message down", "reading", "j,down",
+            needs=("chat",)),
+    Command("reading.previous", "Previous message", "Go one message up", "reading", "k,up",
+            needs=("chat",)),
+    Command("reading.first", "First message", "Go to the beginning", "reading", "g,home",
+            needs=("chat",)),
+    Command("reading.last", "Last message", "Go to the end", "reading", "G,end", needs=("chat",)),
     Command("reading.copy", "Copy message", "Copy the message's Markdown source", "reading", "c",
             "copy", needs=("chat",), footer="copy", footer_rank=2),
     Command("reading.code", "Copy code block", "Copy a code block: y, then its number", "reading",
@@ -98,7 +102,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("reading.link", "Open link", "Open a link of the message: o, then its number",
             "reading", "o", "link", "NUMBER", needs=("chat",), footer="open", footer_rank=8),
     Command("reading.fold", "Fold or unfold", "Fold or unfold the message, or its thinking",
-            "reading", "space,z,t", footer="fold", footer_rank=9),
+            "reading", "space,z,t", needs=("chat",), footer="fold", footer_rank=9),
     Command("reading.quote", "Quote", "Put the message into the prompt as a quotation", "reading",
             "q", "quote", needs=("chat",), footer="quote", footer_rank=7),
     Command("reading.edit", "Edit and resend",
@@ -113,11 +117,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "Begin a new chat that has everything up to this message", "reading", "f", "fork",
             needs=("chat",), footer="fork", footer_rank=6),
     Command("reading.older", "Older variant", "Show the variant before this one", "reading",
-            "left,h", needs=("message", "variants")),
+            "left,h", "older", needs=("chat", "variants")),
     Command("reading.newer", "Newer variant", "Show the variant after this one", "reading",
-            "right,l", needs=("message", "variants")),
+            "right,l", "newer", needs=("chat", "variants")),
     Command("reading.save", "Save to a file", "Write the message to a file", "reading", "s",
-            needs=("message",), footer="save", footer_rank=5),
+            "save-message", "PATH", needs=("chat",), footer="save", footer_rank=5),
     Command("reading.verdict", "What was checked", "Say what is known about who wrote this reply",
             "reading", "v", "details", needs=("chat",)),
     Command("reading.keys", "Keys", "Show every key and command", "reading", "question_mark"),
@@ -144,40 +148,53 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "Let later models see a reply that failed, or keep it out again", "verification", "a",
             "allow", needs=("rejected",), footer="let in", footer_rank=3),
     Command("verification.older", "Earlier reply", "Show what is proven of the reply before",
-            "verification", "left,h"),
+            "verification", "left,h", needs=("pane",)),
     Command("verification.newer", "Later reply", "Show what is proven of the reply after",
-            "verification", "right,l", footer="other replies", footer_rank=7),
-    Command("verification.down", "Scroll down", "Scroll the pane down", "verification", "j,down"),
-    Command("verification.up", "Scroll up", "Scroll the pane up", "verification", "k,up"),
+            "verification", "right,l", needs=("pane",), footer="other replies", footer_rank=7),
+    Command("verification.down", "Scroll down", "Scroll the pane down", "verification", "j,down",
+            needs=("pane",)),
+    Command("verification.up", "Scroll up", "Scroll the pane up", "verification", "k,up",
+            needs=("pane",)),
     Command("verification.leave", "Close the pane", "Go back to the prompt; a drawer closes",
-            "verification", "escape,q", footer="back", footer_rank=1),
+            "verification", "escape,q", needs=("pane",), footer="back", footer_rank=1),
     # sidebar
     Command("sidebar.open", "Open chat", "Open the chat under the cursor", "sidebar", "enter",
-            footer="open", footer_rank=1),
+            needs=("list",), footer="open", footer_rank=1),
     Command("sidebar.filter", "Filter chats", "Type to see only matching chats", "sidebar", "slash",
-            footer="filter", footer_rank=2),
+            needs=("list",), footer="filter", footer_rank=2),
     Command("sidebar.rename", "Rename", "Rename the chat under the cursor", "sidebar", "r",
-            footer="rename", footer_rank=9),
+            needs=("list",), footer="rename", footer_rank=9),
     Command("sidebar.pin", "Pin or unpin", "Pin the chat under the cursor", "sidebar", "p",
-            footer="pin", footer_rank=5),
+            needs=("list",), footer="pin", footer_rank=5),
     Command("sidebar.archive", "Archive", "Archive the chat under the cursor", "sidebar", "a",
-            footer="archive", footer_rank=6),
+            needs=("list",), footer="archive", footer_rank=6),
     Command("sidebar.archived", "Show the archive", "Switch between the list and the archive",
-            "sidebar", "A"),
+            "sidebar", "A", needs=("list",)),
     Command("folder.list", "Folders", "Show a folder's chats; say how long it keeps them", "chat",
             "", "folders"),
     Command("sidebar.delete", "Delete", "Delete the chat under the cursor, or those selected",
-            "sidebar", "d,delete", footer="delete", footer_rank=3),
+            "sidebar", "d,delete", needs=("list",), footer="delete", footer_rank=3),
     Command("sidebar.select", "Select", "Select this chat too; the next deed is for all selected",
-            "sidebar", "space", footer="select", footer_rank=4),
+            "sidebar", "space", needs=("list",), footer="select", footer_rank=4),
     Command("sidebar.all", "Select all", "Select every chat that is shown, or none", "sidebar",
-            "asterisk"),
+            "asterisk", needs=("list",)),
     Command("sidebar.move", "Move to a folder", "Put the selected chats into a folder", "sidebar",
-            "m", footer="move", footer_rank=7),
+            "m", needs=("list",), footer="move", footer_rank=7),
     Command("sidebar.tag", "Tag", "Give the selected chats a tag, or take it away", "sidebar", "t",
-            footer="tag", footer_rank=8),
+            needs=("list",), footer="tag", footer_rank=8),
     Command("sidebar.undelete", "Undo delete", "Bring the deleted chat back", "sidebar", "u",
-            needs=("trash",), footer="undo", footer_rank=2),
+            needs=("list", "trash"), footer="undo", footer_rank=2),
+    Command("sidebar.down", "Next chat in the list", "Move the cursor down", "sidebar", "j,down",
+            needs=("list",)),
+    Command("sidebar.up", "Chat before in the list", "Move the cursor up", "sidebar", "k,up",
+            needs=("list",)),
+    Command("sidebar.first", "Top of the list", "Move the cursor to the first chat", "sidebar",
+            "g,home", needs=("list",)),
+    Command("sidebar.last", "Bottom of the list", "Move the cursor to the last chat", "sidebar",
+            "G,end", needs=("list",)),
+    Command("sidebar.leave", "Leave the list",
+            "Let go of what is selected, then of the filter, then back to the prompt", "sidebar",
+            "escape", needs=("list",), footer="back", footer_rank=1),
     # the app
     Command("theme.pick", "Theme", "Choose a theme; it shows while you walk the list", "app", "",
             "theme", "NAME"),
@@ -196,19 +213,19 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("app.help", "Help", "Show every key and command", "app", "f1", "help"),
     Command("app.quit", "Quit", "Leave Troth", "app", "ctrl+q", "quit"),
     Command("palette.open", "All commands", "Find any command by name", "app", "ctrl+p",
-            footer="all", footer_rank=-2),
+            footer="all", footer_rank=-2, slash="commands"),
     *COMPARE_COMMANDS,
 )  # fmt: skip
 
 BY_ID: Final[dict[str, Command]] = {command.id: command for command in COMMANDS}
-BY_SLASH: Final[dict[str, Command]] = {
-    command.slash: command for command in COMMANDS if command.slash
+BY_NAME: Final[dict[str, Command]] = {
+    name: command for command in COMMANDS for name in (command.name, command.dashed_id)
 }
 
 
-__all__ = ["BY_ID", "BY_SLASH", "COMMANDS", "Command", "Fact", "Scope"]
+__all__ = ["BY_ID", "BY_NAME", "COMMANDS", "Command", "Fact", "Scope"]
 
-_SLASH_NAME = re.compile(r"/[a-z][a-z-]*(?=\s|\Z)")
+_SLASH_NAME = re.compile(r"/[a-z][a-z0-9-]*(?=\s|\Z)")
 
 
 class SlashLine(NamedTuple):
@@ -226,7 +243,7 @@ def parse_slash(text: str) -> SlashLine | None:
     if not text.startswith("/") or text.startswith("//") or "\n" in text:
         return None
     name, _, argument = text[1:].partition(" ")
-    command = BY_SLASH.get(name)
+    command = BY_NAME.get(name)
     return SlashLine(command, argument.strip()) if command is not None else None
 
 
@@ -236,7 +253,7 @@ def unknown_slash(text: str) -> str:
     Somebody who mistypes a command must not send it to a provider.
     """
     found = _SLASH_NAME.match(text)
-    return found[0] if found and found[0][1:] not in BY_SLASH and "\n" not in text else ""
+    return found[0] if found and found[0][1:] not in BY_NAME and "\n" not in text else ""
 
 
 def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:
@@ -245,14 +262,19 @@ def slash_matches(text: str, facts: Iterable[str]) -> list[Command]:
         return []
     typed = text[1:].lower()
     known = set(facts)
-    ready = [command for command in COMMANDS if command.slash and command.is_available(known)]
-    begins = [command for command in ready if command.slash.startswith(typed)]
-    holds = [command for command in ready if typed in command.slash and command not in begins]
+    ready = [command for command in COMMANDS if command.is_available(known)]
+    begins = [command for command in ready if command.name.startswith(typed)]
+    holds = [command for command in ready if typed in command.name and command not in begins]
     # What is typed is nearest to being the shortest one: `/ne` is /new before it is /network.
-    begins.sort(key=lambda command: command.slash)
+    begins.sort(key=lambda command: command.name)
     if typed:
-        begins.sort(key=lambda command: len(command.slash))
-    return begins + holds
+        begins.sort(key=lambda command: len(command.name))
+    # Those with a short name of their own are meant to be typed.
+    return sorted(begins, key=_has_no_name) + sorted(holds, key=_has_no_name)
+
+
+def _has_no_name(command: Command) -> bool:
+    return not command.slash
 
 
 def fuzzy_rank(query: str, text: str) -> int | None:
@@ -285,29 +307,28 @@ def _letters_rank(letters: str, text: str) -> int | None:
     return 1000 + gaps if gaps <= 2 * len(letters) + 4 else None
 
 
+_LOCAL_SCOPES = frozenset({"prompt", "reading", "sidebar", "verification"})
+
+
 def palette_matches(query: str, facts: Iterable[str]) -> list[Command]:
-    """Return the available commands that fit `query`, best first; all in order for ""."""
+    """Return the available commands that fit `query`, best first; all in order for "".
+
+    Of two that fit alike, what the keys of one place do (the prompt's, the list's) comes last.
+    """
     known = set(facts)
-    ranked: list[tuple[int, int, Command]] = []
+    ranked: list[tuple[int, bool, int, Command]] = []
     for place, command in enumerate(COMMANDS):
-        is_elsewhere = (
-            command.scope in {"reading", "verification"}
-            and not command.slash
-            and "message" not in known
-        )
-        if command.scope in {"prompt", "sidebar"} or is_elsewhere:
-            continue
         if command.id == "palette.open" or not command.is_available(known):
             continue
         ranks = (
             fuzzy_rank(query, command.title),
-            _plus(fuzzy_rank(query, command.slash), 5),
+            _plus(fuzzy_rank(query, command.name), 5),
             _plus(fuzzy_rank(query, command.help), 60),
         )
         best = min((rank for rank in ranks if rank is not None), default=None)
         if best is not None:
-            ranked.append((best, place, command))
-    return [command for _, _, command in sorted(ranked, key=lambda row: row[:2])]
+            ranked.append((best, command.scope in _LOCAL_SCOPES, place, command))
+    return [command for *_, command in sorted(ranked, key=lambda row: row[:3])]
 
 
 def _plus(rank: int | None, penalty: int) -> int | None:

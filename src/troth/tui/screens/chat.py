@@ -124,7 +124,7 @@ class ChatScreen(Screen[None]):
         elif line.command.is_available(self.facts()):
             self.run_worker(self._carry_out(line.command.id, line.argument), group="slash")
         else:
-            self.announce(f"/{line.command.slash} cannot be used now.")
+            self.announce(f"/{line.command.name} cannot be used now.")
             self.prompt.give_back(message.text)
 
     async def _submit(self, text: str) -> None:

@@ -138,7 +138,7 @@ class CompareScreen(CompareBoard):
             self.action_command(line.command.id)
         else:
             self.prompt.give_back(message.text)
-            self.announce(f"/{line.command.slash} works in the chat: esc goes back to it.")
+            self.announce(f"/{line.command.name} works in the chat: esc goes back to it.")
 
     async def _send(self, text: str) -> None:
         try:

@@ -95,8 +95,9 @@ class ProofScreen(ModalScreen[None]):
         """Say what holds of the reply."""
         verdict = self.chat.verdicts.get(self._message.id) if self.chat else None
         if verdict is None:
-            return {"chat"}
-        return {"chat", "judged", "rejected"} if verdict.is_loud else {"chat", "judged"}
+            return {"chat", "pane"}
+        judged = {"chat", "pane", "judged"}
+        return judged | {"rejected"} if verdict.is_loud else judged
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "command" and parameters:

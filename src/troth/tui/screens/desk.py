@@ -93,6 +93,8 @@ class Desk:
             facts.add("queue")
         if self.listing.deeds.has_trash:
             facts.add("trash")
+        if self.listing.is_open:
+            facts.add("list")
         return frozenset(facts | self.reading.facts() | self.verifying.facts())
 
     def draw_frame(self) -> None:
@@ -156,6 +158,11 @@ class Desk:
     def _prompt_handlers(self) -> dict[str, Handler]:
         talking, page, screen = self.talking, self.page, self._screen
         return {
+            "prompt.send": lambda _: screen.prompt.accept(),
+            "prompt.newline": lambda _: screen.prompt.insert_text("\n"),
+            "prompt.earlier": lambda _: screen.prompt.walk(-1),
+            "prompt.later": lambda _: screen.prompt.walk(1),
+            "prompt.complete": lambda _: screen.prompt.complete(),
             "prompt.editor": lambda _: self.visits.edit_outside(),
             "prompt.attach": self.visits.attach,
             "reading.enter": lambda _: page.enter(),
@@ -196,10 +203,10 @@ class Desk:
     def _reading_handlers(self) -> dict[str, Handler]:
         reading, page = self.reading, self.page
         return {
-            "reading.next": lambda _: page.select_next(),
+            "reading.next": lambda _: reading.next(),
             "reading.previous": lambda _: reading.previous(),
             "reading.first": lambda _: reading.first(),
-            "reading.last": lambda _: page.select_last(),
+            "reading.last": lambda _: reading.last(),
             "reading.copy": lambda _: reading.copy(),
             "reading.code": reading.code,
             "reading.link": reading.link,
@@ -211,7 +218,7 @@ class Desk:
             "reading.fork": lambda _: reading.fork(),
             "reading.older": lambda _: reading.walk(-1),
             "reading.newer": lambda _: reading.walk(1),
-            "reading.save": lambda _: reading.save(),
+            "reading.save": reading.save,
             "reading.keys": lambda _: self.visits.help(),
             "reading.verdict": lambda _: reading.details(),
         }
@@ -249,6 +256,11 @@ class Desk:
             "sidebar.all": lambda _: listing.pick_all(),
             "sidebar.move": lambda _: deeds.put(from_list=True),
             "sidebar.tag": lambda _: deeds.tag(from_list=True),
+            "sidebar.down": lambda _: listing.move(1),
+            "sidebar.up": lambda _: listing.move(-1),
+            "sidebar.first": lambda _: listing.move_to_end(-1),
+            "sidebar.last": lambda _: listing.move_to_end(1),
+            "sidebar.leave": lambda _: listing.step_back(),
             "folder.list": lambda _: listing.folders(),
         }
 

@@ -80,7 +80,7 @@ class HelpScreen(ModalScreen[None]):
                 gap = "\n" + " " * len(left.rpartition("\n")[2])
                 pieces.append(left + gap.join(lines) + "\n")
         pieces.append(
-            "\n Ids for [keys] in config.toml\n"
+            "\n Ids for [keys] in config.toml; each is a /command, too: /sidebar-rename\n"
             + "\n".join(f"  {command.id:<22} {command.key}" for command in COMMANDS)
         )
         return Content.assemble(*pieces)

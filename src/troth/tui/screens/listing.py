@@ -114,6 +114,21 @@ class Listing:
         if self._sidebar is not None:
             self._sidebar.chat_list.choose()
 
+    def move(self, by: int) -> None:
+        """Move the list's cursor."""
+        if self._sidebar is not None:
+            self._sidebar.chat_list.move(by)
+
+    def move_to_end(self, step: int) -> None:
+        """Move the list's cursor to its first or its last chat."""
+        if self._sidebar is not None:
+            self._sidebar.chat_list.move_to_end(step)
+
+    def step_back(self) -> None:
+        """Let go of what is selected, then of the filter, then of the list."""
+        if self._sidebar is not None and not self._sidebar.step_back():
+            self.leave()
+
     async def step(self, by: int) -> None:
         """Open the chat above or below in the list."""
         chats = await self._talking.engine.chats()

@@ -43,8 +43,8 @@ class PaletteScreen(ModalScreen[str | None]):
             box.border_title = "Commands"
             yield Picker(
                 placeholder="what to do",
-                title_width=22,
-                columns=(Column(12, 84), Column(11, 0, is_right_aligned=True)),
+                title_width=25,
+                columns=(Column(21, 96), Column(11, 0, is_right_aligned=True)),
             )
 
     def on_mount(self) -> None:
@@ -66,7 +66,7 @@ class PaletteScreen(ModalScreen[str | None]):
                     command.id,
                     command.title,
                     command.help,
-                    (f"/{command.slash}" if command.slash else "", self._keymap.every(command.id)),
+                    (f"/{command.name}", self._keymap.every(command.id)),
                 )
                 for command in palette_matches(words, self._facts)
             ]

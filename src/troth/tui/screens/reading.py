@@ -64,9 +64,11 @@ class Reading:
     def facts(self) -> set[str]:
         """Say what holds of the message under the eye."""
         message = self.message()
-        if message is None or not self._screen.is_reading:
+        if message is None:
             return set()
-        facts = {"message", "own" if message.role is Role.USER else "reply"}
+        facts: set[str] = set()
+        if self._screen.is_reading:
+            facts |= {"message", "own" if message.role is Role.USER else "reply"}
         if message.is_partial:
             facts.add("partial")
         if self._chat is not None and len(self._chat.variants(message.id)[1]) > 1:
@@ -77,13 +79,27 @@ class Reading:
 
     # -- walking
 
+    # Each begins to read first: they are called from the prompt, too.
+
     async def first(self) -> None:
         """Go to the very first message, with the older ones brought."""
+        self._screen.page.enter()
         await self._talking.load_older()
         self._screen.page.select_first()
 
+    def last(self) -> None:
+        """Go to the newest message."""
+        self._screen.page.enter()
+        self._screen.page.select_last()
+
+    def next(self) -> None:
+        """Go one message down."""
+        self._screen.page.enter()
+        self._screen.page.select_next()
+
     async def previous(self) -> None:
         """Go one message up; near the top the older ones are brought."""
+        self._screen.page.enter()
         before = self._screen.page.current_id
         self._screen.page.select_previous()
         if self._screen.page.current_id == before:
@@ -264,9 +280,13 @@ class Reading:
         if chat is not None and message is not None:
             self._app.push_screen(DetailsScreen(message, chat.verdicts.get(message.id)))
 
-    def save(self) -> None:
+    def save(self, path: str = "") -> None:
         """Write the message to a file."""
-        if (message := self.message()) is not None:
+        if (message := self.message()) is None:
+            return
+        if path:
+            self._screen.run_worker(self._write(message.text, path), group="save")
+        else:
             self._save(message.text, "message.md")
 
     def save_chat(self, path: str = "") -> None:

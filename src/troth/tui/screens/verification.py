@@ -192,9 +192,9 @@ class Verifying:
         message = self.message()
         verdict = self.chat.verdicts.get(message.id) if message is not None else None
         if verdict is None:
-            return set()
+            return {"pane"}
         is_short = falls_short(verdict, self.chat.conversation.policy)
-        return {"judged", "rejected"} if is_short else {"judged"}
+        return {"pane", "judged", "rejected"} if is_short else {"pane", "judged"}
 
     # -- drawing
 

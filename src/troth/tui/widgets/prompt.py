@@ -218,11 +218,11 @@ class PromptBar(Widget):
         message.stop()
         step = -1 if message.name == "earlier" else 1
         if message.name == "complete":
-            self._complete()
+            self.complete()
         elif self.menu is not None and self._matches:
             self.menu.move(step)
         else:
-            self._walk(step)
+            self.walk(step)
 
     def on_prompt_area_sent(self, message: PromptArea.Sent) -> None:
         message.stop()
@@ -247,9 +247,9 @@ class PromptBar(Widget):
             chosen = self._chosen() if matches == self._matches else matches[0]
             chosen = chosen or matches[0]
             if chosen.argument:
-                self.set_text(f"/{chosen.slash} ")
+                self.set_text(f"/{chosen.name} ")
                 return
-            text = f"/{chosen.slash}"
+            text = f"/{chosen.name}"
         if text.strip():
             self.post_message(self.Submitted(text))
 
@@ -257,11 +257,12 @@ class PromptBar(Widget):
         at = self.menu.cursor if self.menu is not None else 0
         return self._matches[at] if at < len(self._matches) else None
 
-    def _complete(self) -> None:
+    def complete(self) -> None:
+        """Write out the /command under the menu's cursor."""
         if (chosen := self._chosen()) is not None:
-            self.set_text(f"/{chosen.slash} " if chosen.argument else f"/{chosen.slash}")
+            self.set_text(f"/{chosen.name} " if chosen.argument else f"/{chosen.name}")
 
-    def _walk(self, step: int) -> None:
+    def walk(self, step: int) -> None:
         """Go through earlier prompts; what was being written waits at the end."""
         if not self.earlier:
             return

@@ -214,6 +214,16 @@ class Sidebar(Vertical):
     def focus_filter(self) -> None:
         self.field.focus()
 
+    def step_back(self) -> bool:
+        """Let go of what is selected, else of the filter; False where there was neither."""
+        if self.picked:
+            self.drop_picks()
+        elif self.field.value:
+            self.field.value = ""
+        else:
+            return False
+        return True
+
     # -- inside
 
     def _apply(self, keep: str | None) -> None:
@@ -253,26 +263,17 @@ class Sidebar(Vertical):
         message.stop()
 
     def on_key(self, event: events.Key) -> None:
-        """Let arrows walk the list from the filter, and Escape leave."""
+        """Let arrows walk the list from the filter too, and Escape leave it."""
+        if not self.field.has_focus:
+            return
         match event.key:
-            case "down" | "j" if event.key == "down" or self.chat_list.has_focus:
+            case "down":
                 self.chat_list.move(1)
-            case "up" | "k" if event.key == "up" or self.chat_list.has_focus:
+            case "up":
                 self.chat_list.move(-1)
-            case "pagedown":
-                self.chat_list.move_page(1)
-            case "pageup":
-                self.chat_list.move_page(-1)
-            case "home" | "g" if self.chat_list.has_focus:
-                self.chat_list.move_to_end(-1)
-            case "end" | "G" if self.chat_list.has_focus:
-                self.chat_list.move_to_end(1)
-            case "escape" if self.picked:
-                self.drop_picks()
-            case "escape" if self.field.value:
-                self.field.value = ""
             case "escape":
-                self.post_message(self.Left())
+                if not self.step_back():
+                    self.post_message(self.Left())
             case _:
                 return
         event.stop()

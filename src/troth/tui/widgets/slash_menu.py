@@ -19,7 +19,7 @@ class SlashMenu(RowList, can_focus=False):
     """
 
     def __init__(self) -> None:
-        super().__init__(title_width=16, classes="-active")
+        super().__init__(title_width=20, classes="-active")
 
     def offer(self, commands: Sequence[Command]) -> None:
         """Show these commands, the first one under the cursor; none hides the menu."""
@@ -27,7 +27,7 @@ class SlashMenu(RowList, can_focus=False):
         self.styles.height = min(MENU_ROWS, len(commands))
         self.set_rows(
             [
-                Row(command.id, f"/{command.slash} {command.argument}", command.help)
+                Row(command.id, f"/{command.name} {command.argument}", command.help)
                 for command in commands
             ]
         )
