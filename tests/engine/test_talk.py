@@ -331,6 +331,8 @@ async def test_a_server_that_never_answers_can_be_stopped(open_engine: Opener) -
     message = await reply.wait()
     assert message.finish is Finish.STOPPED
     assert message.role is Role.ASSISTANT
+    await reply.closed()
+    assert [e async for e in reply.follow() if isinstance(e, (Notice, VerdictReady))] == []
 
 
 async def test_the_plan_names_what_will_not_go(open_engine: Opener) -> None:

@@ -23,6 +23,8 @@ class Reply:
         self.model = model
         self.message: Message | None = None
         """The sealed message; None while the reply arrives."""
+        self.has_exchange = False
+        """Whether anything was answered that is kept beside it, and can be checked."""
         self.verdict: Verdict | None = None
         self._events: list[ReplyEvent] = []
         self._changed = asyncio.Event()

@@ -227,6 +227,7 @@ class Talk:
         async def seal(message: Message, exchange: Exchange | None, assembly: Assembly) -> None:
             from troth.vault.inbox import Parcel  # now there is time: the reply has come
 
+            reply.has_exchange = exchange is not None
             try:
                 await self._keeper.keep(
                     chat,
@@ -255,7 +256,7 @@ class Talk:
 
     async def _judge(self, chat: Chat, reply: Reply, endpoint: Endpoint, trace: Trace) -> None:
         assert reply.message is not None
-        if reply.message.finish is Finish.FAILED:
+        if reply.message.finish is Finish.FAILED or not reply.has_exchange:
             return
         verdict = await self._verification.check(chat, reply.message, endpoint, trace)
         chat.verdicts[reply.id] = verdict
