@@ -180,7 +180,7 @@ def _said(failure: Failure) -> str:
     numbers = ", ".join(
         label.format(facts[name])
         for name, label in (("status", "HTTP {}"), ("request_id", "request {}"))
-        if name in facts
+        if name in facts and not (name == "status" and facts[name].startswith("2"))
     )
     return " ".join(
         filter(
