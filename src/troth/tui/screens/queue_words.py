@@ -27,5 +27,5 @@ def waiting_note(chat: Chat) -> str:
     if first.is_kept:
         return "Kept from last time."
     if reply is not None and reply.message is not None and reply.message.finish not in GOES_ON:
-        return "Waits for you: the last reply did not come to its end."
+        return "Waits for you: the reply did not end."
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
@@ -12,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from troth.tui.safe import clean_line
+from troth.tui.widgets.markdown_wrap import fit
 
 _MAX_LINES = 3
 _NEXT = " next  "
@@ -52,30 +54,38 @@ class QueueBar(Widget):
         return min(_MAX_LINES, len(self.texts))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return self._text_lines + bool(self.note and self.texts)
+        lines = bool(self.note and self.texts)
+        return self._text_lines + lines + (lines and not self._fits_beside_note(width))
+
+    def _fits_beside_note(self, width: int) -> bool:
+        """Whether the hint has room behind the note; else it has a line of its own."""
+        return len(_INDENT) + cell_len(clean_line(self.note)) + cell_len(self.hint) + 3 <= width
 
     def render_line(self, y: int) -> Strip:
         style = self.get_component_rich_style
         if y == self._text_lines and self.note:
-            note = Segment(clean_line(self.note), style("queue--head"))
-            return self._line([Segment(_INDENT), note], has_hint=True)
+            has_hint = self._fits_beside_note(self.size.width)
+            return self._line("", Segment(clean_line(self.note), style("queue--head")), has_hint)
+        if y == self._text_lines + 1:
+            return self._line("", Segment(""), has_hint=True)
         if y >= len(self.texts):
             return Strip.blank(self.size.width, self.rich_style)
-        head = (_HELD if self.note else _NEXT) if y == 0 else _INDENT
+        head = (_HELD if self.note else _NEXT) if y == 0 else ""
         if y == _MAX_LINES - 1 and len(self.texts) > _MAX_LINES:
             text = Segment(f"and {len(self.texts) - y} more", style("queue--muted"))
         else:
             words = clean_line(self.texts[y].strip().replace("\n", " "))
             text = Segment(words, style("queue--text"))
-        has_hint = not self.note and y == self._text_lines - 1
-        return self._line([Segment(head, style("queue--head")), text], has_hint=has_hint)
+        return self._line(head, text, has_hint=not self.note and y == self._text_lines - 1)
 
-    def _line(self, segments: list[Segment], *, has_hint: bool) -> Strip:
-        """Return one line: the words cut where the hint begins, the hint at the right edge."""
-        width = self.size.width
-        hint = Strip([Segment(f"  {self.hint} ", self.get_component_rich_style("queue--muted"))])
-        room = max(len(_INDENT) + 1, width - hint.cell_length) if has_hint else width
-        strip = Strip(segments).extend_cell_length(room, self.rich_style).crop(0, room)
+    def _line(self, head: str, text: Segment, has_hint: bool) -> Strip:
+        """Return one line: the words end where the hint begins, the hint at the right edge."""
+        width, style = self.size.width, self.get_component_rich_style
+        hint = Strip([Segment(f"  {self.hint} ", style("queue--muted"))])
+        room = max(len(_INDENT) + 1, width - hint.cell_length) if has_hint else width - 1
+        words = Segment(fit(text.text, room - len(_INDENT)), text.style)
+        strip = Strip([Segment(head or _INDENT, style("queue--head")), words])
+        strip = strip.extend_cell_length(room, self.rich_style)
         return (Strip.join([strip, hint]) if has_hint else strip).crop(0, width)
 
     def on_click(self, event: events.Click) -> None:
