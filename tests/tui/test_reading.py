@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import gated_after, openai_chat_stream
+from servers import gated_after, html_error, openai_chat_stream
 from troth.domain.message import Role
 from troth.tui.clipboard import MAX_BYTES, osc52, words_after_copy
 from troth.tui.screens.dialogs import DetailsScreen, TextDialog
@@ -188,6 +188,25 @@ async def test_an_edit_belongs_to_its_chat_and_gives_back_what_was_being_written
         await stage.pilot.press("enter")
         await stage.until(lambda: [text for _, text in path(stage)] == ["wording again", "one"])
         assert stage.screen.prompt.text == "half a thought"
+
+
+async def test_a_new_chat_begun_while_reading_is_ready_to_be_written_in(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.say("go")
+        await read(stage)
+        await stage.pilot.press("ctrl+n")
+        await stage.until(lambda: not stage.screen.is_reading)
+        await stage.type("think")
+        assert stage.screen.prompt.text == "think"
+
+
+async def test_a_reply_without_text_is_not_said_to_be_copied(tmp_path: Path) -> None:
+    async with run_app(tmp_path, html_error(400)) as stage:
+        await stage.say("go")
+        await read(stage)
+        await stage.pilot.press("c")
+        await stage.until(lambda: "no text in this message" in stage.text)
+        assert "clipboard" not in stage.text
 
 
 async def test_r_asks_again_and_arrows_walk_the_variants(tmp_path: Path) -> None:

@@ -167,6 +167,9 @@ class Reading:
 
     def _copy(self, text: str, what: str) -> None:
         kept = clean(text)
+        if not kept.strip():
+            self._screen.announce("There is no text in this message to copy.")
+            return
         is_secret = self._chat is not None and self._chat.conversation.is_incognito
         seconds = self._app.seconds_on_clipboard(is_secret=is_secret)
         self._app.copy_to_clipboard(kept, clear_after_s=seconds)

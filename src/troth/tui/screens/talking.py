@@ -84,6 +84,11 @@ class Talking:
         )
         await self.show(chat)
 
+    async def begin_new(self, *, is_incognito: bool = False) -> None:
+        """Leave this chat for an empty one, ready to be written in."""
+        await self.new(is_incognito=is_incognito)
+        self._screen.leave_reading()
+
     async def lose(self) -> None:
         """Leave a chat that is gone."""
         self.chat = None
