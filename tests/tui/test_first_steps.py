@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from gguf_files import SOUND
 from servers import ScriptedServer, json_answer, openai_chat_stream, routes
+from troth.local import weights
+from troth.settings import find_paths
 from troth.tui.app import first_kind
 from troth.tui.application import TrothApp
 from troth.tui.screens.chat import ChatScreen
@@ -63,6 +66,22 @@ async def type_words_back(stage: Stage) -> list[str]:
     await stage.pilot.press("enter")
     await stage.until(lambda: "Ready" in stage.text)
     return words
+
+
+async def test_no_download_is_promised_where_a_model_is_here_already(tmp_path: Path) -> None:
+    async with run_app(tmp_path, kind="welcome", with_provider=False) as stage:
+        await stage.until(lambda: "93 MB" in stage.text)
+    file = tmp_path / "my.gguf"
+    file.write_bytes(SOUND)
+    await weights.add(find_paths({"TROTH_HOME": str(tmp_path)}).models_dir, file)
+    async with run_app(tmp_path, kind="welcome", with_provider=False) as stage:
+        await stage.until(lambda: "my, already here" in stage.text)
+        assert "93 MB" not in stage.text
+        assert "nothing is fetched" in stage.text
+        for _ in range(4):
+            await stage.pilot.press("down")
+        await stage.until(lambda: "SIMULATED" in stage.text)
+        assert "93 MB" not in stage.text
 
 
 async def test_the_first_start_leads_through_vault_and_recovery_words_into_the_chat(

