@@ -10,7 +10,6 @@ from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -18,6 +17,7 @@ from textual.widgets import Static
 from troth.domain.exchange import Exchange, Headers, HttpResponse
 from troth.tui.safe import clean, clean_line
 from troth.tui.widgets.byte_view import ByteView
+from troth.tui.widgets.dialog_box import DialogBox
 
 
 class ByteDocument(NamedTuple):
@@ -53,9 +53,9 @@ class BytesScreen(ModalScreen[None]):
         self._at = 0
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="bytes") as box:
+        with DialogBox(classes="bytes") as box:
             box.border_title = self._title
-            box.border_subtitle = "tab next   h hex   j k scroll   esc close"
+            box.keys = "tab next   h hex   j k scroll   esc close"
             yield Static("", markup=False, classes="names")
             yield Static("", markup=False, classes="head")
             yield ByteView()

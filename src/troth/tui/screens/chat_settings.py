@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
@@ -19,6 +19,7 @@ from troth.settings import Persona
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.chooser import Chooser
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.field import Field
 from troth.tui.widgets.toggle import Toggle
 
@@ -77,9 +78,9 @@ class SettingsScreen(ModalScreen[ChatSettings | None]):
         self._is_held = is_held
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -high") as box:
+        with DialogBox(classes="dialog -wide -high") as box:
             box.border_title = "This chat"
-            box.border_subtitle = "tab next   ^s keep   esc leave as it was"
+            box.keys = "tab next   ^s keep   esc leave as it was"
             with VerticalScroll(can_focus=False):
                 names = ", ".join(self._personas) or "none in config.toml, [personas.NAME]"
                 yield Static(f"Persona: {clean_line(names)}", classes="label", markup=False)

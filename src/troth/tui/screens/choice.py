@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 
 from troth.tui.commands import fuzzy_rank
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
 
@@ -39,9 +39,9 @@ class ChoiceScreen(ModalScreen[str | None]):
         self._title_width = title_width
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = self._title
-            box.border_subtitle = "⏎ choose   esc back"
+            box.keys = "⏎ choose   esc back"
             yield Picker(
                 placeholder="type to filter",
                 columns=self._columns,

@@ -10,12 +10,13 @@ from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.tui.safe import clean_line
+from troth.tui.widgets.dialog_box import DialogBox
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _LONGEST = 20_000
@@ -90,9 +91,9 @@ class DiffScreen(ModalScreen[None]):
         self._right = right
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="diff") as box:
+        with DialogBox(id="diff") as box:
             box.border_title = "Differences"
-            box.border_subtitle = f"j k scroll   1-{len(self._titles)} with another   esc back"
+            box.keys = f"j k scroll   1-{len(self._titles)} with another   esc back"
             yield Static("", markup=False, id="alike")
             with Horizontal():
                 for side in ("left", "right"):

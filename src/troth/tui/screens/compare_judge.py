@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import getters
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
@@ -33,6 +33,7 @@ from troth.tui.safe import clean, clean_line
 from troth.tui.screens.compare_crossing import Border
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 
 if TYPE_CHECKING:
     from troth.tui.application import TrothApp
@@ -98,9 +99,9 @@ class _AskingScreen(ModalScreen[str | None]):
         return {column.spec.model for column in self.comparison.columns}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -high") as box:
+        with DialogBox(classes="dialog -wide -high") as box:
             box.border_title = f"{self.heading}, turn {self.turn + 1}"
-            box.border_subtitle = self.keys
+            box.keys = self.keys
             yield Static("", markup=False, classes="label", id="who")
             yield TextArea(self.prompts[0][1], soft_wrap=True, tab_behavior="focus")
             with VerticalScroll(can_focus=False):

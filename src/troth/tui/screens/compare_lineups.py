@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import getters
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -26,6 +25,7 @@ from troth.explain import explain
 from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.row_list import Row, RowList
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class LineUpsScreen(ModalScreen[tuple[ColumnSpec, ...] | None]):
         self._chosen = tuple(chosen)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide") as box:
+        with DialogBox(classes="dialog -wide") as box:
             box.border_title = "Line-ups"
-            box.border_subtitle = "⏎ take   n save these columns   r rename   d delete   esc back"
+            box.keys = "⏎ take   n save these columns   r rename   d delete   esc back"
             yield RowList(empty_text="none yet: n saves the columns that are chosen")
             yield Static("", markup=False, classes="hint")
 

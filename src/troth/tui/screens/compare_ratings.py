@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -17,6 +17,7 @@ from troth.engine.rating import FEWEST_TURNS, RatingTable, interval_words, rate
 from troth.engine.rating_votes import CollectedVotes, VoteFilter, collect_votes
 from troth.explain import explain
 from troth.tui.safe import clean_line
+from troth.tui.widgets.dialog_box import DialogBox
 
 if TYPE_CHECKING:
     from troth.engine.engine import Engine
@@ -43,9 +44,9 @@ class RatingsScreen(ModalScreen[None]):
         self._takes_open = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -high") as box:
+        with DialogBox(classes="dialog -wide -high") as box:
             box.border_title = "Ratings"
-            box.border_subtitle = "o also votes that were not blind   j k scroll   esc back"
+            box.keys = "o open votes too   j k scroll   esc back"
             with VerticalScroll(can_focus=False):
                 yield Static("Counting the votes ...", markup=False, id="ratings")
 

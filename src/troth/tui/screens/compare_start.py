@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import getters
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -24,6 +23,7 @@ from troth.tui.screens.compare_lineups import LineUpsScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import price_words
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
 
@@ -86,9 +86,9 @@ class StartScreen(ModalScreen[LineUp | None]):
         self._choices: list[ModelChoice] = []
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -tall") as box:
+        with DialogBox(classes="dialog -wide -tall") as box:
             box.border_title = "Compare"
-            box.border_subtitle = "⏎ add  ^x remove  ^b blind  ^l line-ups  ^s start  esc back"
+            box.keys = "⏎ add  ^x remove  ^b blind  ^l line-ups  ^s start  esc back"
             yield Static("", markup=False, classes="label", id="chosen")
             yield Picker(
                 placeholder="name of a model; ?temperature=0.2 behind it sets parameters",

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual import getters
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -21,6 +21,7 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.compare_words import newest_turn
 from troth.tui.screens.entries import written_cost
 from troth.tui.widgets.compare_plot import bar, sparkline
+from troth.tui.widgets.dialog_box import DialogBox
 
 if TYPE_CHECKING:
     from troth.engine.comparison import Column
@@ -49,9 +50,9 @@ class SummaryScreen(ModalScreen[None]):
         self._comparison = comparison
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -high") as box:
+        with DialogBox(classes="dialog -high") as box:
             box.border_title = "Summary"
-            box.border_subtitle = "c copy   j k scroll   esc back"
+            box.keys = "c copy   j k scroll   esc back"
             with VerticalScroll(can_focus=False):
                 yield Static("", markup=False, classes="table")
             yield Static("", markup=False, classes="wrong")

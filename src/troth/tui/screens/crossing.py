@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.explain import crossing_words
 from troth.tui.safe import clean
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.row_list import Row, RowList
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class CrossingScreen(ModalScreen[Crosses | None]):
     def compose(self) -> ComposeResult:
         crossing = self._crossing
         words = crossing_words(crossing.attested, crossing.local)
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "Before this is sent"
-            box.border_subtitle = "⏎ choose   esc cancel"
+            box.keys = "⏎ choose   esc cancel"
             yield Static(
                 clean(
                     f"{words}.\n\n{self._model} would be given them too, by way of "

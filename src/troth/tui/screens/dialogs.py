@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -17,6 +17,7 @@ from troth.explain import check_title, outcome_words, verdict_words
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.entries import number_lines
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.field import Field
 
 
@@ -36,9 +37,9 @@ class TextDialog(ModalScreen[str | None]):
         self._is_question = is_question
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = clean_line(self._title)
-            box.border_subtitle = "⏎ yes   esc no" if self._is_question else "⏎ ok   esc cancel"
+            box.keys = "⏎ yes   esc no" if self._is_question else "⏎ ok   esc cancel"
             if self._is_question:
                 yield Static(clean(self._text), markup=False, classes="label")
             else:
@@ -74,9 +75,9 @@ class DetailsScreen(ModalScreen[None]):
         self._verdict = verdict
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide") as box:
+        with DialogBox(classes="dialog -wide") as box:
             box.border_title = "This reply"
-            box.border_subtitle = "esc close"
+            box.keys = "esc close"
             with VerticalScroll(classes="details"):
                 yield Static(self._verdict_words(), classes="label", markup=False)
                 yield Static(self._number_words(), classes="label", markup=False)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -18,6 +17,7 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.import_words import counted
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.row_list import Column, Row, RowList
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class FoldersScreen(ModalScreen[str | None]):
         self._engine = engine
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "Folders"
-            box.border_subtitle = "⏎ show  r how long  d remove  esc close"
+            box.keys = "⏎ show  r how long  d remove  esc close"
             yield RowList(
                 columns=(Column(9, 0, is_right_aligned=True), Column(16, 44)),
                 empty_text="no folders yet: m in the list of chats makes one, or /folder NAME",

@@ -7,13 +7,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.tui.commands import COMMANDS, Scope
 from troth.tui.keys import Keymap
+from troth.tui.widgets.dialog_box import DialogBox
 
 _HEADINGS: tuple[tuple[Scope, str], ...] = (
     ("prompt", "While you write"),
@@ -44,9 +45,9 @@ class HelpScreen(ModalScreen[None]):
         self._headings = sorted(_HEADINGS, key=lambda heading: heading[0] != first)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -high") as box:
+        with DialogBox(classes="dialog -wide -high") as box:
             box.border_title = "Help"
-            box.border_subtitle = "j k scroll   esc close"
+            box.keys = "j k scroll   esc close"
             with VerticalScroll():
                 yield Static("", markup=False)
 

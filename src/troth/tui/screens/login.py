@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -18,6 +17,7 @@ from troth.domain.error import TrothError
 from troth.explain import explain
 from troth.tui.safe import clean_line
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 
 if TYPE_CHECKING:
     from troth.domain.model import Endpoint
@@ -49,11 +49,11 @@ class LoginScreen(ModalScreen[bool | None]):
         self._address = ""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide") as box:
+        with DialogBox(classes="dialog -wide") as box:
             box.border_title = clean_line(
                 f"Log in to {self._endpoint.title or self._endpoint.name}"
             )
-            box.border_subtitle = "⏎ open it here   c copy it   esc cancel"
+            box.keys = "⏎ open it here   c copy it   esc cancel"
             yield Static("Preparing ...", markup=False, classes="label", id="address")
             yield Static("", markup=False, classes="wrong")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -19,6 +18,7 @@ from troth.tui.commands import fuzzy_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import model_name, model_sentence, price_words, written_count
 from troth.tui.screens.palette import CLOSE
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
 
@@ -59,9 +59,9 @@ class ModelScreen(ModalScreen[Picked | None]):
         self._providers = {endpoint.name for endpoint in engine.endpoints()}
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -tall -told") as box:
+        with DialogBox(classes="dialog -wide -tall -told") as box:
             box.border_title = "Model"
-            box.border_subtitle = "⏎ use it  ^r ask its provider  esc close"
+            box.keys = "⏎ use it  ^r ask its provider  esc close"
             yield Picker(
                 placeholder='a model, a provider, or "signs"',
                 words=self._words,

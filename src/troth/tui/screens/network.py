@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -20,6 +20,7 @@ from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import hanging, written_bytes
 from troth.tui.screens.saving import save_words
+from troth.tui.widgets.dialog_box import DialogBox
 
 if TYPE_CHECKING:
     from troth.tui.application import TrothApp
@@ -54,9 +55,9 @@ class NetworkScreen(ModalScreen[None]):
         self._drawn: tuple[LedgerEntry, ...] | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -high") as box:
+        with DialogBox(classes="dialog -wide -high") as box:
             box.border_title = "Network"
-            box.border_subtitle = "x write to a file   j k scroll   esc close"
+            box.keys = "x write to a file   j k scroll   esc close"
             with VerticalScroll():
                 yield Static(_INTRO, markup=False, classes="label")
                 yield Static("", markup=False, id="contacts")

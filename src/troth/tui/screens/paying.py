@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import hanging
+from troth.tui.widgets.dialog_box import DialogBox
 
 _WIDTH = 70
 _INTRO = "If you agree, it may take up to this from your wallet for its replies:"
@@ -37,9 +38,9 @@ class PaymentDialog(ModalScreen[bool]):
         lines = [_INTRO, ""]
         for name, value in self._rows:
             lines += hanging(f"{name:<{width}}", clean_line(value), _WIDTH)
-        with Vertical(classes="dialog -wide") as box:
+        with DialogBox(classes="dialog -wide") as box:
             box.border_title = f"{clean_line(self._provider)} asks for a payment"
-            box.border_subtitle = "y authorise   n no"
+            box.keys = "y authorise   n no"
             with VerticalScroll(classes="details"):
                 yield Static(Content("\n".join(lines)), classes="label", markup=False)
 

@@ -10,12 +10,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from troth.tui.screens.palette import CLOSE
 from troth.tui.strength import refusal_words, strength_of
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.field import Field
 
 _COLUMNS = 3
@@ -37,9 +38,9 @@ class NewPassphraseScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "New passphrase"
-            box.border_subtitle = "tab next   ⏎ keep it   esc cancel"
+            box.keys = "tab next   ⏎ keep it   esc cancel"
             for name, label in (("first", "New"), ("second", "Again")):
                 with Horizontal(classes="field"):
                     yield Static(label, markup=False, classes="name")
@@ -88,9 +89,9 @@ class RecoveryWordsScreen(ModalScreen[None]):
         self._words = words
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "New recovery words"
-            box.border_subtitle = "⏎ they are on paper"
+            box.keys = "⏎ they are on paper"
             yield Static(
                 "Write these words on paper, in this order. They open the vault when the "
                 "passphrase is forgotten. The old words have ended, and these are shown only now."

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -14,6 +13,7 @@ from textual.widgets import Input, Static
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.palette import CLOSE
 from troth.tui.screens.verification_words import written_fingerprint
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.field import Field
 from troth.tui.widgets.row_list import Row, RowList
 
@@ -49,9 +49,9 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
         self._act: Act | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "Key and trust"
-            box.border_subtitle = "⏎ choose   esc back"
+            box.keys = "⏎ choose   esc back"
             yield Static(self._words(), classes="label", markup=False)
             rows = RowList(id="acts")
             rows.styles.height = len(self._rows())
