@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from troth.tui.application import TrothApp
 
 _REFRESH_S = 1.0
-_WIDTH = 70
+_WIDEST = 70
 """Cells in the box at 80 columns; a wider one is not filled."""
 _INTRO = (
     "Every computer that Troth talked to since it was started, and why. Troth contacts nobody "
@@ -52,7 +52,7 @@ class NetworkScreen(ModalScreen[None]):
         super().__init__()
         self._troth = app
         self._ledger = ledger
-        self._drawn: tuple[LedgerEntry, ...] | None = None
+        self._drawn: tuple[Sequence[LedgerEntry], int] | None = None
 
     def compose(self) -> ComposeResult:
         with DialogBox(classes="dialog -wide -high") as box:
@@ -69,9 +69,14 @@ class NetworkScreen(ModalScreen[None]):
 
     def _draw(self) -> None:
         entries = self._ledger.entries
-        if entries != self._drawn:
-            self._drawn = entries
-            self.query_one("#contacts", Static).update(contact_words(entries))
+        room = self.query_one(VerticalScroll).scrollable_content_region.width
+        width = min(_WIDEST, room or _WIDEST)
+        if (entries, width) != self._drawn:
+            self._drawn = (entries, width)
+            self.query_one("#contacts", Static).update(contact_words(entries, width))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
@@ -96,10 +101,10 @@ class NetworkScreen(ModalScreen[None]):
         self.query_one(".wrong", Static).update(clean_line(words))
 
 
-def contact_words(entries: Sequence[LedgerEntry]) -> Content:
+def contact_words(entries: Sequence[LedgerEntry], width: int) -> Content:
     """Write the contacts, the last one first."""
     if not entries:
-        return Content(f"\n  {_NOBODY}\n")
+        return Content("".join(f"\n{line}" for line in hanging("  ", _NOBODY, width)))
     pieces: list[str | tuple[str, str]] = []
     for entry in sorted(entries, key=lambda entry: entry.last_at, reverse=True):
         via = f" by way of {clean_line(entry.via)}" if entry.via else ""
@@ -116,7 +121,7 @@ def contact_words(entries: Sequence[LedgerEntry]) -> Content:
             f"    when       {times} {_clock(entry.last_at)}{failed}\n",
             f"    how much   {written_bytes(entry.bytes_out)} out, "
             f"{written_bytes(entry.bytes_in)} in\n",
-            *(f"    {line}\n" for line in hanging("could see  ", sight, _WIDTH - 4)),
+            *(f"    {line}\n" for line in hanging("could see  ", sight, width - 4)),
         ]
     return Content.assemble(*pieces)
 
