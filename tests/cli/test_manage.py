@@ -144,7 +144,9 @@ def test_the_editor_opens_the_file_and_mistakes_are_named_after(troth: Troth) ->
 
 
 def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
-    troth.write_config("theem = 'x'\n")
+    troth.write_config(
+        "theem = 'x'\ntheme = 'y'\n[keys]\nno.such = 'f4'\n[providers.p]\nwire = 'smoke'\n"
+    )
     themes = troth.home / "config" / "themes"
     themes.mkdir()
     (themes / "odd.toml").write_text("[colors\n")
@@ -156,6 +158,9 @@ def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
     assert {("config.toml", "wrong"), ("theme", "wrong")} < found
     words = " ".join(row["words"] for row in ran.json)
     assert "did you mean theme?" in words
+    assert "line 2: theme must be one of ansi" in words
+    assert "line 4: keys.no.such is no action" in words
+    assert "line 6: providers.p.wire must be one of" in words
     assert "OPENAI_API_KEY" in words
     assert "canary" not in words
     assert "WRONG\tconfig.toml" in troth("doctor").out

@@ -84,7 +84,7 @@ stop = "END"
 
 [keys]
 "chat.model" = "ctrl+o,f2"
-"chat.stop" = ["escape", "f4"]
+chat.stop = ["escape", "f4"]
 "app.quit" = ""
 
 [personas.editor]

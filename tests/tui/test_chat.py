@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import cast
 
+import pytest
 from textual.widgets import Static
 
 from servers import (
@@ -309,6 +310,38 @@ async def test_a_broken_setting_is_named_and_the_rest_works(tmp_path: Path) -> N
     async with run_app(tmp_path, config="nonsense = 3\n") as stage:
         assert "nonsense" in stage.text
         await stage.say("hello")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ('theme = "nosuch"\n', ["line 2", "theme must be one of", "paper"]),
+        ('[keys]\n"no.such" = "f4"\n', ["line 3", "keys.no.such is no action"]),
+        ("[keys]\nmodel.pick = 'ctrl+m'\n", ["line 3", "keys.model.pick cannot be ctrl+m"]),
+        ('[providers.x]\nwire = "smoke"\n', ["line 3", "providers.x.wire must be one of"]),
+    ],
+)
+async def test_a_choice_that_cannot_be_is_named_with_its_line(
+    tmp_path: Path, config: str, words: list[str]
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text(f"# mine\n{config}", "utf-8")
+    async with run_app(tmp_path, with_provider=False) as stage:
+        said = stage.desk.notice.words
+        assert said is not None
+        assert "config.toml" in said.detail
+        assert [word for word in words if word not in said.detail] == []
+
+
+async def test_a_broken_theme_is_named_with_its_line_and_key(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "themes"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("[colors]\nfoo = 3\n", "utf-8")
+    async with run_app(tmp_path) as stage:
+        said = stage.desk.notice.words
+        assert said is not None
+        assert "mine.toml, line 2: colors.foo" in said.detail
+        await stage.until(lambda: "`troth doctor` names all" in stage.text)
 
 
 async def test_a_key_of_the_users_own_works_and_the_footer_shows_it(tmp_path: Path) -> None:

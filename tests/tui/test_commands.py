@@ -153,8 +153,10 @@ def test_on_a_comparison_only_what_works_there_is_offered() -> None:
 
 def test_a_key_of_the_columns_may_be_one_of_the_reader_but_not_one_of_theirs() -> None:
     assert build_keymap({"compare.zoom": "v"}).problems == ()
-    assert "compare.keep has that key" in build_keymap({"compare.zoom": "enter"}).problems[0]
-    assert "app.lock has that key" in build_keymap({"compare.zoom": "f12"}).problems[0]
+    assert (
+        "a key that compare.keep has" in build_keymap({"compare.zoom": "enter"}).problems[0].detail
+    )
+    assert "a key that app.lock has" in build_keymap({"compare.zoom": "f12"}).problems[0].detail
 
 
 def test_keys_are_written_as_the_footer_shows_them() -> None:
@@ -173,9 +175,9 @@ def test_the_users_keys_replace_the_defaults_and_an_empty_one_takes_the_key_away
 @pytest.mark.parametrize(
     ("wishes", "word"),
     [
-        ({"no.such": "f4"}, "no such action"),
+        ({"no.such": "f4"}, "is no action"),
         ({"model.pick": "ctrl+m"}, "cannot tell"),
-        ({"model.pick": "ctrl+f"}, "find.open has that key"),
+        ({"model.pick": "ctrl+f"}, "a key that find.open has"),
     ],
 )
 def test_a_key_that_cannot_be_is_named_and_left_at_its_default(
@@ -184,7 +186,7 @@ def test_a_key_that_cannot_be_is_named_and_left_at_its_default(
     keymap = build_keymap(wishes)
     assert keymap.keys == DEFAULT_KEYS
     assert len(keymap.problems) == 1
-    assert word in keymap.problems[0]
+    assert word in keymap.problems[0].detail
 
 
 def test_where_enter_does_not_send_it_makes_a_line() -> None:

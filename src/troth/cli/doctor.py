@@ -13,10 +13,12 @@ from troth import __version__
 from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import KeyringFailed
+from troth.engine.endpoints import wire_problems
 from troth.explain import explain
 from troth.local import weights
 from troth.providers.registry import known_endpoints
 from troth.settings import Paths, find_paths, load_settings
+from troth.tui.choices import choice_problems
 from troth.tui.theme_file import find_themes
 from troth.vault import keyring_slot
 from troth.vault.vault import vault_status
@@ -116,7 +118,10 @@ def _keys() -> Iterator[Finding]:
 
 
 def _settings(paths: Paths) -> Iterator[Finding]:
-    for problem in load_settings(paths).problems:
+    loaded = load_settings(paths)
+    themes = find_themes(paths.themes_dir).themes
+    problems = [*loaded.problems, *wire_problems(paths, loaded.settings)]
+    for problem in (*problems, *choice_problems(paths, loaded.settings, themes)):
         place = f"line {problem.line}: " if problem.line else ""
         yield Finding("wrong", "config.toml", f"{place}{problem.key} {problem.detail}")
 

@@ -1,6 +1,6 @@
 """How an endpoint comes about: the providers table, the user's changes, the environment.
 
-All but the last two functions are pure; those write config.toml, off the loop.
+The last two functions write config.toml, off the loop; `wire_problems` reads it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,18 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from troth.domain.error import UsageError
+from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import Endpoint, Json
-from troth.settings import Paths, ProviderSettings, check_provider_name, remove_value, set_value
+from troth.providers.registry import WIRES
+from troth.settings import (
+    Paths,
+    ProviderSettings,
+    Settings,
+    check_provider_name,
+    problem_at,
+    remove_value,
+    set_value,
+)
 
 LOCAL_PROVIDER, DEMO_PROVIDER = "local", "demo"
 RESERVED = (LOCAL_PROVIDER, DEMO_PROVIDER)
@@ -41,6 +50,15 @@ def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint
         is_own=custom.is_own if custom.is_own is not None else (base.is_own and not moved),
         options={**base.options, **custom.options},
     )
+
+
+def wire_problems(paths: Paths, settings: Settings) -> list[ConfigError]:
+    """Return what config.toml says of wires that nobody speaks."""
+    return [
+        problem_at(paths, ("providers", name, "wire"), f"must be one of {', '.join(WIRES)}")
+        for name, provider in settings.providers.items()
+        if provider.wire and provider.wire not in WIRES
+    ]
 
 
 def with_table_options(found: Endpoint, known: Mapping[str, Endpoint]) -> Endpoint:

@@ -23,7 +23,7 @@ from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
-from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, write_endpoint
+from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, wire_problems, write_endpoint
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
@@ -60,7 +60,7 @@ class Engine:
     ) -> None:
         self.paths = paths
         self.settings = settings
-        self.problems = tuple(problems)
+        self.problems = (*problems, *wire_problems(paths, settings))
         self.vault = vault
         self.is_locked = False
         self.ledger = Ledger()
@@ -162,7 +162,8 @@ class Engine:
     def reload_settings(self) -> None:
         """Read config.toml again."""
         loaded = load_settings(self.paths)
-        self.settings, self.problems = loaded.settings, loaded.problems
+        self.settings = loaded.settings
+        self.problems = (*loaded.problems, *wire_problems(self.paths, loaded.settings))
         self._directory.apply(loaded.settings)
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from troth.settings.files import (
     load_settings,
     parse_settings,
+    problem_at,
     read_config_text,
     remove_value,
     set_value,
@@ -31,6 +32,7 @@ __all__ = [
     "find_paths",
     "load_settings",
     "parse_settings",
+    "problem_at",
     "read_config_text",
     "remove_value",
     "set_value",

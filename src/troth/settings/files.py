@@ -38,6 +38,16 @@ def load_settings(paths: Paths) -> LoadedSettings:
     return parse_settings(text, str(paths.config_file))
 
 
+def problem_at(paths: Paths, path: tuple[str, ...], detail: str) -> ConfigError:
+    """Return a problem with the value at `path` of config.toml that only its owner can see."""
+    from troth.settings.recovery import line_of
+
+    text = read_config_text(paths)
+    # `"model.pick"` is one name and `model.pick` two; what is not found ends higher up.
+    line = max(line_of(text, path), line_of(text, tuple(".".join(path).split("."))))
+    return SourceFile(str(paths.config_file), text).report(path, detail, line=line)
+
+
 def parse_settings(text: str, file: str) -> LoadedSettings:
     """As `load_settings`, for text that claims to be the file called `file`."""
     if not text.strip():

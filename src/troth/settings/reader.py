@@ -125,6 +125,9 @@ class TableReader:
             return {}
         return cast("dict[str, Json]", value)
 
+    def is_table(self, key: str) -> bool:
+        return isinstance(self._table.get(key), dict)
+
     def table(self, key: str) -> TableReader:
         """The table `key`; an empty one when it is absent or none."""
         return TableReader(self.source, self._take(key), (*self.path, key))

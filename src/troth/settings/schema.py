@@ -160,8 +160,13 @@ def _read_params(table: TableReader) -> Params:
 
 
 def _read_keys(table: TableReader) -> dict[str, str]:
+    """Read `"model.pick" = "f4"`, and the same without quotes, which is a table to TOML."""
     keys: dict[str, str] = {}
     for action in table.entries():
+        if table.is_table(action):
+            inner = _read_keys(table.table(action))
+            keys |= {f"{action}.{name}": chosen for name, chosen in inner.items()}
+            continue
         chosen = table.texts(action)
         if chosen:
             keys[action] = ",".join(chosen)

@@ -1,17 +1,18 @@
 """Keys: bindings made from the command registry, the user's own keys, and how a key is written.
 
 Every binding has an id, a description and a tooltip. ctrl+h, ctrl+i, ctrl+m, ctrl+[ are other keys
-in most terminals and are refused.
+in most terminals and are refused. Imports no Textual by itself: `troth doctor` looks here, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
-
-from textual.binding import Binding
+from typing import TYPE_CHECKING, NamedTuple
 
 from troth.tui.commands import BY_ID, COMMANDS, Command, Scope
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 FORBIDDEN_KEYS = frozenset({"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+["})
 """Backspace, Tab, Enter and Escape by other names."""
@@ -52,6 +53,8 @@ def written_key(key: str) -> str:
 
 def bindings_for(*scopes: Scope) -> list[Binding]:
     """Return the bindings of these scopes, all leading to the screen's `action_command`."""
+    from textual.binding import Binding
+
     return [
         Binding(
             command.key or f"unbound-{command.id}",
@@ -73,13 +76,20 @@ def _goes_first(command: Command) -> bool:
     return command.scope in _PRIORITY_SCOPES and command.key not in _PLAIN_KEYS
 
 
+class KeyProblem(NamedTuple):
+    """A wish in `[keys]` that cannot be fulfilled."""
+
+    command_id: str
+    detail: str
+
+
 class Keymap(NamedTuple):
     """The keys in force. `problems` tells in words what of the user's wishes cannot be done."""
 
     keys: dict[str, str]
     changed: dict[str, str]
     """Only what differs from the defaults: what Textual's keymap takes."""
-    problems: tuple[str, ...]
+    problems: tuple[KeyProblem, ...]
 
     def first(self, command_id: str) -> str:
         """Return the first key of a command as written on screen, "" when it has none."""
@@ -101,7 +111,7 @@ def build_keymap(wishes: Mapping[str, str], send_key: str = "enter") -> Keymap:
     would share are left at their defaults and named in `problems`.
     """
     keys = dict(DEFAULT_KEYS)
-    problems: list[str] = []
+    problems: list[KeyProblem] = []
     if send_key != "enter":
         lines = [key for key in DEFAULT_KEYS["prompt.newline"].split(",") if key != send_key]
         keys["prompt.send"], keys["prompt.newline"] = send_key, ",".join(["enter", *lines])
@@ -109,11 +119,12 @@ def build_keymap(wishes: Mapping[str, str], send_key: str = "enter") -> Keymap:
         wanted = [key.strip() for key in wish.split(",") if key.strip()]
         command = BY_ID.get(command_id)
         if command is None:
-            problems.append(f"keys.{command_id}: there is no such action")
+            problems.append(KeyProblem(command_id, "is no action: /help lists their ids"))
         elif bad := next((key for key in wanted if key.lower() in FORBIDDEN_KEYS), None):
-            problems.append(f"keys.{command_id}: terminals cannot tell {bad} from another key")
+            detail = f"cannot be {bad}: terminals cannot tell it from another key"
+            problems.append(KeyProblem(command_id, detail))
         elif other := _taken_by(command, wanted, keys):
-            problems.append(f"keys.{command_id}: {other} has that key already")
+            problems.append(KeyProblem(command_id, f"cannot have a key that {other} has already"))
         else:
             keys[command_id] = ",".join(wanted)
     changed = {

@@ -7,7 +7,7 @@ folder. Nothing in it is private, and a file that is damaged is as good as none.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from textual.theme import Theme
 if TYPE_CHECKING:
     from textual.app import App
 
+    from troth.domain.error import ConfigError
     from troth.tui.theme import LoadedThemes
 
 
@@ -64,11 +65,9 @@ class LookBook:
         return self._loaded.titles if self._loaded is not None else {}
 
     @property
-    def problems(self) -> list[str]:
-        """What was wrong with theme files, as `file: what`."""
-        if self._loaded is None:
-            return []
-        return [f"{error.file}: {error.key} {error.detail}" for error in self._loaded.problems]
+    def problems(self) -> Sequence[ConfigError]:
+        """What was wrong with theme files."""
+        return self._loaded.problems if self._loaded is not None else ()
 
     def _remember(self, theme: Theme) -> None:
         """Write ink and paper as the first line, for the frame before Textual, then all of it."""

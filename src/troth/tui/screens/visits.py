@@ -16,6 +16,7 @@ from troth.domain.model import ModelRef
 from troth.explain import QUIET_NOTICES, explain, notice_words
 from troth.private import environment_for_child
 from troth.settings import set_value
+from troth.tui.choices import choice_problems
 from troth.tui.safe import clean
 from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
 from troth.tui.screens.dialogs import TextDialog
@@ -234,12 +235,14 @@ class Visits:
         if notices:
             self._screen.say(Words("Vault", "  ".join(notices), tone="warn"))
             return  # the settings can wait for the next start
-        lines = [explain(problem) for problem in engine.problems]
-        words = [f"{line.title} {line.detail}" for line in lines]
-        words += [*self._app.keymap.problems, *self._app.looks.problems]
-        if words:
-            more = f" And {len(words) - 2} more: `troth doctor`." if len(words) > 2 else ""
-            self._screen.say(Words("Settings", "  ".join(words[:2]) + more, tone="warn"))
+        looks = self._app.looks
+        problems = [*engine.problems, *looks.problems]
+        problems += choice_problems(engine.paths, engine.settings, looks.titles)
+        if problems:
+            # One, so that it is seen whole on a small screen.
+            more = f"And {len(problems) - 1} more: `troth doctor` names all."
+            detail = explain(problems[0]).detail
+            self._screen.say(Words("Settings", detail, more if problems[1:] else "", tone="warn"))
 
     # -- files and the editor
 
