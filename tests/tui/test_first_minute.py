@@ -104,6 +104,17 @@ def test_keys_typed_while_the_app_is_still_loading_are_kept(start: Start) -> Non
     app.until("early bird")
 
 
+@pytest.mark.parametrize("keys", ["\x1b\r", "\x1b[13;3u", "\n", "\\\r"])
+def test_a_new_line_is_made_and_nothing_sent(start: Start, keys: str) -> None:
+    app = start("--memory")
+    app.until("memory only")
+    app.type("first" + keys + "second")
+    app.until("second")
+    line = next(at for at, text in enumerate(app.screen.display) if "❯ first" in text)
+    assert app.screen.display[line].split() == ["❯", "first"]
+    assert app.screen.display[line + 1].split() == ["second"]
+
+
 def test_the_first_frame_stands_before_textual_has_said_a_word(start: Start) -> None:
     app = start("--memory")
     app.until_true(lambda: b"troth" in app.received, "the first frame")

@@ -24,6 +24,7 @@ from troth.tui.collecting import Collector
 from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
+from troth.tui.terminal_keys import learn_keys
 
 if TYPE_CHECKING:
     from troth.domain.model import ModelRef
@@ -82,6 +83,7 @@ class TrothApp(App[int]):
         uses_keyring: bool = False,
     ) -> None:
         self._environ = os.environ if environ is None else environ
+        learn_keys()
         # Textual does not load a default screen's own style sheet (8.2.8): the app brings it.
         super().__init__(css_path=["app.tcss", f"screens/{kind}.tcss"])
         self.looks = LookBook(Path(look_file(self._environ)))
