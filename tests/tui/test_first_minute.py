@@ -115,6 +115,24 @@ def test_a_new_line_is_made_and_nothing_sent(start: Start, keys: str) -> None:
     assert app.screen.display[line + 1].split() == ["second"]
 
 
+@pytest.mark.parametrize(
+    ("code", "prompt", "said"),
+    [(0, "❯ in the editor", ""), (3, "❯ draft", "The editor ended with code 3")],
+)
+def test_the_prompt_is_written_in_the_persons_own_editor(
+    tmp_path: Path, start: Start, code: int, prompt: str, said: str
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\ngrep -q draft "$1" && echo in the editor > "$1"\nexit {code}\n')
+    editor.chmod(0o700)
+    app = start("--memory", environ={"EDITOR": str(editor)})
+    app.until("memory only")
+    app.type("draft")
+    app.until("draft")
+    app.type("\x07")
+    app.until_true(lambda: prompt in app.text and said in app.text, "the prompt after the editor")
+
+
 def test_the_first_frame_stands_before_textual_has_said_a_word(start: Start) -> None:
     app = start("--memory")
     app.until_true(lambda: b"troth" in app.received, "the first frame")

@@ -278,7 +278,11 @@ class Visits:
             except (OSError, TrothError) as error:
                 self._screen.announce(f"The editor did not start: {error}")
                 return
-            if done.returncode == 0:
+            if done.returncode:
+                self._screen.announce(
+                    f"The editor ended with code {done.returncode}; the prompt is as it was."
+                )
+            else:
                 # Editors write a new file in the old one's place: read by name.
                 text = file.read_text("utf-8", errors="replace")
                 self._screen.prompt.set_text(clean(text).rstrip("\n"))
