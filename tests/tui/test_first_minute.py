@@ -7,6 +7,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("a pseudo-terminal is needed", allow_module_level=True)
 
-from servers import Gate, ScriptedServer, gated_after, json_answer, openai_chat_stream, routes
+from servers import (
+    Gate,
+    Pause,
+    ScriptedServer,
+    gated_after,
+    json_answer,
+    openai_chat_stream,
+    routes,
+)
 from troth.domain.message import Finish
 from troth.tui.first_frame import frame_lines
 from troth.vault.vault import Vault
@@ -201,6 +210,26 @@ async def test_a_terminal_that_goes_away_loses_neither_reply_nor_draft(
     assert messages[-1].finish is Finish.STOPPED
     assert await vault.draft(chat.id) == "and a draft"
     await vault.close()
+
+
+@pytest.mark.parametrize(("seconds", "rings"), [(1, True), (20, False), (0, False)])
+def test_a_reply_that_took_long_rings_where_nobody_looks(
+    tmp_path: Path, start: Start, seconds: int, rings: bool
+) -> None:
+    long = openai_chat_stream(["slow ", "and ", "steady."])
+    answer = replace(long, steps=(*long.steps[:2], Pause(1.2), *long.steps[2:]))
+    with ScriptedServer(answer) as server:
+        provider(server.url, tmp_path)
+        config = tmp_path / "config" / "config.toml"
+        config.write_text(f"bell_after_s = {seconds}\n" + config.read_text("utf-8"), "utf-8")
+        app = start("--memory")
+        app.until("memory only")
+        app.type("go on\r")
+        app.until("unsigned")
+        app.type("x")
+        app.until("❯ x")
+    commands_end_so = re.compile(rb"\x1b\][^\x07]*\x07")
+    assert (b"\x07" in commands_end_so.sub(b"", app.received)) is rings
 
 
 @pytest.mark.parametrize("kind", ["chat", "unlock", "welcome"])

@@ -32,6 +32,7 @@ _TEMPLATE = """\
 # default_model = "local/smollm2-135m"
 # theme = "troth-dark"              # troth-light, high-contrast, ansi, paper, midnight, ember
 # lock_after_minutes = 15           # 0 never locks by itself
+# bell_after_s = 20                 # rings when a reply took as long and nobody looks; 0 never does
 # clear_clipboard_after_s = 30      # copied messages; 0 leaves them (incognito ones go after 30 s)
 # send_key = "enter"                # or alt+enter, ctrl+j
 # system_prompt = ""

@@ -14,6 +14,7 @@ from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import ModelInfo, ModelRef, Params
 from troth.settings.reader import SourceFile, TableReader
 from troth.settings.values import (
+    MAX_BELL_S,
     MAX_CLIPBOARD_S,
     MAX_LOCK_MINUTES,
     SEND_KEYS,
@@ -55,6 +56,7 @@ def read_settings(
         lock_after_minutes=top.whole(
             "lock_after_minutes", defaults.lock_after_minutes, 0, MAX_LOCK_MINUTES
         ),
+        bell_after_s=top.whole("bell_after_s", defaults.bell_after_s, 0, MAX_BELL_S),
         clear_clipboard_after_s=top.whole(
             "clear_clipboard_after_s", defaults.clear_clipboard_after_s, 0, MAX_CLIPBOARD_S
         ),

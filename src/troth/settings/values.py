@@ -19,6 +19,7 @@ SEND_KEYS = ("enter", "alt+enter", "ctrl+j")
 
 MAX_LOCK_MINUTES = 7 * 24 * 60
 MAX_CLIPBOARD_S = 24 * 3600
+MAX_BELL_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Settings:
     theme: str = "troth-dark"
     lock_after_minutes: int = 15
     """Idle minutes until the vault locks itself; 0 never does."""
+    bell_after_s: int = 20
+    """A reply that took as long rings the terminal's bell, where nobody looks; 0 is never."""
     clear_clipboard_after_s: int = 0
     """Seconds after which a copied message is cleared from the clipboard; 0 leaves it there. What
     was said in an incognito chat is cleared after 30 s all the same."""

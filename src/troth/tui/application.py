@@ -362,6 +362,15 @@ class TrothApp(App[int]):
         """Put on a theme that is known."""
         self.theme = theme
 
+    def ring_after(self, seconds: float) -> None:
+        """Ring the terminal's bell for a reply that took `seconds`, where nobody waits for it.
+
+        Not every terminal tells whether it has the focus: no key for as long says it, too.
+        """
+        wanted = self.engine.settings.bell_after_s if self.engine is not None else 0
+        if 0 < wanted <= seconds and (not self.app_focus or self._idle.seconds() >= wanted):
+            self.bell()
+
     # -- clipboard
 
     def copy_to_clipboard(self, text: str, *, clear_after_s: int = 0) -> None:

@@ -168,6 +168,11 @@ class ChatScreen(Screen[None]):
         if self.desk is not None:
             self.desk.draw_frame()
 
+    def ring_after(self, seconds: float) -> None:
+        """Ring where a reply took so long that nobody waited for it."""
+        if self.desk is not None:
+            self.desk.app.ring_after(seconds)
+
     def draw_meter(self, text: str, *, is_high: bool) -> None:
         self.title_bar.meter = text
         self.title_bar.meter_is_high = is_high

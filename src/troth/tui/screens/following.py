@@ -116,6 +116,7 @@ class Following:
                 if not (chat.is_held and reply.is_judging):
                     self._screen.page.settle(self._entry_of(chat, message))
                 self._screen.draw_frame()
+                self._screen.ring_after(monotonic() - self._began_at)
                 self._ended()
             case VerdictReady(message_id, verdict):
                 chat.verdicts[message_id] = verdict
