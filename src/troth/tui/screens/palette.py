@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.getters import query_one
 from textual.screen import ModalScreen
 
 from troth.tui.commands import palette_matches
 from troth.tui.keys import Keymap
+from troth.tui.widgets.dialog_box import DialogBox
 from troth.tui.widgets.picker import Picker
 from troth.tui.widgets.row_list import Column, Row, RowList
 
@@ -39,12 +39,13 @@ class PaletteScreen(ModalScreen[str | None]):
         self._facts = frozenset(facts)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog -wide -tall") as box:
+        with DialogBox(classes="dialog -wide -tall") as box:
             box.border_title = "Commands"
+            box.keys = "⏎ do it   ↑↓ move   esc close"
             yield Picker(
                 placeholder="what to do",
                 title_width=25,
-                columns=(Column(21, 96), Column(11, 0, is_right_aligned=True)),
+                columns=(Column(12, 84), Column(11, 0, is_right_aligned=True)),
             )
 
     def on_mount(self) -> None:
@@ -66,7 +67,7 @@ class PaletteScreen(ModalScreen[str | None]):
                     command.id,
                     command.title,
                     command.help,
-                    (f"/{command.name}", self._keymap.every(command.id)),
+                    (f"/{command.slash}" if command.slash else "", self._keymap.every(command.id)),
                 )
                 for command in palette_matches(words, self._facts)
             ]
@@ -87,8 +88,9 @@ class ThemeScreen(ModalScreen[str | None]):
         self._wear = wear
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
+        with DialogBox(classes="dialog") as box:
             box.border_title = "Theme"
+            box.keys = "⏎ keep it   ↑↓ try on   esc back to the old one"
             yield Picker(placeholder="name of a theme")
 
     def on_mount(self) -> None:
