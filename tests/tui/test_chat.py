@@ -298,6 +298,19 @@ async def test_a_file_goes_along_with_the_next_message(tmp_path: Path) -> None:
         assert "with  note.txt" not in stage.text
 
 
+async def test_a_dropped_path_is_taken_with_its_quotes_and_no_address_is_fetched(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a note.txt"
+    file.write_text("words", "utf-8")
+    async with run_app(tmp_path) as stage:
+        await stage.desk.visits.attach(f"'{file}' ")
+        await stage.until(lambda: "a note.txt" in stage.text)
+        await stage.desk.visits.attach("https://example.org/x.png")
+        await stage.until(lambda: "fetches no address" in stage.text)
+        assert len(stage.desk.talking.attached) == 1
+
+
 async def test_the_meter_counts_what_the_next_message_would_carry(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         before = stage.screen.title_bar.meter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -249,12 +250,24 @@ class Visits:
     async def attach(self, path: str = "") -> None:
         """Add a file to the next message."""
         if path:
-            await self._talking.attach(path)
+            await self._attach(path)
             return
         self._screen.ask(
             TextDialog("Attach a file: its path"),
-            lambda typed: self._screen.run_worker(self._talking.attach(typed)),
+            lambda typed: self._screen.run_worker(self._attach(typed)),
         )
+
+    async def _attach(self, typed: str) -> None:
+        """Attach what a person typed, pasted or dropped: terminals quote a dropped path."""
+        path = typed.strip()
+        if len(path) > 1 and path[0] == path[-1] and path[0] in "'\"":
+            path = path[1:-1]
+        if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
+            self._screen.announce(
+                "Only files on this computer can be attached: Troth fetches no address for you."
+            )
+            return
+        await self._talking.attach(path)
 
     def edit_outside(self) -> None:
         """Open the prompt in the person's own editor.
