@@ -133,6 +133,7 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise Refused("not a time") from error
     _demand(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") == text, "a time in another form")
+    _demand(2000 <= moment.year < 2200, "a time at which there were no receipts")
     return moment
 
 

@@ -227,11 +227,39 @@ def test_no_bytes_crash_the_reader(received: bytes) -> None:
         parse_receipt(received)
 
 
-def test_a_reply_that_nobody_signed_has_a_receipt_too() -> None:
+@pytest.mark.parametrize("route", ["direct", "device", "relay", "veil", "import", "other"])
+def test_a_reply_that_nobody_signed_has_a_receipt_that_shows_nothing(route: str) -> None:
+    """A file that calls itself made on this computer is not believed: it came from a file."""
     exchange = exchange_of(REQUEST, b"{}", url="https://api.example/v1/chat/completions")
-    facts = replace(FACTS, provider="plain")
+    facts = replace(FACTS, provider="plain", route=route)
     verdict = verdict_for(exchange, {}, Trust(), ASKED_AT, facts=facts)
     received = build_receipt(exchange, {}, verdict, None, facts=facts)
     verdicts = verify_receipt(parse_receipt(received), Trust(), LATER)
-    assert verdicts.then.state is State.TLS_ONLY
-    assert Outcome.FAILED not in {check.outcome for check in verdicts.then.checks}
+    assert verdicts.then.state is verdicts.now.state is State.IMPORTED
+    outcomes = {check.outcome for check in verdicts.then.checks if check.name != "receipt"}
+    assert outcomes == {Outcome.NOT_COVERED}
+
+
+def test_what_only_the_maker_of_a_receipt_can_know_is_called_his_word() -> None:
+    machine, nonce = Machine(), bytes(range(20))
+    certificate = b"the certificate that the file names"
+    payload = machine.payload(user_data=binding(certificate, GATEWAY.spki), nonce=nonce)
+    document = HttpResponse(200, (), machine.sign(payload))
+    trust = Trust(roots=(TrustedRoot("test", "aws-nitro", machine.root_sha256),))
+    received = receipt_bytes(trust, {**SERVED, f"attestation:{nonce.hex()}": document})
+    shown = base64.b64encode(certificate).decode()
+    then = verify_receipt(
+        parse_receipt(edited(received, tls_certificate=shown)), trust, ASKED_AT + timedelta(hours=1)
+    ).then
+    assert then.state is State.VERIFIED_CODE_UNKNOWN
+    found = {check.name: check for check in then.checks}
+    assert found["channel"].outcome is Outcome.NOT_COVERED
+    assert "our question" not in found["hardware"].detail
+
+
+@pytest.mark.parametrize("year", ["1999", "2200", "9999"])
+def test_times_at_which_no_reply_can_have_come_are_refused(year: str) -> None:
+    """A margin added to the last moment there is would break the check down, not the receipt."""
+    times = {"sent_at": f"{year}-{SENT}", "received_at": f"{year}-{CAME}"}
+    with pytest.raises(ReceiptInvalid):
+        parse_receipt(edited(receipt_bytes(), **times))

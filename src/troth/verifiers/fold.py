@@ -147,9 +147,14 @@ def fold_state(findings: Sequence[Finding], reached: State, policy: Policy) -> S
     state = weakest([reached, *(c for f in findings if (c := _ceiling(f)) is not None)])
     if _RANK[state] < _RANK[State.VERIFIED_PINNED] and state is not State.PARTLY_COVERED:
         return state
-    outcomes = {f.name: f.outcome for f in findings}
-    missing = [n for n in policy.required if outcomes.get(n) is not Outcome.PASSED]
-    return State.CANNOT_CHECK if missing else state
+    is_met = all(_passes(name, findings) for name in policy.required)
+    return state if is_met else State.CANNOT_CHECK
+
+
+def _passes(name: str, findings: Sequence[Finding]) -> bool:
+    """Whether a check passed and nothing of it stayed open; what is not part of it is no matter."""
+    outcomes = {f.outcome for f in findings if f.name == name}
+    return outcomes - {Outcome.NOT_COVERED} == {Outcome.PASSED}
 
 
 def fold(

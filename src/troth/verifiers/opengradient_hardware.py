@@ -74,7 +74,7 @@ def _judge(
     spki: bytes,
 ) -> Hardware:
     if document.root_sha256 not in trust.root_hashes(PLATFORM):
-        reason = f"The hardware document leads to a root that is not trusted: {document.root_name}."
+        reason = f"The hardware document leads to a root that is not trusted: {document.root_name[:80]}."
         return Hardware((failed("hardware", reason),))
     if document.is_debug:
         reason = "The enclave ran in debug mode: whoever runs it can read everything in it."
@@ -92,7 +92,7 @@ def _judge(
     channel = _judge_channel(binding.tls_certificate_sha256, facts)
     if channel is not None and channel.outcome is Outcome.FAILED:
         return Hardware((channel,))
-    times = _judge_times(document, received_at, trust, facts.judged_at or received_at)
+    times = _judge_times(document, received_at, trust, facts)
     code = _judge_code(document, trust)
     findings = tuple(f for f in (times, code, channel) if f is not None)
     is_fresh = times.outcome is Outcome.PASSED
@@ -102,8 +102,9 @@ def _judge(
 
 
 def _judge_times(
-    document: NitroDocument, received_at: datetime, trust: Trust, moment: datetime
+    document: NitroDocument, received_at: datetime, trust: Trust, facts: Facts
 ) -> Finding:
+    moment = facts.judged_at or received_at
     issued = document.issued_at
     day = f"{issued:%d %b %Y %H:%M} UTC"
     margin = timedelta(seconds=trust.policy.clock_skew_s)
@@ -127,8 +128,9 @@ def _judge_times(
         if trust.is_simulated
         else ("An AWS Nitro enclave", "Amazon's root")
     )
+    asked = "" if facts.is_foreign else " made for our question,"
     reason = (
-        f"{what} holds the signing key: document of {day}, made for our question,"
+        f"{what} holds the signing key: document of {day},{asked}"
         f" signed up to {root}. Module {document.module_id}."
     )
     return passed("hardware", reason)
@@ -156,4 +158,7 @@ def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:
     if sha256(facts.tls_certificate).digest() != tls_sha256:
         reason = "The connection ended at another machine: its certificate is not the enclave's."
         return failed("channel", reason)
+    if facts.is_foreign:
+        reason = "Whether the connection ended inside the enclave is the word of the file's maker."
+        return not_covered("channel", reason)
     return passed("channel", "The connection ended inside the enclave: its own certificate.")

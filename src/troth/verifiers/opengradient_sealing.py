@@ -71,6 +71,9 @@ def sealed_to(key: SigningKey | None, evidence: Evidence, facts: Facts) -> tuple
     signed = served_sealing(evidence)
     if signed is not None:
         if verify_ohttp_config(key.spki, signed.config, signed.tee_id, signed.signature):
+            if facts.is_foreign:
+                reason = "That the question was sealed for the enclave is its sender's word."
+                return (not_covered("channel", reason),)
             reason = (
                 "Your words were locked to a key that this enclave's own key signed:"
                 " the relay could not open them."

@@ -77,6 +77,9 @@ def _stripped(expected: Expectation) -> Finding:
 
 def _channel(exchange: Exchange, facts: Facts) -> tuple[State, Finding]:
     host = host_in(exchange.url)
+    if facts.is_foreign:
+        reason = "How it came, only the maker of this file can know; nothing in the file shows it."
+        return State.IMPORTED, not_covered("channel", reason)
     if facts.route == "import":
         return State.IMPORTED, not_covered("channel", "It came from a file; how is not known.")
     if facts.route == "device":

@@ -216,7 +216,8 @@ class _Fields:
             moment = datetime.strptime(value, _TIME).replace(tzinfo=UTC)
         except ValueError as error:
             raise self._fault(name) from error
-        if moment.strftime(_TIME) != value:
+        # Near the ends of what a datetime can hold, a margin added to it overflows.
+        if moment.strftime(_TIME) != value or not 2000 <= moment.year < 2200:
             raise self._fault(name)
         return moment
 
