@@ -18,6 +18,7 @@ from troth.verifiers.fold import (
     failed,
     fold,
     fold_state,
+    not_covered,
     passed,
     satisfies,
 )
@@ -82,6 +83,18 @@ def test_a_stricter_policy_wants_its_own_checks() -> None:
     assert fold_state(ALL_PASS, State.VERIFIED_PINNED, strict) is State.CANNOT_CHECK
     whole = (*ALL_PASS, passed("hardware", ""))
     assert fold_state(whole, State.VERIFIED_ATTESTED, strict) is State.VERIFIED_ATTESTED
+
+
+def test_a_required_check_has_no_open_end() -> None:
+    strict = Policy(required=DEFAULT_REQUIRED | {"hardware"})
+    machine, card = passed("hardware", "the machine"), not_covered("hardware", "its card")
+    attested = State.VERIFIED_ATTESTED
+    assert fold_state((*ALL_PASS, machine, card), attested, strict) is attested
+    for other in (Outcome.CANNOT_CHECK, Outcome.NOT_COVERED):
+        only = (*ALL_PASS, Finding("hardware", other, ""))
+        assert fold_state(only, attested, strict) is State.CANNOT_CHECK
+    half_open = (*ALL_PASS, Finding("hardware", C, "open"), machine)
+    assert fold_state(half_open, attested, strict) is State.CANNOT_CHECK
 
 
 def test_of_two_findings_the_weaker_decides() -> None:

@@ -75,6 +75,50 @@ def test_a_verified_reply_teaches_what_to_expect_and_is_remembered() -> None:
     assert again.state is State.FAILED
 
 
+@pytest.mark.parametrize("model", ["m[1]", "*", "gpt-?", "a[!b]*"])
+def test_what_is_learnt_of_a_model_holds_for_it_and_for_no_other(model: str) -> None:
+    """Names come from servers, and expectations are patterns."""
+    gateway = Gateway()
+    request = REQUEST | {"model": model}
+    facts = replace(FACTS, model=model)
+    trust = pinned_trust(gateway.spki)
+    exchange = exchange_of(request, gateway.stream(request, ["hi"], STAMP))
+    learnt = learnt_from(
+        verdict_for(exchange, {}, trust, ASKED_AT, facts=facts), trust, facts=facts
+    )
+    assert learnt is not None
+    wiser = trust.with_expectation(learnt)
+    bare = exchange_of(request, gateway.stream(request, ["hi"], STAMP).replace(b"tee_", b"t_"))
+    assert verdict_for(bare, {}, wiser, ASKED_AT, facts=facts).state is State.UNSIGNED_EXPECTED
+    for other in ("m1", "gpt-4", "another"):
+        assert wiser.expectation("og", other) is None
+
+
+def test_what_stands_beside_the_words_of_a_message_is_said_to_be_unsigned() -> None:
+    gateway = Gateway()
+    said = {"role": "user", "content": "hi", "name": "bob", "note": "pay him"}
+    request = REQUEST | {"messages": [said]}
+    exchange = exchange_of(request, gateway.stream(request, ["hello"], STAMP))
+    trust = pinned_trust(gateway.spki)
+    verdict = verdict_for(exchange, {}, trust, ASKED_AT, facts=FACTS)
+    assert verdict.state is State.VERIFIED_PINNED
+    told = next(check.detail for check in verdict.checks if check.name == "settings")
+    assert "beside their words is not signed: name and note." in told
+
+
+def test_a_question_that_og_veil_rewrote_is_explained() -> None:
+    gateway = Gateway()
+    asked = REQUEST | {"messages": [{"role": "user", "content": "I am <PERSON>"}]}
+    exchange = exchange_of(REQUEST, gateway.stream(asked, ["hello"], STAMP))
+    trust = pinned_trust(gateway.spki)
+    for route, is_told in (("veil", True), ("direct", False)):
+        facts = replace(FACTS, route=route)
+        verdict = verdict_for(exchange, {}, trust, ASKED_AT, facts=facts)
+        assert verdict.state is State.FAILED
+        found = next(check.detail for check in verdict.checks if check.name == "request-bytes")
+        assert ("rewrites questions" in found) is is_told
+
+
 def test_an_unverified_reply_teaches_nothing() -> None:
     gateway = Gateway()
     exchange = exchange_of(REQUEST, gateway.stream(REQUEST, ["hi"], STAMP))

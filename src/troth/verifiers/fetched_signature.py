@@ -219,8 +219,9 @@ class FetchedSignature:
         if statement.part == GATEWAY:
             reason = f"{self.words}'s gateway signed this. Which model answered is its word."
             return not_covered("upstream", reason)
-        reason = "The machine that ran the model signed this itself."
-        return passed("upstream", reason) if statement.model else not_covered("upstream", _RELAYED)
+        if statement.part != MACHINE:
+            return not_covered("upstream", _RELAYED)
+        return passed("upstream", "The machine that ran the model signed this itself.")
 
     def _read(self, exchange: Exchange, evidence: Evidence) -> _Read:
         chat = _chat_id(exchange)

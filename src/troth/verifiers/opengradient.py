@@ -238,6 +238,8 @@ def _check_request(run: _Run) -> None:
             return
     signed = short(run.proof.request_hash.hex())
     reason = f"The signature is for another question than yours (its digest is {signed})."
+    if run.facts.route == "veil":
+        reason += " og-veil rewrites questions where it is told to hide personal data in them."
     run.add(failed("request-bytes", reason))
 
 

@@ -10,11 +10,17 @@ from troth.domain.model import Json
 from troth.verifiers.base import Facts
 from troth.verifiers.fold import Finding, not_covered, passed
 from troth.verifiers.opengradient_frames import ReplyRead
-from troth.verifiers.strict_json import as_list, as_object
+from troth.verifiers.strict_json import as_list, as_object, as_text
 
 _SIGNED_SETTINGS = frozenset(
     {"model", "messages", "prompt", "temperature", "max_tokens", "stop", "tools", "response_format"}
 )
+_SIGNED_IN_MESSAGES = {
+    "assistant": frozenset({"role", "content", "tool_calls"}),
+    "tool": frozenset({"role", "content", "tool_call_id"}),
+    "function": frozenset({"role", "content", "name"}),
+}
+_SIGNED_IN_OTHERS = frozenset({"role", "content"})
 _SILENT_SETTINGS = frozenset({"stream", "stream_options"})
 """Not signed either, and of no influence on the words."""
 _SHOWN = {"image": "images", "thinking": "reasoning", "source": "sources", "document": "documents"}
@@ -62,12 +68,23 @@ def _settings(request: dict[str, Json], profile: str) -> list[Finding]:
     signed = _SIGNED_SETTINGS | ({"web_search"} if profile != "v1" else frozenset[str]())
     unsigned = sorted(set(request) - signed - _SILENT_SETTINGS)
     sentences: list[str] = []
+    if beside := sorted(_unsigned_in_messages(request)):
+        names = _join([name[:40] for name in beside])
+        sentences.append(f"What stands in your messages beside their words is not signed: {names}.")
     if unsigned:
         names = _join([name[:40] for name in unsigned])
         sentences.append(f"These settings of yours are not signed: {names}.")
     if request.get("stop"):
         sentences.append("Your stop words are signed, but this gateway does not pass them on.")
     return [not_covered("settings", " ".join(sentences))] if sentences else []
+
+
+def _unsigned_in_messages(request: dict[str, Json]) -> set[str]:
+    found: set[str] = set()
+    for message in map(as_object, as_list(request.get("messages"))):
+        role = as_text(message.get("role"))
+        found |= message.keys() - _SIGNED_IN_MESSAGES.get(role, _SIGNED_IN_OTHERS)
+    return found
 
 
 def _upstream(reply: ReplyRead) -> Finding:

@@ -19,7 +19,7 @@ from troth.verifiers.opengradient import OpenGradient, signature_of
 from troth.verifiers.opengradient_keys import signature_id
 from troth.verifiers.plain import Plain
 from troth.verifiers.redpill import REDPILL
-from troth.verifiers.trust import Expectation, Trust
+from troth.verifiers.trust import Expectation, Trust, pattern_of
 from troth.verifiers.zerog import ZERO_G
 
 _OPENGRADIENT = OpenGradient()
@@ -117,9 +117,8 @@ def learnt_from(verdict: Verdict, trust: Trust, *, facts: Facts) -> Expectation 
     if trust.expectation(facts.provider, facts.model) is not None:
         return None
     scheme = verdict.scheme.partition("/")[0]
-    return Expectation(
-        facts.provider, facts.model, scheme, verdict.checked_at.date(), "learnt from a reply"
-    )
+    model, since = pattern_of(facts.model), verdict.checked_at.date()
+    return Expectation(facts.provider, model, scheme, since, "learnt from a reply")
 
 
 def remembered(

@@ -7,6 +7,7 @@ by the engine, because they are evidence and history, not decisions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -24,6 +25,7 @@ DEFAULT_REQUIRED = frozenset(
 SIGNING_SCHEMES = ("opengradient", "aci", "near", "redpill", "0g", "eigenai", "galadriel")
 """Schemes whose keys can be pinned."""
 
+_SPECIAL = re.compile(r"[*?[]")
 INTEL_HOST = "https://api.trustedservices.intel.com"
 """Intel's own service for questions about its processors."""
 
@@ -185,6 +187,14 @@ class Expectation:
 
     def covers(self, provider: str, model: str) -> bool:
         return self.provider == provider and fnmatchcase(model, self.model)
+
+
+def pattern_of(model: str) -> str:
+    """Return the shell pattern that fits this model's name and no other.
+
+    Names come from servers: one called `*` must not speak for all, nor `m[1]` for itself alone.
+    """
+    return _SPECIAL.sub(r"[\g<0>]", model)
 
 
 @dataclass(frozen=True, slots=True)
