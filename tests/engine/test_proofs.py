@@ -30,7 +30,8 @@ async def test_a_receipt_can_be_checked_without_vault_or_network(open_engine: Op
     assert b"sk-very-secret" not in receipt
     checked = troth.verify(receipt, trust=Trust())
     assert checked.receipt.exchange.response_body == HELLO.body
-    assert checked.then.state is chat.verdicts[message.id].state
+    assert checked.receipt.verdict.state is chat.verdicts[message.id].state
+    assert checked.then.state is State.IMPORTED, "nobody signed it: a file can show nothing of it"
 
 
 async def test_a_receipt_that_was_touched_fails(open_engine: Opener) -> None:

@@ -178,13 +178,17 @@ class _Reply:
         return self.text.encode("utf-8")
 
     def _read_object(self, answer: dict[str, Any]) -> None:
-        (choice,) = answer["choices"]
+        choices = _of(list, answer.get("choices"))
+        _demand(len(choices) <= 1, "a second reply")
+        choice = _of(dict, choices[0] if choices else None)
         self.finish = choice.get("finish_reason")
         if "message" in choice:
-            self.text = choice["message"].get("content") or ""
-            self.calls = dict(enumerate(choice["message"].get("tool_calls") or []))
+            message = _of(dict, choice["message"])
+            self.text = _text(message.get("content"))
+            calls = _of(list, message.get("tool_calls"))
+            self.calls = dict(enumerate(_of(dict, call) for call in calls))
         else:
-            self.text = choice.get("text") or ""
+            self.text = _text(choice.get("text"))
         self.proof = {name: answer[name] for name in _PROOF if name in answer}
 
     def _read_stream(self, body: bytes) -> None:
@@ -199,19 +203,19 @@ class _Reply:
                 is_ended = payload == b"[DONE]"
                 if not is_ended:
                     self._read_frame(_json(payload))
-        _demand(is_ended, "cut")
+        _demand(is_ended or data == [b"[DONE]"], "cut")
 
     def _read_frame(self, frame: dict[str, Any]) -> None:
         _demand(not self.proof, "more after the proof")
-        choices = frame.get("choices") or []
+        choices = _of(list, frame.get("choices"))
         _demand(len(choices) <= 1 and "error" not in frame, "not one reply")
-        for choice in choices:
+        for choice in (_of(dict, one) for one in choices):
             _demand(choice.get("index", 0) == 0, "a second reply")
-            delta = choice.get("delta") or {}
-            self.text += delta.get("content") or ""
+            delta = _of(dict, choice.get("delta"))
+            self.text += _text(delta.get("content"))
             self.finish = choice.get("finish_reason") or self.finish
-            for call in delta.get("tool_calls") or []:
-                self._read_call(call)
+            for call in _of(list, delta.get("tool_calls")):
+                self._read_call(_of(dict, call))
         self.proof = {name: frame[name] for name in _PROOF if name in frame}
 
     def _read_call(self, piece: dict[str, Any]) -> None:
@@ -220,9 +224,20 @@ class _Reply:
         }  # fmt: skip
         call = self.calls.setdefault(piece.get("index", 0), empty)
         call["id"] = piece.get("id") or call["id"]
-        function = piece.get("function") or {}
+        function = _of(dict, piece.get("function"))
         call["function"]["name"] = function.get("name") or call["function"]["name"]
         call["function"]["arguments"] += function.get("arguments") or ""
+
+
+def _of(kind: type, value: Any) -> Any:
+    _demand(value is None or isinstance(value, kind), "a value of another kind")
+    return kind() if value is None else value
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "".join(p.get("text", "") if isinstance(p, dict) else str(p) for p in content)
+    return str(_of(str, content))
 
 
 def canonical(value: Any) -> bytes:

@@ -134,13 +134,13 @@ def _read_body(reply: ReplyRead, body: bytes) -> None:
     if "choices" not in answer:
         reply.error = _error_text(answer)
     _take_top(reply, answer)
-    choices = as_list(answer.get("choices"))
+    choices = _list(reply, answer.get("choices"))
     if len(choices) > 1:
         reply.faults.append("The answer holds more than one reply; only one can have been signed.")
-    choice = as_object(choices[0] if choices else None)
+    choice = _object(reply, choices[0] if choices else None)
     reply.finish = as_text(choice.get("finish_reason"))
     if "message" in choice:
-        _take_message(reply, as_object(choice["message"]), is_delta=False)
+        _take_message(reply, _object(reply, choice["message"]), is_delta=False)
     else:
         reply.pieces.append(as_text(choice.get("text")))
 
@@ -258,11 +258,11 @@ def _take_frame(reply: ReplyRead, payload: bytes, *, is_signed: bool) -> bool:
         reply.error = _error_text(frame)
         return False
     _take_top(reply, frame)
-    choices = as_list(frame.get("choices"))
-    for choice in map(as_object, choices):
+    choices = _list(reply, frame.get("choices"))
+    for choice in (_object(reply, one) for one in choices):
         if choice.get("index", 0) != 0 or len(choices) > 1:
             reply.faults.append("The stream holds more than one reply; only one can be signed.")
-        _take_message(reply, as_object(choice.get("delta")), is_delta=True)
+        _take_message(reply, _object(reply, choice.get("delta")), is_delta=True)
         if finish := as_text(choice.get("finish_reason")):
             reply.finish = finish
     return not _PROOF_NAMES.isdisjoint(frame)
@@ -288,11 +288,13 @@ def _take_message(reply: ReplyRead, message: dict[str, Json], *, is_delta: bool)
             reply.pieces.append(as_text(text) if isinstance(part, dict) else str(part))
             if not isinstance(text, str) and isinstance(part, dict):
                 reply.unsigned.add("parts that are not text")
-    for position, call in enumerate(as_list(message.get("tool_calls"))):
+    elif content is not None:
+        _take_malformed(reply)
+    for position, call in enumerate(_list(reply, message.get("tool_calls"))):
         if is_delta:
-            _take_call_delta(reply, as_object(call))
+            _take_call_delta(reply, _object(reply, call))
         else:
-            reply.calls[position] = as_object(call)
+            reply.calls[position] = _object(reply, call)
     for name, value in message.items():
         if value and name not in _MESSAGE_FIELDS:
             reply.unsigned.add(_UNSIGNED.get(name, f"the field {name[:40]!r}"))
@@ -312,10 +314,32 @@ def _take_call_delta(reply: ReplyRead, delta: dict[str, Json]) -> None:
     for name in ("id", "type"):
         if delta.get(name):
             call[name] = delta[name]
-    piece = as_object(delta.get("function"))
+    piece = _object(reply, delta.get("function"))
     if piece.get("name"):
         kept["name"] = piece["name"]
     kept["arguments"] = as_text(kept["arguments"]) + as_text(piece.get("arguments"))
+
+
+def _object(reply: ReplyRead, value: Json) -> dict[str, Json]:
+    """Return an object, null as an empty one; what is neither is a fault.
+
+    Another reader would stumble over it, or see something there: an honest gateway gives no cause.
+    """
+    if value is not None and not isinstance(value, dict):
+        _take_malformed(reply)
+    return as_object(value)
+
+
+def _list(reply: ReplyRead, value: Json) -> list[Json]:
+    if value is not None and not isinstance(value, list):
+        _take_malformed(reply)
+    return as_list(value)
+
+
+def _take_malformed(reply: ReplyRead) -> None:
+    reason = "A part of the answer has a form that no gateway gives it."
+    if reason not in reply.faults:
+        reply.faults.append(reason)
 
 
 def _error_text(answer: dict[str, Json]) -> str:

@@ -74,7 +74,8 @@ def _judge(
     spki: bytes,
 ) -> Hardware:
     if document.root_sha256 not in trust.root_hashes(PLATFORM):
-        reason = f"The hardware document leads to a root that is not trusted: {document.root_name[:80]}."
+        root = document.root_name[:80]
+        reason = f"The hardware document leads to a root that is not trusted: {root}."
         return Hardware((failed("hardware", reason),))
     if document.is_debug:
         reason = "The enclave ran in debug mode: whoever runs it can read everything in it."
