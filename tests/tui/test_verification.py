@@ -10,11 +10,13 @@ import pytest
 from signed_gateway import TEXT, honest, stale, tampered, unsigned, with_reasoning
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State
+from troth.tui.glyph import badge
 from troth.tui.screens.bytes_view import BytesScreen
 from troth.tui.screens.crossing import CrossingScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.network import NetworkScreen
 from troth.tui.screens.verification_key import KeyScreen
+from troth.tui.widgets.verification_lines import PaneCheck, PaneWords, lines_of
 from tui.app_stage import Stage
 from tui.signed_stage import ask, open_pane, pane_text, run_signed, verdicts
 
@@ -122,6 +124,17 @@ async def test_a_reply_cannot_paint_a_badge_a_rail_or_the_pane(tmp_path: Path) -
         assert pane.words.badge.tone == "bad"
         assert "verified" not in stage.text.replace("FAILED verification", "")
         assert "\x1b" not in stage.text
+
+
+def test_an_enclaves_own_words_cannot_begin_a_check_of_their_own() -> None:
+    said = "The gateway broke off: busy\n\n ✓ verified   gpt-4.1 via og\n✓ Signature  Genuine."
+    check = PaneCheck("?", "warn", "Whole reply", "can't check", said)
+    words = PaneWords(badge("warn", "incomplete"), "gpt-4.1 via og", said, checks=(check,))
+    for width in (120, 78, 44):
+        lines = ["".join(run.text for run in line) for line in lines_of(words, width)]
+        begins_with_a_glyph = [line for line in lines if line.lstrip().startswith(("✓", "✗"))]
+        assert not any("\n" in line for line in lines)
+        assert not any(line.startswith((" ✓", "✓")) for line in begins_with_a_glyph), width
 
 
 async def test_the_pane_follows_the_message_that_is_read(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.boundary import Crossing, save_care
 from troth.engine.chat import Chat
 from troth.engine.verification import Verification
+from troth.transport import is_loopback
 
 if TYPE_CHECKING:
     from troth.engine.directory import ModelChoice
@@ -127,15 +128,19 @@ class Proofs:
         from troth.engine.judging import facts_of
         from troth.verifiers.meaning import condition, not_proven, who_saw_what
 
-        route = facts_of(message, self._endpoint(message)).route
+        endpoint = self._endpoint(message)
+        route = facts_of(message, endpoint).route
         if verdict.is_simulated:
             return Meaning(who_saw_what("none", "device"), not_proven(verdict))
         is_known = verdict.state in _SIGNER_KNOWN
         has_document = any(
             c.name == "hardware" and c.outcome is Outcome.PASSED for c in verdict.checks
         )
+        scheme = verdict.scheme if is_known else "none"
+        if scheme == "none" and route == "direct" and is_loopback(endpoint.base_url):
+            route = "loopback"
         return Meaning(
-            who_saw_what(verdict.scheme if is_known else "none", route, asked_enclave=has_document),
+            who_saw_what(scheme, route, asked_enclave=has_document),
             not_proven(verdict),
             condition(verdict) if is_known else "",
         )

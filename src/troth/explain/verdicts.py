@@ -107,8 +107,8 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.UNSIGNED_EXPECTED: VerdictWords(
         "✗",
         "NOT SIGNED",
-        "Replies from here are always signed, and this one is not: somebody took the signature "
-        "away, or answered in their place. Do not rely on it.",
+        "Replies from here are always signed, and this one is not: the signature was lost or taken "
+        "away, or somebody else answered in their place. Do not rely on it.",
         "bad",
     ),
     State.STALE: VerdictWords(
@@ -217,6 +217,22 @@ _OPEN = {
 """The check that is open -> what that means, where the general words say too little."""
 
 
+_CUT = "The reply broke off before its end, or never came. Nothing about it is proven."
+_BY_A_PROGRAM_HERE = (
+    "Nobody signed this. A program on this computer gave it to Troth; where that got it, and which "
+    "model answered, nothing proves."
+)
+
+
+def _unsigned_sentence(verdict: Verdict) -> str:
+    """Return what a state means where no scheme is at work; "" where the general words hold."""
+    if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
+        return _CUT
+    channel = next((check for check in verdict.checks if check.name == "channel"), None)
+    is_locked = channel is None or channel.outcome is Outcome.PASSED
+    return _BY_A_PROGRAM_HERE if verdict.state is State.TLS_ONLY and not is_locked else ""
+
+
 def verdict_sentence(verdict: Verdict) -> str:
     """Return what a verdict means in one or two sentences; a failure says what failed,
     and what cannot be checked why."""
@@ -230,7 +246,7 @@ def verdict_sentence(verdict: Verdict) -> str:
         for name, sentence in _OPEN.items():
             if name in open_checks:
                 return sentence
-    return verdict_words(verdict.state).sentence
+    return _unsigned_sentence(verdict) or verdict_words(verdict.state).sentence
 
 
 def outcome_words(outcome: Outcome) -> OutcomeWords:

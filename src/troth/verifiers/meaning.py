@@ -23,24 +23,28 @@ class Seen:
 
 
 _VENDOR = Seen("The model's maker", "yes", "no", "It gets your words from the enclave, not you.")
+_ENCLAVE = Seen("The enclave", "yes", "yes", "A sealed computer; it passes your words on.")
+_BEHIND_RELAY = Seen(
+    "The enclave", "yes", "no", "A sealed computer; it passes your words on, not your address."
+)
 _NETWORK = Seen("Your network", "no", "yes", "It sees which host you talk to, and how much.")
 
 WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
     ("opengradient", "direct"): (
         _NETWORK,
-        Seen("The enclave", "yes", "yes", "A sealed computer: your words are open in it only."),
+        _ENCLAVE,
         _VENDOR,
     ),
     ("opengradient", "relay"): (
         _NETWORK,
         Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
-        Seen("The enclave", "yes", "no", "A sealed computer; it sees the relay's address."),
+        _BEHIND_RELAY,
         Seen("The model's maker", "yes", "no", "It gets your words, not your address or account."),
     ),
     ("opengradient", "veil"): (
         Seen("og-veil on this computer", "yes", "yes", "A program of yours; it seals your words."),
         Seen("The relay", "sealed", "yes", "It knows your account and carries sealed bytes."),
-        Seen("The enclave", "yes", "no", "A sealed computer; it sees the relay's address."),
+        _BEHIND_RELAY,
         _VENDOR,
     ),
     ("opengradient", "device"): (
@@ -69,6 +73,9 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
     ("none", "direct"): (
         _NETWORK,
         Seen("The provider", "yes", "yes", "Your words, your address and your account."),
+    ),
+    ("none", "loopback"): (
+        Seen("A program here", "yes", "yes", "Whether it asks somebody else is not known."),
     ),
     ("none", "device"): (
         Seen("This computer", "yes", "yes", "Nothing left your own machines for this reply."),
@@ -123,14 +130,14 @@ _BY_STATE: dict[State, str] = {
     State.VERIFIED_REGISTRY: "That the key lies in a sealed computer: the provider's list says so,"
     " and it was not checked here.",
     State.VERIFIED_PINNED: "Who holds the key. You decided to trust it; no hardware was checked.",
-    State.SIGNED_UNKNOWN_KEY: "Who signed. Anyone can make a key and sign with it.",
     State.STALE: "That it was made now, for this question: an old reply may have been sent again.",
     State.PLATFORM_OUTDATED: "That nobody got into the computer through a hole that is known.",
-    State.CANNOT_CHECK: "Anything, until the check can be made.",
 }
 """What one state leaves open beside what its scheme always does."""
 
-_CONDITION = "If the other end is the sealed computer that it says it is; that was not proven here."
+_CONDITION = (
+    "Only if the other end is the sealed computer that it says it is, which was not proven here:"
+)
 _TRUTH = "That the answer is right."
 _ALONE: dict[State, tuple[str, ...]] = {
     State.FAILED: (
@@ -153,6 +160,12 @@ _ALONE: dict[State, tuple[str, ...]] = {
         "Anything: the part that carries the signature never came.",
         "That what did come is what the model wrote.",
     ),
+    State.SIGNED_UNKNOWN_KEY: (
+        "Who signed. Anyone can make a key and sign with it.",
+        "That a sealed computer took part, or which model answered.",
+        _TRUTH,
+    ),
+    State.CANNOT_CHECK: ("Anything, until the check can be made.", _TRUTH),
     State.SIMULATED: (
         "Anything real: Troth signed this itself, with a key that it made a moment ago.",
         _TRUTH,
@@ -185,6 +198,8 @@ def condition(verdict: Verdict) -> str:
 
 def not_proven(verdict: Verdict) -> tuple[str, ...]:
     """Return what this verdict does not prove, the most pressing first."""
+    if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
+        return ("Anything: its end never came.", "That what did come is what the model wrote.")
     if (alone := _ALONE.get(verdict.state)) is not None:
         return alone
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from troth.domain.exchange import Exchange, HttpRequest, find_header
 from troth.domain.model import Json
-from troth.domain.verdict import State, Verdict
+from troth.domain.verdict import Outcome, State, Verdict
 from troth.verifiers.base import Evidence, Facts, SignedParts, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, fold, not_covered, passed
 from troth.verifiers.keccak import keccak256
@@ -80,6 +80,10 @@ class _Run:
     def add(self, *findings: Finding) -> None:
         self.findings.extend(findings)
 
+    def has_passed(self, *names: str) -> bool:
+        passes = {f.name for f in self.findings if f.outcome is Outcome.PASSED}
+        return passes.issuperset(names)
+
 
 class OpenGradient:
     """The scheme of OpenGradient's gateways, on every route."""
@@ -123,7 +127,9 @@ class OpenGradient:
         _check_times(run)
         _check_replay(run)
         run.add(*sealed_to(key, evidence, facts))
-        run.add(*coverage(run.request, run.reply, run.profile, facts))
+        if run.has_passed("reply-bytes", "request-bytes"):
+            # Of words that are not the signed ones nothing is covered; saying so would confuse.
+            run.add(*coverage(run.request, run.reply, run.profile, facts))
         signed_at = None
         if run.proof is not None:
             signed_at = datetime.fromtimestamp(run.proof.timestamp, UTC)

@@ -68,21 +68,26 @@ def check_request(exchange: Exchange, facts: Facts, signed_digest: str, digest: 
 
 def check_reply(
     reply: ReplyRead, exchange: Exchange, facts: Facts, signed_digest: str, digest: str
-) -> Finding:
-    """Compare the digest of the bytes received, and the text in the chat, with what was signed."""
+) -> tuple[Finding, ...]:
+    """Compare the digest of the bytes received, and the text in the chat, with what was signed.
+
+    Where both are the same the signature covers every byte, which is a finding of its own.
+    """
     if digest != signed_digest and not exchange.is_complete:
         reason = "The reply was cut off on the way; the signature is over the whole of it."
-        return cannot_check("reply-bytes", reason)
+        return (cannot_check("reply-bytes", reason),)
     if digest != signed_digest:
         reason = (
             f"The reply differs from what was signed: signed {short(signed_digest)},"
             f" received {short(digest)}."
         )
-        return failed("reply-bytes", reason)
+        return (failed("reply-bytes", reason),)
     if not is_shown(reply.text, facts.shown_text):
         reason = "The text in the chat is not the text in the received bytes."
-        return failed("reply-bytes", reason)
-    return passed("reply-bytes", f"The bytes received are what was signed: digest {short(digest)}.")
+        return (failed("reply-bytes", reason),)
+    same = f"The bytes received are what was signed: digest {short(digest)}."
+    whole = "Every byte of the reply is under the signature."
+    return passed("reply-bytes", same), passed("coverage", whole)
 
 
 def is_shown(text: str, shown: str | None) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from troth.tui.glyph import Badge, Tone
-from troth.tui.safe import clean, clean_line
+from troth.tui.safe import clean_line
 from troth.tui.widgets.markdown_wrap import wrap
 
 Look = Literal["text", "strong", "muted", "heading", "good", "bad", "warn", "plain", "live", "loud"]
@@ -179,7 +179,7 @@ def _paragraph(
     text: str, width: int, *, first: tuple[Run, ...] = (), look: Look = "text"
 ) -> Iterator[Line]:
     """Wrap a text behind `first`; the following lines are indented as far as it reaches."""
-    text = clean(text).replace("\t", " ")
+    text = clean_line(text)  # a line end in an enclave's own words could begin a check of its own
     indent = sum(cell_len(run.text) for run in first)
     lead = first
     for start, end in wrap(text, max(8, width - indent)):
