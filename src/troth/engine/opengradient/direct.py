@@ -15,11 +15,16 @@ from troth.domain.error import NetworkError
 from troth.domain.exchange import Headers, HttpRequest, find_header
 from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Trace
-from troth.engine.opengradient.gateways import Checked, Gateways, refuse_unless_allowed
+from troth.engine.opengradient.gateways import (
+    Checked,
+    Conditions,
+    Gateways,
+    refuse_unless_allowed,
+)
 from troth.engine.opengradient.paying import REQUIRED, SESSION, Payer
 from troth.engine.opengradient.picking import Picked, Picker
 from troth.transport import ResponseStream, Transport
-from troth.verifiers.trust import RegistrySource, Trust
+from troth.verifiers.trust import RegistrySource
 
 _LONGEST_REFUSAL = 64 << 10
 
@@ -33,47 +38,45 @@ class Ways:
     picker: Picker
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way of one reply, as far as all routes to an enclave share it."""
+
+    endpoint: Endpoint
+    conditions: Conditions
+    shared: Ways
+    source: RegistrySource | None
+    """The registry that lists the enclave; None where it is named by URL."""
+
+
 class DirectChannel:
     """To one gateway, over TLS that ends inside it where the registry says how that looks."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        policy: str,
-        trust: Trust,
-        ways: Ways,
-        payer: Payer,
-        source: RegistrySource | None,
-    ) -> None:
-        """With `source` the gateway comes from that registry, else from the endpoint's URL."""
-        self._endpoint = endpoint
-        self._policy = policy
-        self._trust = trust
-        self._ways = ways
+    def __init__(self, way: Way, payer: Payer) -> None:
+        """With a registry the gateway comes from that, else from the endpoint's URL."""
+        self._way = way
+        self._ways = way.shared
         self._payer = payer
-        self._source = source
         self._checked: Checked | None = None
         self._picked: Picked | None = None
         self._shown: bytes | None = None
         self.is_repeatable = True
 
     async def prepare(self, request: HttpRequest) -> HttpRequest:
-        name = self._endpoint.name
+        conditions = self._way.conditions
         settled = request.headers + self._payer.settlement_headers()
-        if self._source is not None:
+        if self._way.source is not None:
             self._picked = await self._ways.picker.pick(
-                self._source, self._trust, provider=name, policy=self._policy, through_relay=False
+                self._way.source, conditions, through_relay=False
             )
             self._checked = self._picked.checked
             base_url = self._picked.record.endpoint.rstrip("/").removesuffix("/v1")
             path = request.url.partition("/v1/")[2]
             return replace(request, url=f"{base_url}/v1/{path}", headers=settled)
         base_url = _base_of(request)
-        self._checked = await self._ways.gateways.check(
-            base_url, self._trust, provider=name, policy=self._policy
-        )
-        if not self._trust.is_simulated:  # a simulation shows what a refusal would hide
-            refuse_unless_allowed(self._checked.before, provider=name, policy=self._policy)
+        self._checked = await self._ways.gateways.check(base_url, conditions)
+        if not conditions.trust.is_simulated:  # a simulation shows what a refusal would hide
+            refuse_unless_allowed(self._checked.before, conditions)
         return replace(request, headers=settled)
 
     @asynccontextmanager
@@ -136,7 +139,7 @@ class DirectChannel:
             )
         except NetworkError:
             if self._picked is not None:
-                self._ways.picker.leave(self._endpoint.name, self._picked.record.tee_id)
+                self._ways.picker.leave(self._way.endpoint.name, self._picked.record.tee_id)
             raise
 
     def _certificate(self) -> bytes | None:

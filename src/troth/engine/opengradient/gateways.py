@@ -32,6 +32,15 @@ _Place = tuple[str, bytes, bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """When a prompt may leave: at which provider, under which policy, by whose trust."""
+
+    provider: str
+    policy: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """A gateway as it was found, and what that came to."""
 
@@ -41,6 +50,16 @@ class Checked:
     tee_id: str = ""
     sealing: OhttpConfig | None = None
     """What a prompt may be sealed to; None where nobody offers a key, or nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a gateway said, and the key that it is to be judged by."""
+
+    fetched: Fetched
+    spki: bytes
+    certificate: bytes | None = None
+    """DER of the only certificate that was accepted, where the registry names one."""
 
 
 @dataclass(slots=True)
@@ -53,87 +72,79 @@ class Gateways:
     )
 
     async def check(
-        self,
-        base_url: str,
-        trust: Trust,
-        *,
-        provider: str,
-        policy: str,
-        record: RegistryRecord | None = None,
+        self, base_url: str, conditions: Conditions, record: RegistryRecord | None = None
     ) -> Checked:
-        """Ask the gateway at `base_url` (no /v1) who it is, and judge that for `policy`.
+        """Ask the gateway at `base_url` (no /v1) who it is, and judge that.
 
         With `record` its certificate is the only one that is accepted. Raises NetworkError where
         that certificate is not shown; other silence is judged as missing evidence.
         """
-        certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
-        fetched = await self._evidence(base_url, certificate)
-        if record is not None:
-            fetched = {**fetched, **records_evidence((record,))}
-        evidence = answers_of(fetched)
-        facts = Facts(provider=provider, tls_certificate=certificate)
-        spki = record.public_key if record is not None else _claimed_key(evidence, trust, provider)
+        asked = await self._asked(base_url, conditions, record)
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
-            check_before_send, spki, evidence, trust, now, facts=facts, policy=policy
+            check_before_send,
+            asked.spki,
+            answers_of(asked.fetched),
+            conditions.trust,
+            now,
+            facts=Facts(provider=conditions.provider, tls_certificate=asked.certificate),
+            policy=conditions.policy,
         )
-        return Checked(fetched, before, now)
+        return Checked(asked.fetched, before, now)
 
-    async def check_record(
-        self, record: RegistryRecord, trust: Trust, *, provider: str, policy: str
-    ) -> Checked:
+    async def check_record(self, record: RegistryRecord, conditions: Conditions) -> Checked:
         """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
-        return await self._judge_sealing(
-            records_evidence((record,)), record.public_key, record, trust, provider, policy
-        )
+        listed = _Asked(records_evidence((record,)), record.public_key)
+        return await self._judge_sealing(listed, conditions, record)
 
     async def check_sealed(
-        self,
-        base_url: str,
-        trust: Trust,
-        *,
-        provider: str,
-        policy: str,
-        record: RegistryRecord | None = None,
+        self, base_url: str, conditions: Conditions, record: RegistryRecord | None = None
     ) -> Checked:
         """Ask the enclave at `base_url` itself who it is before a prompt is sealed for a relay.
 
         It learns this computer's address from that, and no word of the prompt. Raises as `check`.
         """
-        certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
-        fetched = await self._evidence(base_url, certificate, seals=True)
-        if record is not None:
-            fetched = {**fetched, **records_evidence((record,))}
-        evidence = answers_of(fetched)
-        spki = record.public_key if record is not None else _claimed_key(evidence, trust, provider)
-        return await self._judge_sealing(fetched, spki, record, trust, provider, policy)
+        asked = await self._asked(base_url, conditions, record, seals=True)
+        return await self._judge_sealing(asked, conditions, record)
+
+    async def _asked(
+        self,
+        base_url: str,
+        conditions: Conditions,
+        record: RegistryRecord | None,
+        *,
+        seals: bool = False,
+    ) -> _Asked:
+        """Ask a gateway who it is; the registry's word, where there is one, goes before its own."""
+        if record is None:
+            fetched = await self._evidence(base_url, None, seals=seals)
+            return _Asked(fetched, _claimed_key(answers_of(fetched), conditions))
+        certificate = record.tls_certificate if _is_tls(base_url) else None
+        fetched = await self._evidence(base_url, certificate, seals=seals)
+        listed = {**fetched, **records_evidence((record,))}
+        return _Asked(listed, record.public_key, certificate)
 
     async def _judge_sealing(
-        self,
-        fetched: Fetched,
-        spki: bytes,
-        record: RegistryRecord | None,
-        trust: Trust,
-        provider: str,
-        policy: str,
+        self, asked: _Asked, conditions: Conditions, record: RegistryRecord | None
     ) -> Checked:
-        evidence = answers_of(fetched)
+        evidence, trust = answers_of(asked.fetched), conditions.trust
         signed = served_sealing(evidence)
         listed = record.ohttp if record is not None else None
         sealing = listed or (signed.config if signed is not None else None)
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
             check_before_send,
-            spki,
+            asked.spki,
             evidence,
             trust.with_records((record,)) if record is not None else trust,
             now,
-            facts=Facts(provider=provider, route="relay"),
-            policy=policy,
+            facts=Facts(provider=conditions.provider, route="relay"),
+            policy=conditions.policy,
             sealing=sealing,
             signed_sealing=signed,
         )
-        return Checked(fetched, before, now, tee_id_of(spki) if spki else "", sealing)
+        tee_id = tee_id_of(asked.spki) if asked.spki else ""
+        return Checked(asked.fetched, before, now, tee_id, sealing)
 
     def forget(self) -> None:
         """Ask again the next time: a gateway has changed, or may have."""
@@ -180,11 +191,11 @@ class Gateways:
             return None
 
 
-def refuse_unless_allowed(before: BeforeSend, *, provider: str, policy: str) -> None:
+def refuse_unless_allowed(before: BeforeSend, conditions: Conditions) -> None:
     """Raise EnclaveRefused where the prompt must not leave."""
     if not before.is_allowed:
         reason = before.reason or "What is known of this enclave does not meet the chat's policy."
-        raise EnclaveRefused(provider, reason, policy=policy)
+        raise EnclaveRefused(conditions.provider, reason, policy=conditions.policy)
 
 
 def answers_of(fetched: Fetched) -> dict[str, HttpResponse]:
@@ -202,10 +213,10 @@ def _is_tls(url: str) -> bool:
     return url.startswith("https:")
 
 
-def _claimed_key(evidence: Evidence, trust: Trust, provider: str) -> bytes:
+def _claimed_key(evidence: Evidence, conditions: Conditions) -> bytes:
     """Return the key that the gateway says it has; where it says nothing, the one pinned for it."""
     served = served_key(evidence)
     if served:
         return served
-    pins = trust.pins_for(SCHEME, provider)
+    pins = conditions.trust.pins_for(SCHEME, conditions.provider)
     return next((pin.spki for pin in pins if pin.providers), b"")

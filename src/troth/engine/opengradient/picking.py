@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from troth.domain.error import EnclaveRefused, NetworkError
-from troth.engine.opengradient.gateways import Checked, Gateways, refuse_unless_allowed
+from troth.engine.opengradient.gateways import (
+    Checked,
+    Conditions,
+    Gateways,
+    refuse_unless_allowed,
+)
 from troth.engine.opengradient.registries import Registries, usable, without_url
-from troth.verifiers.trust import RegistryRecord, RegistrySource, Trust
+from troth.verifiers.trust import RegistryRecord, RegistrySource
 
 _MOST_TRIES = 4
 
@@ -36,21 +41,16 @@ class Picker:
     _failed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     async def pick(
-        self,
-        source: RegistrySource,
-        trust: Trust,
-        *,
-        provider: str,
-        policy: str,
-        through_relay: bool,
+        self, source: RegistrySource, conditions: Conditions, *, through_relay: bool
     ) -> Picked:
         """Return an enclave that may read the prompt.
 
-        Over a relay the registry's word is enough unless `policy` asks for hardware: then the
+        Over a relay the registry's word is enough unless the policy asks for hardware: then the
         enclave itself is asked, which shows it this computer's address. Tries the one that was
         used last, then others; when all fail, once more with the registry read again. Raises
         RegistryFailed, EnclaveRefused, or the last NetworkError.
         """
+        provider, policy = conditions.provider, conditions.policy
         for is_fresh in (False, True):
             listing = await self.registries.read(source, is_fresh=is_fresh)
             needs_sealing = through_relay and not asks_enclave(policy)
@@ -61,8 +61,8 @@ class Picker:
             refused: EnclaveRefused | None = None
             for record in candidates[:_MOST_TRIES]:
                 try:
-                    checked = await self._check(record, trust, provider, policy, through_relay)
-                    refuse_unless_allowed(checked.before, provider=provider, policy=policy)
+                    checked = await self._check(record, conditions, through_relay=through_relay)
+                    refuse_unless_allowed(checked.before, conditions)
                 except NetworkError as error:
                     silent = error
                     self.leave(provider, record.tee_id)
@@ -86,19 +86,15 @@ class Picker:
         self.gateways.forget()
 
     async def _check(
-        self, record: RegistryRecord, trust: Trust, provider: str, policy: str, through_relay: bool
+        self, record: RegistryRecord, conditions: Conditions, *, through_relay: bool
     ) -> Checked:
         record = without_url(record)
-        if through_relay and asks_enclave(policy):
-            return await self.gateways.check_sealed(
-                record.endpoint, trust, provider=provider, policy=policy, record=record
-            )
+        if through_relay and asks_enclave(conditions.policy):
+            return await self.gateways.check_sealed(record.endpoint, conditions, record)
         if through_relay:
             # A question to the enclave itself would show it the address that the relay hides.
-            return await self.gateways.check_record(record, trust, provider=provider, policy=policy)
-        return await self.gateways.check(
-            record.endpoint, trust, provider=provider, policy=policy, record=record
-        )
+            return await self.gateways.check_record(record, conditions)
+        return await self.gateways.check(record.endpoint, conditions, record)
 
     def _in_order(
         self, provider: str, records: list[RegistryRecord], *, forgives: bool

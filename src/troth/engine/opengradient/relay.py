@@ -25,9 +25,8 @@ from troth.domain.error import (
     SealBroken,
 )
 from troth.domain.exchange import Headers, HttpRequest, find_header
-from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Trace
-from troth.engine.opengradient.direct import Ways
+from troth.engine.opengradient.direct import Way
 from troth.engine.opengradient.gateways import Checked, refuse_unless_allowed
 from troth.engine.opengradient.login import Login, Logins
 from troth.engine.opengradient.picking import Picked
@@ -40,7 +39,7 @@ from troth.verifiers.ohttp import (
     Opener,
     seal_request,
 )
-from troth.verifiers.trust import RegistrySource, Trust
+from troth.verifiers.trust import RegistrySource
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash  # pyright: ignore[reportPrivateUsage] - it has no other name
@@ -53,23 +52,13 @@ class RelayChannel:
 
     is_repeatable = True
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        policy: str,
-        trust: Trust,
-        ways: Ways,
-        logins: Logins,
-        source: RegistrySource | None,
-    ) -> None:
-        """Without `source` the option `gateway` names the enclave, else the login a registry."""
-        self._endpoint = endpoint
-        self._policy = policy
-        self._trust = trust
-        self._ways = ways
+    def __init__(self, way: Way, logins: Logins) -> None:
+        """Without a registry the option `gateway` names the enclave, else the login a registry."""
+        self._way = way
+        self._endpoint = way.endpoint
+        self._ways = way.shared
         self._logins = logins
-        self._source = source
-        self._gateway = str(endpoint.options.get("gateway", "")).rstrip("/").removesuffix("/v1")
+        self._gateway = str(way.endpoint.options.get("gateway", "")).rstrip("/").removesuffix("/v1")
         self._login: Login | None = None
         self._picked: Picked | None = None
         self._checked: Checked | None = None
@@ -87,27 +76,23 @@ class RelayChannel:
         try:
             return await self._logins.current(self._endpoint)
         except LoginMissing:
-            if self._endpoint.base_url and (self._source or self._gateway):
+            if self._endpoint.base_url and (self._way.source or self._gateway):
                 return None
             raise
 
     async def _check_enclave(self) -> Checked:
-        name, policy = self._endpoint.name, self._policy
-        source = self._registry()
+        conditions, source = self._way.conditions, self._registry()
         if source is not None:
-            self._picked = await self._ways.picker.pick(
-                source, self._trust, provider=name, policy=policy, through_relay=True
-            )
+            picker = self._ways.picker
+            self._picked = await picker.pick(source, conditions, through_relay=True)
             return self._picked.checked
-        checked = await self._ways.gateways.check_sealed(
-            self._gateway, self._trust, provider=name, policy=policy
-        )
-        refuse_unless_allowed(checked.before, provider=name, policy=policy)
+        checked = await self._ways.gateways.check_sealed(self._gateway, conditions)
+        refuse_unless_allowed(checked.before, conditions)
         return checked
 
     def _registry(self) -> RegistrySource | None:
-        if self._source is not None or self._gateway:
-            return self._source
+        if self._way.source is not None or self._gateway:
+            return self._way.source
         return self._login.registry if self._login is not None else None
 
     @asynccontextmanager

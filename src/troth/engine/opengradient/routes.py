@@ -22,8 +22,8 @@ from troth.domain.error import UsageError
 from troth.domain.model import Endpoint
 from troth.engine.channel import Channel
 from troth.engine.opengradient.browser import APP_URL, LoginListener, listening
-from troth.engine.opengradient.direct import DirectChannel, Ways
-from troth.engine.opengradient.gateways import Gateways
+from troth.engine.opengradient.direct import DirectChannel, Way, Ways
+from troth.engine.opengradient.gateways import Conditions, Gateways
 from troth.engine.opengradient.login import Login, Logins, login_of
 from troth.engine.opengradient.paying import Payer
 from troth.engine.opengradient.picking import Picker
@@ -62,15 +62,17 @@ class Routes:
     def channel(self, endpoint: Endpoint, policy: str) -> Channel:
         """Return the way of one reply; raise UsageError for a route that is none."""
         trust = self._own.trust(endpoint)
+        conditions = Conditions(endpoint.name, policy, trust)
         match endpoint.options.get("route", "direct"):
             case "direct":
                 key = self._own.wallet_key(endpoint.name)
                 payer = Payer(endpoint, key, self._own.payments, self._ways.transport)
                 source = source_of(endpoint, trust)
-                return DirectChannel(endpoint, policy, trust, self._ways, payer, source)
+                return DirectChannel(Way(endpoint, conditions, self._ways, source), payer)
             case "relay":
                 source = self._named_registry(endpoint, trust)
-                return RelayChannel(endpoint, policy, trust, self._ways, self._logins, source)
+                way = Way(endpoint, conditions, self._ways, source)
+                return RelayChannel(way, self._logins)
             case "veil":
                 source = self._named_registry(endpoint, trust)
                 return VeilChannel(self._ways.transport, self._registries, source)
