@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from troth.domain.exchange import HttpResponse
+from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.aci_documents import (
     DocumentInvalid,
@@ -68,19 +68,18 @@ def receipt(**changes: Any) -> dict[str, Any]:
     return document | {"signature": KEY.sign(canonical(document)).hex()}
 
 
-def judged(
+def signed_by_machine(
     document: dict[str, Any] | None = None,
     *,
     keyset: dict[str, Any] = KEYSET,
     td: Td | None = None,
     request: bytes = REQUEST,
     reply: bytes = REPLY,
-    facts: Facts = FACTS,
-    trust: Trust | None = None,
     status: int = 200,
     report: dict[str, Any] | None = None,
     collateral: bool = True,
-) -> Verdict:
+) -> tuple[Exchange, dict[str, HttpResponse]]:
+    """A reply with a receipt, and the report of the machine that holds its key."""
     exchange = exchange_of(request, reply, is_stream=False, url=URL)
     marks = ("X-ACI-Version", "aci/1"), ("X-Receipt-Id", "rcpt-0001")
     exchange = replace(exchange, response_headers=(*exchange.response_headers, *marks))
@@ -97,6 +96,17 @@ def judged(
         f"aci-report:{NONCE.hex()}": HttpResponse(200, (), json.dumps(shown).encode()),
         **(INTEL.collateral(ASKED_AT) if collateral else {}),
     }
+    return exchange, evidence
+
+
+def judged(
+    document: dict[str, Any] | None = None,
+    *,
+    facts: Facts = FACTS,
+    trust: Trust | None = None,
+    **changes: Any,
+) -> Verdict:
+    exchange, evidence = signed_by_machine(document, **changes)
     root = TrustedRoot("our Intel", "intel", INTEL.root_sha256)
     believed = replace(trust or Trust(), roots=(root,))
     return verdict_for(exchange, evidence, believed, exchange.received_at, facts=facts)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from troth.domain.exchange import HttpResponse
+from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.verdict import State, Verdict
 from troth.verifiers.registry import remembered, verdict_for, wanted_for, wanted_next
 from troth.verifiers.signed_bytes import is_shown
@@ -28,6 +28,7 @@ from verifiers.test_near import FACTS, REQUEST, RESPONSE, WALLET, address_of, st
 
 INTEL = Intel()
 NONCE = bytes(range(32))
+URL = "https://cloud-api.near.ai/v1/chat/completions"
 ASKED = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 COMPOSE = '{"docker_compose_file": "services: {}"}'
 EVENTS: list[dict[str, Any]] = [
@@ -57,20 +58,18 @@ def machine_of(address: str, **changes: Any) -> Td:
     return replace(td, **changes)
 
 
-def attested(
+def signed_by_machine(
     *,
     td: Td | None = None,
     intel: Intel = INTEL,
     part: str = "model_attestations",
     kind: str | None = "provider_tee",
     collateral: dict[str, HttpResponse] | None = None,
-    judged_at: datetime | None = None,
-    trust: Trust | None = None,
     text_model: str = FACTS.model,
     nonce: bytes = NONCE,
     **proof: Any,
-) -> Verdict:
-    """Judge a reply whose key a machine of our Intel holds."""
+) -> tuple[Exchange, dict[str, HttpResponse]]:
+    """A reply whose key a machine of our Intel holds, with what proves it."""
     digests = f"{sha256(REQUEST).hexdigest()}:{sha256(RESPONSE).hexdigest()}"
     text = f"{text_model}:{digests}" if text_model else digests
     address = address_of(WALLET)
@@ -93,7 +92,14 @@ def attested(
         f"report:{nonce.hex()}": HttpResponse(200, (), json.dumps(report).encode()),
         **(INTEL.collateral(ASKED) if collateral is None else collateral),
     }
-    exchange = exchange_of(REQUEST, RESPONSE, url="https://cloud-api.near.ai/v1/chat/completions")
+    return exchange_of(REQUEST, RESPONSE, url=URL), evidence
+
+
+def attested(
+    *, judged_at: datetime | None = None, trust: Trust | None = None, **changes: Any
+) -> Verdict:
+    """Judge such a reply."""
+    exchange, evidence = signed_by_machine(**changes)
     root = TrustedRoot("our Intel", "intel", INTEL.root_sha256)
     trust = replace(trust or Trust(), roots=(root,))
     facts = replace(FACTS, judged_at=judged_at)
