@@ -50,7 +50,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto
 h1 { font-size: 1.4rem; padding: .6rem .9rem; border: 2px solid; border-radius: .4rem; }
 h1.good { color: #0a6b4f; } h1.bad { color: #fff; background: #a3123a; } h1.warn { color: #8a5a00; }
 dt { font-weight: bold; } dd { margin: 0 0 .5rem 1rem; }
-h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; } h3 { font-size: .9rem; margin: .8rem 0 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }
 tr + tr { border-top: 1px solid #8884; }
@@ -133,6 +133,7 @@ def _meaning(verdict: Verdict, route: str) -> Iterator[str]:
     yield "</ul>"
     if verdict.is_verified:
         yield "<h2>Who saw what on the way</h2>"
+        yield "<p>Which way it took is the word of whoever wrote this receipt.</p>"
         if hangs_on := condition(verdict):
             yield f"<p>{_text(hangs_on)}</p>"
         yield "<table><tr><th></th><th>your words</th><th>your address</th></tr>"
@@ -152,7 +153,10 @@ def _terms() -> Iterator[str]:
 def _words(checked: CheckedReceipt) -> Iterator[str]:
     exchange = checked.receipt.exchange
     yield "<h2>What was asked</h2>"
-    yield f"<pre>{_block(_question_in(exchange.request_body))}</pre>"
+    for role, words in _questions_in(exchange.request_body):
+        # Each stands alone: a question could write the next speaker's name into its own words.
+        yield f"<h3>{_bdi(role)}</h3>" if role else ""
+        yield f"<pre>{_block(words)}</pre>"
     kind = find_header(exchange.response_headers, "content-type") or ""
     reply = read_reply(exchange.response_body, kind)
     text = reply.text or exchange.response_body[:_MOST_TEXT].decode("utf-8", "replace")
@@ -160,23 +164,24 @@ def _words(checked: CheckedReceipt) -> Iterator[str]:
     yield f"<pre>{_block(text)}</pre>"
 
 
-def _question_in(body: bytes) -> str:
-    """Return the messages of a chat request as text; the request itself where it is another."""
+def _questions_in(body: bytes) -> list[tuple[str, str]]:
+    """Return who said what in a chat request; the request itself where it is another."""
+    whole = [("", body[:_MOST_TEXT].decode("utf-8", "replace"))]
     try:
         request = cast("object", json.loads(body))
     except (ValueError, RecursionError):
-        return body[:_MOST_TEXT].decode("utf-8", "replace")
+        return whole
     found = (
         cast("dict[str, object]", request).get("messages") if isinstance(request, dict) else None
     )
-    lines: list[str] = []
+    said: list[tuple[str, str]] = []
     for message in cast("list[object]", found) if isinstance(found, list) else []:
         if isinstance(message, dict):
             row = cast("dict[str, object]", message)
             content = row.get("content")
             words = content if isinstance(content, str) else json.dumps(content)
-            lines.append(f"{row.get('role')}: {words}")
-    return "\n\n".join(lines) or body[:_MOST_TEXT].decode("utf-8", "replace")
+            said.append((str(row.get("role")), words))
+    return said or whole
 
 
 def _facts(checked: CheckedReceipt) -> Iterator[str]:

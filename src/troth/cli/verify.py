@@ -29,7 +29,9 @@ _MERELY_OLD = frozenset({State.STALE, State.PLATFORM_OUTDATED})
 def configure(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="the receipt")
     parser.add_argument(
-        "--at", metavar="TIME", help="what it was worth at TIME (2026-11-22 or 2026-11-22T09:00Z)"
+        "--at",
+        metavar="TIME",
+        help="what it was worth at TIME (2026-11-22T09:00Z; 2026-11-22 is the end of that day)",
     )
     parser.add_argument("--html", metavar="FILE", help="write a page that anyone can read")
     add_json_flag(parser)
@@ -81,9 +83,12 @@ def read_receipt(file: Path) -> bytes:
 
 
 def parse_time(text: str) -> datetime:
-    """Read a day or a moment; without a zone it is UTC. Raises UsageError."""
+    """Read a moment, or a day, which means its end; without a zone it is UTC. Raises UsageError."""
     try:
         moment = datetime.fromisoformat(text)
+        if len(text) == len("2026-11-22"):
+            # Its beginning would lie before every reply of that day.
+            moment = moment.replace(hour=23, minute=59, second=59)
     except ValueError as error:
         raise UsageError(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T09:00Z") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
