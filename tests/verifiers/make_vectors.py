@@ -105,6 +105,12 @@ def changed_reply() -> Iterator[Vector]:
         "text-homoglyph", "failed", "a Cyrillic letter", _texts("Grüß\u0435 ", *CHUNKS[1:]) + end
     )
     yield Vector(
+        "text-bidi",
+        "failed",
+        "a letter that turns what follows it around",
+        _texts("Gr\u202eüße ", *CHUNKS[1:]) + end,
+    )
+    yield Vector(
         "text-zero-width",
         "failed",
         "an invisible letter",
@@ -340,6 +346,40 @@ def changed_request() -> Iterator[Vector]:
     )
 
 
+def dialects() -> Iterator[Vector]:
+    """Where two dialects, or two ways to write one, could be taken for one another."""
+    start = _texts(*CHUNKS)
+
+    def signed(
+        name: str, expect: str, comment: str, request: Any, hashed: bytes, **more: Any
+    ) -> Vector:
+        final = _final(**PINNED.proof(keccak(hashed), TEXT, STAMP)) + DONE
+        return Vector(name, expect, comment, start + final, json.dumps(request).encode(), **more)
+
+    asked = {k: v for k, v in REQUEST.items() if k != "stream"}
+    compact = json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()
+    yield signed("request-compact", "failed", "hashed without spaces", REQUEST, compact)
+    plain = json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()
+    yield signed("request-unescaped", "failed", "hashed without escapes", REQUEST, plain)
+    search = REQUEST | {"web_search": True}
+    hashed = json.dumps(asked | {"web_search": True}, sort_keys=True).encode()
+    v2 = {"scheme": "opengradient/v2"}
+    yield signed("search-signed", "verified-pinned", "v2 signs it", search, hashed, headers=v2)
+    hashed = json.dumps(asked, sort_keys=True).encode()
+    v1 = {"scheme": "opengradient/v1"}
+    yield signed("search-unsigned", "verified-pinned", "v1 not", search, hashed, headers=v1)
+    yield signed("search-unasked", "failed", "signed and not asked for", REQUEST,
+                 json.dumps(asked | {"web_search": True}, sort_keys=True).encode())  # fmt: skip
+    parts = [{"type": "text", "text": "hi"}]
+    looks_like = REQUEST | {"messages": [{"role": "user", "content": str(parts)}]}
+    spelt = asked | {"messages": looks_like["messages"]}
+    yield signed(
+        "request-looks-like-parts", "verified-pinned",
+        "v1 signs parts and a text that spells them alike: a weakness of v1, told in SECURITY.md",
+        looks_like, json.dumps(spelt, sort_keys=True).encode(),
+    )  # fmt: skip
+
+
 def times_and_replays() -> Iterator[Vector]:
     day = 86_400
     old = PINNED.stream(REQUEST, CHUNKS, STAMP - day)
@@ -390,6 +430,7 @@ def all_vectors() -> list[Vector]:
         changed_proof,
         stripped,
         changed_request,
+        dialects,
         times_and_replays,
         uncovered,
     )

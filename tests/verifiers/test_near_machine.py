@@ -211,6 +211,7 @@ def test_only_the_host_itself_is_near() -> None:
         "https://evil-near.ai/v1/chat/completions", "https://cloud-api.near.ai.evil/v1/x",
         "http://cloud-api.near.ai/v1/chat/completions", "https://x@cloud-api.near.ai/v1/y",
         "https://evil/cloud-api.near.ai/v1/chat/completions",
+        "https://cloud-api.ne\u0430r.ai/v1/chat/completions",
     ):  # fmt: skip
         exchange = exchange_of(REQUEST, RESPONSE, url=url)
         assert wanted_for(exchange, NONCE, Trust(), facts=FACTS) == ()

@@ -52,8 +52,10 @@ def _shown(request: dict[str, Json], reply: ReplyRead, profile: str, facts: Fact
         )
     if sentences:
         return not_covered("coverage", " ".join(sentences))
-    what = "tool calls" if reply.is_tool_reply else "text"
-    return passed("coverage", f"All {what} shown is signed. Token counts and names never are.")
+    if reply.is_tool_reply:
+        reason = "All tool calls shown are signed, though not that they are calls and no text."
+        return passed("coverage", reason)
+    return passed("coverage", "All text shown is signed. Token counts and names never are.")
 
 
 def _has_attachments(request: dict[str, Json]) -> bool:
