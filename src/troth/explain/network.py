@@ -10,6 +10,7 @@ _PURPOSES = {
     "evidence": "checking who signed",
     "registry": "which enclaves are listed",
     "image": "an image of a reply",
+    "model download": "the small model that runs here, fetched by pip",
     "model list": "which models it has",
     "looking for local servers": "looking for servers here",
     "proxy": "the proxy on the way",

@@ -7,11 +7,12 @@ httpx is imported when the first request leaves, and nowhere else in Troth.
 
 from troth.transport.address import host_of, is_loopback
 from troth.transport.client import ResponseStream, Transport
-from troth.transport.ledger import Ledger, LedgerEntry, Sight
+from troth.transport.ledger import Ledger, LedgerEntry, LedgerLine, Sight
 
 __all__ = [
     "Ledger",
     "LedgerEntry",
+    "LedgerLine",
     "ResponseStream",
     "Sight",
     "Transport",

@@ -27,6 +27,7 @@ class LedgerEntry:
 
     host: str
     port: int
+    """0 where another program made the contact and only it knows."""
     purpose: str
     """A slug of the caller's: `reply`, `models`, `evidence`, `probe`, ..."""
     sight: Sight

@@ -108,6 +108,7 @@ def contact_words(entries: Sequence[LedgerEntry], width: int) -> Content:
     pieces: list[str | tuple[str, str]] = []
     for entry in sorted(entries, key=lambda entry: entry.last_at, reverse=True):
         via = f" by way of {clean_line(entry.via)}" if entry.via else ""
+        port = f":{entry.port}" if entry.port else ""
         times = "once" if entry.count == 1 else f"{entry.count} times, last"
         failed = f", {entry.failures} without a whole answer" if entry.failures else ""
         sight = sight_words(
@@ -116,7 +117,7 @@ def contact_words(entries: Sequence[LedgerEntry], width: int) -> Content:
             is_here=is_loopback(f"http://{entry.host}"),
         )
         pieces += [
-            (f"\n  {clean_line(entry.host)}:{entry.port}{via}\n", "bold"),
+            (f"\n  {clean_line(entry.host)}{port}{via}\n", "bold"),
             f"    for        {purpose_words(entry.purpose)}\n",
             f"    when       {times} {_clock(entry.last_at)}{failed}\n",
             f"    how much   {written_bytes(entry.bytes_out)} out, "
