@@ -6,6 +6,7 @@ carries (it has the enclave's key: the worst of relays). None may come out as ve
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -163,6 +164,25 @@ async def test_an_old_reply_to_the_same_question_is_caught(home: Home) -> None:
         assert verdict is not None
         states.append(verdict.state)
     assert states == [State.VERIFIED_PINNED, FAILED]
+
+
+async def test_one_reply_to_two_questions_at_once_counts_for_one_of_them(home: Home) -> None:
+    enclave = Enclave(Gateway(make_key("attacked")))
+    kept: list[Answer] = []
+
+    def replay(request: RecordedRequest) -> Answer:
+        if request.path != "/v1/chat/completions":
+            return enclave(request)
+        if not kept:
+            kept.append(enclave(request))
+        return kept[0]
+
+    server = await home.serve(replay)
+    engine = await home.open(server.url, pin=enclave.gateway)
+    chats = [await engine.new_chat(model=MODEL) for _ in range(6)]
+    found = await asyncio.gather(*(home.ask(chat) for chat in chats))
+    states = sorted(verdict.state.value for _, verdict in found if verdict is not None)
+    assert states == [FAILED.value] * 5 + [State.VERIFIED_PINNED.value]
 
 
 async def test_trying_again_never_turns_a_failure_green(home: Home) -> None:

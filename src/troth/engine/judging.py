@@ -56,6 +56,9 @@ class Judge:
         self._vault = vault
         self._key_for = key_for
         self._learnt: tuple[Expectation, ...] | None = None
+        self._memory = asyncio.Lock()
+        """Held from asking the memory of signatures to writing into it: else one reply, sent as
+        the answer to two questions at once, would be new to both."""
 
     async def trust(self, endpoint: Endpoint | None = None) -> Trust:
         """Return the user's trust with what was learnt since: who signs.
@@ -96,15 +99,23 @@ class Judge:
         asked = await self._fetch(missing, trace.pinned_certificate, endpoint)
         fetched = {**fetched, **asked}
         fetched = await self._follow(exchange, fetched, nonce, trust, facts, endpoint)
-        trust = await self._with_memory(exchange, _answers(fetched), trust, facts)
-        verdict = await _check(message, exchange, _answers(fetched), trust, facts)
+        verdict = await self._check_once(message, exchange, _answers(fetched), trust, facts)
         if len(missing) < len(wanted) and _lacks_key(verdict):
             fetched = {k: v for k, v in fetched.items() if not k.startswith(ATTESTATION)}
             asked = await self._fetch(wanted, trace.pinned_certificate, endpoint)
             fetched = {**fetched, **asked}
-            verdict = await _check(message, exchange, _answers(fetched), trust, facts)
+            verdict = await self._check_once(message, exchange, _answers(fetched), trust, facts)
         await chat.store.record_verdict(message.id, verdict, fetched)
-        await self._remember(exchange, _answers(fetched), verdict, trust, facts)
+        return verdict
+
+    async def _check_once(
+        self, message: Message, exchange: Exchange, evidence: Evidence, trust: Trust, facts: Facts
+    ) -> Verdict:
+        """Check a reply with the memory of signatures, and put its own there if it is good."""
+        async with self._memory:
+            trust = await self._with_memory(exchange, evidence, trust, facts)
+            verdict = await _check(message, exchange, evidence, trust, facts)
+            await self._remember(exchange, evidence, verdict, trust, facts)
         return verdict
 
     async def check_again(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
