@@ -113,9 +113,16 @@ def _json(encoded: bytes) -> Any:
         return dict(pairs)
 
     try:
-        return json.loads(encoded, object_pairs_hook=once)
-    except ValueError as error:
+        value = json.loads(encoded, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
         raise Refused("not JSON") from error
+    _demand(_depth(value) <= 64, "nested too deeply")
+    return value
+
+
+def _depth(value: Any) -> int:
+    children = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_depth, children), default=0) if isinstance(value, dict | list) else 0
 
 
 def _bytes(text: Any) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import sys
 from dataclasses import dataclass
 from hashlib import sha256, sha384
 from typing import Any
@@ -20,8 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from eth_account import Account
-from eth_account.messages import encode_defunct
 
 from verifiers.independent_receipt import Refused, _bytes, _demand, _json, _read, canonical
 
@@ -65,11 +64,20 @@ def _evidence(outer: dict[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
     raise Refused(f"no {prefix} in it")
 
 
+def _recovered(text: str, signature: bytes) -> str:
+    limit = sys.getrecursionlimit()
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    sys.setrecursionlimit(limit)  # a library under it raises it for the whole process
+    return str(Account.recover_message(encode_defunct(text=text), signature=signature)).lower()
+
+
 def _eip191(text: str, signature: bytes) -> str:
     _demand(len(signature) == 65 and signature[64] in {27, 28}, "another form of a signature")
     _demand(0 < int.from_bytes(signature[32:64], "big") <= _HALF, "the higher s")
     try:
-        return str(Account.recover_message(encode_defunct(text=text), signature=signature)).lower()
+        return _recovered(text, signature)
     except Exception as error:
         raise Refused("it leads to no key") from error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,30 @@ def test_ambiguous_json_is_refused(text: str) -> None:
         parse_object(text)
     with pytest.raises(NotStrict):
         parse_object(b"\xff" + text.encode())
+
+
+def test_deep_json_is_refused_whatever_recursion_the_program_allows() -> None:
+    """In a process of its own: without a count of our own it would end by a fault of memory."""
+    code = (
+        "import sys\n"
+        "from troth.verifiers.strict_json import MAX_DEPTH, NotStrict, parse_strict\n"
+        "sys.setrecursionlimit(1_000_000)\n"
+        "for open, shut in ('[', ']'), ('{\"a\":', '}'):\n"
+        "    inside = '1' if open != '[' else ''\n"
+        "    parse_strict(open * MAX_DEPTH + inside + shut * MAX_DEPTH)\n"
+        "    for depth in MAX_DEPTH + 1, 500_000:\n"
+        "        try:\n"
+        "            parse_strict(open * depth + inside + shut * depth)\n"
+        "        except NotStrict:\n"
+        "            print('refused')\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["refused"] * 4
+
+
+def test_brackets_in_texts_and_side_by_side_are_no_depth() -> None:
+    text = '["' + "[{" * 500 + '\\"' + "[" * 500 + '"' + ",[]" * 500 + "]"
+    assert len(parse_strict(text)) == 501  # type: ignore[arg-type]
 
 
 def test_order_of_fields_does_not_matter_and_order_of_items_does() -> None:

@@ -7,11 +7,16 @@ of two equal keys, other languages the first; so a document that holds a key twi
 from __future__ import annotations
 
 import json
+import re
 from typing import cast
 
 from troth.domain.model import Json
 
 MAX_DEPTH = 64
+"""Counted here and not left to Python: where a program has raised its recursion limit, as some
+wallets' libraries do, a hundred thousand open brackets would end it without a word."""
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.S)
 
 
 class NotStrict(ValueError):
@@ -25,6 +30,20 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return  # nearly all there is: it need not be walked over
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if token in {"[", "{"}:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotStrict("it is nested too deeply")
+        elif token in {"]", "}"}:
+            depth -= 1
+
+
 _decoder = json.JSONDecoder(object_pairs_hook=_unique)
 
 
@@ -36,6 +55,7 @@ def parse_strict(received: bytes | str) -> Json:
     """
     try:
         text = received if isinstance(received, str) else received.decode("utf-8")
+        _check_depth(text)
         return cast("Json", _decoder.decode(text))
     except NotStrict:
         raise
