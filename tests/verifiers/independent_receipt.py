@@ -66,6 +66,7 @@ def check(
     """Check a receipt; `keys` and `roots` are what the checker trusts, as SHA-256 in hex."""
     outer = _read(receipt)
     request = _json(_bytes(outer["request"]["body"]))
+    _demand(request.get("model") == outer["model"], "another model was asked")
     reply = _Reply(outer["response"])
     proof = reply.proof
     output = reply.output()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,10 @@ class Recorded:
     exchange: Exchange
     signed: dict[str, Any] | None
     """What the recording says that was signed; None for answers without a proof."""
+
+    @property
+    def facts(self) -> Facts:
+        return replace(FACTS, model=str(json.loads(self.exchange.request_body).get("model")))
 
 
 def load_recorded(folder: Path) -> list[Recorded]:

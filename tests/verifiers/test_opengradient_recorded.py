@@ -10,6 +10,7 @@ import pytest
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import Outcome, State
+from troth.verifiers.base import Facts
 from troth.verifiers.opengradient_frames import PROOF_FIELDS
 from troth.verifiers.registry import verdict_for
 from troth.verifiers.trust import Trust
@@ -19,8 +20,8 @@ PARTLY = {"openai-tools-with-text", "openai-tools-with-text-stream", "user-parts
 """Something is shown there that the signature leaves out."""
 
 
-def state_of(exchange: Exchange, trust: Trust) -> State:
-    return verdict_for(exchange, {}, trust, exchange.received_at, facts=FACTS).state
+def state_of(exchange: Exchange, trust: Trust, facts: Facts = FACTS) -> State:
+    return verdict_for(exchange, {}, trust, exchange.received_at, facts=facts).state
 
 
 def test_every_signed_exchange_verifies_with_its_profile_named(
@@ -30,7 +31,7 @@ def test_every_signed_exchange_verifies_with_its_profile_named(
     assert len(signed) == 66
     for entry in signed:
         exchange = entry.exchange
-        verdict = verdict_for(exchange, {}, gateway_trust, exchange.received_at, facts=FACTS)
+        verdict = verdict_for(exchange, {}, gateway_trust, exchange.received_at, facts=entry.facts)
         wanted = State.PARTLY_COVERED if entry.name in PARTLY else State.VERIFIED_PINNED
         assert (verdict.state, verdict.scheme) == (wanted, "opengradient/v1"), entry.name
         assert Outcome.FAILED not in {check.outcome for check in verdict.checks}
@@ -41,7 +42,7 @@ def test_no_unsigned_exchange_verifies(recorded: list[Recorded], gateway_trust: 
     assert unsigned
     for entry in unsigned:
         verdict = verdict_for(
-            entry.exchange, {}, gateway_trust, entry.exchange.received_at, facts=FACTS
+            entry.exchange, {}, gateway_trust, entry.exchange.received_at, facts=entry.facts
         )
         assert not verdict.is_verified, entry.name
 
@@ -111,7 +112,8 @@ def test_every_changed_byte_fails(
         if not entry.signed or (field == "reply" and (not has_text or "tool" in entry.name)):
             continue
         for exchange in _mutations(entry, field):
-            assert state_of(exchange, gateway_trust) is State.FAILED, (entry.name, exchange)
+            state = state_of(exchange, gateway_trust, entry.facts)
+            assert state is State.FAILED, (entry.name, exchange)
 
 
 def test_a_changed_key_fails(recorded: list[Recorded], gateway_trust: Trust) -> None:

@@ -170,6 +170,7 @@ def test_an_edited_receipt_fails_even_with_a_new_digest() -> None:
         {"signed": signed | {"canonical_request": other}},
         {"signed": signed | {"algorithm": "better"}},
         {"signed": signed | {"scheme": "opengradient/v2"}},
+        {"model": "a-better-model"},
     ):
         assert set(states(edited(received, **changes), TRUST)) == {State.FAILED}, changes
     alone = edited(received, evidence=[], signed=signed | {"public_key": forged_key})

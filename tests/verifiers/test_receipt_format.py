@@ -44,7 +44,7 @@ def test_a_stranger_verifies_the_receipt_of_every_recorded_reply(
     keys = frozenset(key.fingerprint for key in gateway_trust.keys)
     checked = 0
     for entry in recorded:
-        receipt = receipt_of(entry.exchange, gateway_trust)
+        receipt = receipt_of(entry.exchange, gateway_trust, model=entry.facts.model)
         if entry.signed is None:
             with pytest.raises((Refused, KeyError, TypeError, ValueError)):
                 check(receipt, keys=keys)

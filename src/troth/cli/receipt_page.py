@@ -82,7 +82,10 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield _headline(checked, is_proven=is_proven)
     yield f"<p>{_text(verdict_sentence(_decisive(checked, is_proven=is_proven)))}</p>"
     yield "<p>A reply of " + _bdi(receipt.facts.model) + " by way of "
-    yield _bdi(receipt.facts.provider) + f", received {_time(receipt.exchange.received_at)} "
+    yield (
+        _bdi(receipt.facts.provider)
+        + f" (its maker's name for it), received {_time(receipt.exchange.received_at)} "
+    )
     yield "by the clock of the computer that wrote this receipt.</p>"
     yield from _words(checked)
     yield from _meaning(verdict, receipt.facts.route)

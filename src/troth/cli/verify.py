@@ -112,7 +112,7 @@ def receipt_lines(checked: CheckedReceipt, *, is_proven: bool, at: datetime | No
     lines = [
         "VERIFIED" if is_proven else "NOT VERIFIED",
         f"A reply of {one_line(receipt.facts.model)} by way of {one_line(receipt.facts.provider)},"
-        f" received {came_at:%Y-%m-%d %H:%M:%S} UTC by its maker's clock.",
+        f" as its maker calls it, received {came_at:%Y-%m-%d %H:%M:%S} UTC by its maker's clock.",
         "",
         f"Then: {_in_words(checked.then)}",
         f"{label}: {_in_words(checked.now)}",

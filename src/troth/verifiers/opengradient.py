@@ -238,6 +238,11 @@ def _check_request(run: _Run) -> None:
             continue
         if digest == run.proof.request_hash:
             run.profile = profile
+            asked, named = as_text(run.request.get("model")), run.facts.model
+            if named and asked != named:
+                reason = f"The signed question is for the model {asked[:80]}, not {named[:80]}."
+                run.add(failed("request-bytes", reason))
+                return
             shown = short(digest.hex())
             reason = f"Exactly what you sent was signed ({shown}, form {profile})."
             run.add(passed("request-bytes", reason))
