@@ -13,9 +13,9 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Json
 from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
 from troth.settings import check_provider_name, find_paths
+from troth.verifiers.registry import SCHEMES
 from troth.verifiers.trust import (
     INTEL_HOST,
-    SIGNING_SCHEMES,
     CollateralSource,
     DistrustedKey,
     PinnedKey,
@@ -43,7 +43,7 @@ def configure(parser: Parser) -> None:
         metavar="NAME",
         help="count it only there, and expect signatures there; repeatable",
     )
-    pin.add_argument("--scheme", default="opengradient", choices=SIGNING_SCHEMES)
+    pin.add_argument("--scheme", default="opengradient", choices=SCHEMES)
     pin.set_defaults(run=run_pin)
     unpin = add_subcommand(group, "unpin", "take a pin back")
     unpin.add_argument("key", metavar="KEY", help="its fingerprint, its name or its PEM file")

@@ -150,12 +150,14 @@ class Engine:
     async def warm_up(self, model: ModelRef | None = None) -> None:
         """Do what the first message would wait for: imports, the model's start. Asks nobody."""
         await self._transport.warm_up()
-        await asyncio.to_thread(self._verification.judge)
         model = model or self.default_model()
         if model is None:
             return
         with contextlib.suppress(TrothError):  # the first message will say what is wrong
-            provider_for(self._directory.endpoint(model.provider).wire)
+            endpoint = self._directory.endpoint(model.provider)
+            provider_for(endpoint.wire)
+            judge = await asyncio.to_thread(self._verification.judge)
+            await judge.warm_up(endpoint, model.model)
             if model.provider == LOCAL_PROVIDER:
                 await self._local.reach(model.model)
 

@@ -1,7 +1,7 @@
 """Checking one reply: evidence is fetched once, kept beside it, and used again for ever.
 
-The checks are pure and live in `troth.verifiers`. Imported when the first reply has ended, and not
-before: certificates and CBOR cost a tenth of a second that no start should pay.
+The checks are pure and live in `troth.verifiers`; a scheme is imported with the first reply that it
+is to judge, or that is expected to be signed so.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from troth.domain.model import Endpoint
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.channel import Fetched, Trace
 from troth.engine.chat import Chat
-from troth.engine.demo.root import simulated_trust
 from troth.transport import Transport, host_of
 from troth.vault.vault import Vault
 from troth.verifiers import registry
 from troth.verifiers.base import Evidence, Facts, Wanted
-from troth.verifiers.opengradient_hardware import ATTESTATION
-from troth.verifiers.opengradient_keys import SCHEME
+from troth.verifiers.opengradient_names import ATTESTATION, SCHEME
 from troth.verifiers.trust import Expectation, Trust, short
 
 _EVIDENCE_TIMEOUT_S = 20
@@ -77,6 +75,12 @@ class Judge:
             trust = trust.with_expectation(expectation)
         return trust_for(endpoint, trust) if endpoint is not None else trust
 
+    async def warm_up(self, endpoint: Endpoint, model: str) -> None:
+        """Import the scheme that this model is expected to sign with; most sign with none."""
+        expected = (await self.trust(endpoint)).expectation(endpoint.name, model)
+        if expected is not None:
+            await asyncio.to_thread(registry.scheme_of, expected.scheme)
+
     async def judge(
         self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace | None = None
     ) -> Verdict:
@@ -92,7 +96,9 @@ class Judge:
         facts = facts_of(message, endpoint)
         trust = await self.trust(endpoint)
         nonce = secrets.token_bytes(32)
-        wanted = registry.wanted_for(exchange, nonce, trust, facts=facts)
+        wanted = await asyncio.to_thread(  # the first of a scheme imports it
+            registry.wanted_for, exchange, nonce, trust, facts=facts
+        )
         there = {name.partition(":")[0] for name in trace.evidence}
         missing = [one for one in wanted if one.name.partition(":")[0] not in there]
         fetched: Fetched = {**trace.evidence, **_tls_evidence(trace)}
@@ -142,7 +148,9 @@ class Judge:
     ) -> Fetched:
         """Fetch what the evidence that came leads to: a key's hardware, then its vendor's word."""
         for _ in range(_MOST_ROUNDS):
-            wanted = registry.wanted_next(exchange, _answers(fetched), nonce, trust, facts=facts)
+            wanted = await asyncio.to_thread(
+                registry.wanted_next, exchange, _answers(fetched), nonce, trust, facts=facts
+            )
             more = await self._fetch(wanted, None, endpoint)
             if not more:
                 break
@@ -236,6 +244,8 @@ def trust_for(endpoint: Endpoint, trust: Trust) -> Trust:
     A key that is pinned for a provider says that its replies are signed: one that is not is loud.
     """
     if endpoint.options.get("simulated"):
+        from troth.engine.demo.root import simulated_trust
+
         expected = Expectation(endpoint.name, "*", SCHEME, source="a simulation")
         return simulated_trust().with_expectation(expected)
     for key in trust.keys:

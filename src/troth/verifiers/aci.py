@@ -145,6 +145,9 @@ class Aci:
         )
 
 
+ACI = Aci()
+
+
 def _receipt_id(exchange: Exchange) -> str:
     named = find_header(exchange.response_headers, "x-receipt-id")
     name = as_text(first_object(exchange).get("id")) if named is None else named

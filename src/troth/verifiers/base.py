@@ -124,3 +124,12 @@ class Asking(Protocol):
     ) -> tuple[Wanted, ...]:
         """Return what else is needed beside `evidence`; nothing new when it is enough."""
         ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A scheme that finds its signature without spelling out what it is over."""
+
+    def signature_name(self, exchange: Exchange) -> str:
+        """Return what the replay memory calls the signature; "" where there is none."""
+        ...

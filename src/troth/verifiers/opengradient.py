@@ -27,21 +27,19 @@ from troth.verifiers.opengradient_frames import (
     has_proof_marks,
     read_reply,
 )
-from troth.verifiers.opengradient_hardware import ATTESTATION, check_hardware
+from troth.verifiers.opengradient_hardware import check_hardware
 from troth.verifiers.opengradient_keys import (
-    SCHEME,
-    SIGNING_KEY,
     SigningKey,
     candidate_keys,
     judge_key,
     served_key,
-    signature_id,
     verify_pss,
 )
+from troth.verifiers.opengradient_names import ATTESTATION, SCHEME, SIGNING_KEY
 from troth.verifiers.opengradient_sealing import OHTTP_CONFIG, sealed_to
 from troth.verifiers.strict_bytes import parse_base64, parse_hex
 from troth.verifiers.strict_json import NotStrict, as_text, parse_object
-from troth.verifiers.trust import Trust, short
+from troth.verifiers.trust import Trust, short, signature_id
 
 _LATEST = 253_402_300_799
 _NONCE_BYTES = 20
@@ -167,6 +165,18 @@ class OpenGradient:
             signature=proof.signature,
             public_key=next((key.spki for key in keys if key.tee_id == proof.tee_id), b""),
         )
+
+    def signature_name(self, exchange: Exchange) -> str:
+        """Return the replay memory's name of the signature; "" when there is none."""
+        content_type = find_header(exchange.response_headers, "content-type") or ""
+        proof = read_reply(exchange.response_body, content_type).proof
+        try:
+            return signature_id(parse_base64(as_text(proof["tee_signature"])))
+        except (KeyError, ValueError):
+            return ""
+
+
+OPENGRADIENT = OpenGradient()
 
 
 def wanted_from_gateway(base_url: str, nonce: bytes) -> tuple[Wanted, ...]:
@@ -353,13 +363,3 @@ def _check_replay(run: _Run) -> None:
         run.add(failed("replay", reason))
     else:
         run.add(passed("replay", "This signature came with no other reply."))
-
-
-def signature_of(exchange: Exchange) -> str:
-    """Return the replay-memory name of the signature in an exchange; "" when there is none."""
-    content_type = find_header(exchange.response_headers, "content-type") or ""
-    proof = read_reply(exchange.response_body, content_type).proof
-    try:
-        return signature_id(parse_base64(as_text(proof["tee_signature"])))
-    except (KeyError, ValueError):
-        return ""

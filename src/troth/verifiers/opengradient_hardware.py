@@ -21,10 +21,8 @@ from troth.verifiers.nitro import (
     open_document,
     parse_binding,
 )
+from troth.verifiers.opengradient_names import ATTESTATION
 from troth.verifiers.trust import Trust
-
-ATTESTATION = "attestation:"
-"""Prefix of the evidence name; the nonce that we asked with follows, in hex."""
 
 MIN_NONCE_BYTES = 16
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -26,6 +25,7 @@ from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import Finding, cannot_check, failed, passed, strongest
 from troth.verifiers.keccak import keccak256
 from troth.verifiers.opengradient_hardware import Hardware
+from troth.verifiers.opengradient_names import SCHEME, SIGNING_KEY
 from troth.verifiers.opengradient_records import stored_records
 from troth.verifiers.opengradient_registry import ohttp_config_hash
 from troth.verifiers.strict_bytes import parse_base64
@@ -38,10 +38,6 @@ from troth.verifiers.trust import (
     fingerprint_of,
     short,
 )
-
-SCHEME = "opengradient"
-SIGNING_KEY = "signing-key"
-"""Name of the evidence that holds the gateway's answer to `GET /signing-key`."""
 
 MIN_KEY_BITS = 2048
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
@@ -208,11 +204,6 @@ def _registry_finding(record: RegistryRecord, trust: Trust, moment: datetime) ->
         " no proof of hardware."
     )
     return passed("registry", reason)
-
-
-def signature_id(signature: bytes) -> str:
-    """Return the name of a signature in the replay memory: SHA-256 hex of its bytes."""
-    return sha256(signature).hexdigest()
 
 
 def verify_pss(spki: bytes, signature: bytes, message: bytes) -> bool:

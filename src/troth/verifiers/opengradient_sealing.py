@@ -13,7 +13,8 @@ from troth.domain.model import Json
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import Finding, failed, not_covered, passed
 from troth.verifiers.ohttp import is_consistent
-from troth.verifiers.opengradient_keys import SIGNING_KEY, SigningKey, verify_ohttp_config
+from troth.verifiers.opengradient_keys import SigningKey, verify_ohttp_config
+from troth.verifiers.opengradient_names import SIGNING_KEY
 from troth.verifiers.opengradient_registry import RegistryFailed, parse_ohttp_config
 from troth.verifiers.strict_json import NotStrict, as_object, parse_object
 from troth.verifiers.trust import OhttpConfig

@@ -12,7 +12,7 @@ from troth.domain.exchange import HttpResponse
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.verifiers.base import Evidence
 from troth.verifiers.fold import weakest
-from troth.verifiers.opengradient_keys import SIGNING_KEY
+from troth.verifiers.opengradient_names import SIGNING_KEY
 from troth.verifiers.receipt import Receipt
 from troth.verifiers.registry import SCHEMES, signed_parts_of, verdict_for
 from troth.verifiers.trust import Expectation, Trust
@@ -51,7 +51,7 @@ def _with_scheme(receipt: Receipt, trust: Trust) -> Trust:
     """Let the scheme that a receipt names judge it: its address may be one that only its maker
     knows. A claim like any other: what that scheme cannot prove by our trust stays unproven."""
     named = receipt.signed.scheme.partition("/")[0] if receipt.signed is not None else ""
-    if not any(scheme.scheme == named for scheme in SCHEMES):
+    if named not in SCHEMES:
         return trust
     claim = Expectation(receipt.facts.provider, "*", named, source="the receipt's own word")
     return trust.with_expectation(claim)

@@ -1,29 +1,65 @@
 """Which scheme speaks for an exchange: one table, one call for the engine.
 
-A new scheme is one file and one row here. A fault inside a scheme is caught at this border, the
-only one: it becomes `cannot-check`, never a pass.
+A new scheme is one file and one row here. Its file is imported with the first exchange that bears
+its marks: curves and certificates take 10 MB and 0.1 s, and most replies are signed by nobody. A
+fault inside a scheme is caught at this border, the only one: `cannot-check`, never a pass.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from typing import cast
 
-from troth.domain.exchange import Exchange
+from troth.domain.exchange import Exchange, find_header
 from troth.domain.verdict import State, Verdict
-from troth.verifiers.aci import Aci
-from troth.verifiers.base import Asking, Evidence, Facts, SignedParts, Verifier, Wanted
-from troth.verifiers.body_signature import EIGENAI, GALADRIEL
+from troth.verifiers.base import Asking, Evidence, Facts, Naming, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
-from troth.verifiers.near import NEAR
-from troth.verifiers.opengradient import OpenGradient, signature_of
-from troth.verifiers.opengradient_keys import signature_id
 from troth.verifiers.plain import Plain
-from troth.verifiers.redpill import REDPILL
-from troth.verifiers.trust import Expectation, Trust, pattern_of
-from troth.verifiers.zerog import ZERO_G
+from troth.verifiers.trust import Expectation, Trust, pattern_of, signature_id
 
-_OPENGRADIENT = OpenGradient()
-SCHEMES: tuple[Verifier, ...] = (_OPENGRADIENT, Aci(), NEAR, REDPILL, ZERO_G, EIGENAI, GALADRIEL)
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a scheme is, and what every exchange of its has: any one mark that is given.
+
+    A mark only spares an import; whether an exchange is the scheme's own, it says itself.
+    """
+
+    module: str
+    name: str
+    url: str = ""
+    """A piece of its addresses, in lower case."""
+    header: str = ""
+    """A header of its answers."""
+    body: bytes = b""
+    """A piece of its answers' bodies."""
+
+    def is_marked(self, exchange: Exchange) -> bool:
+        headers = exchange.response_headers
+        return (
+            (self.url != "" and self.url in exchange.url.lower())
+            or (self.header != "" and find_header(headers, self.header) is not None)
+            or (self.body != b"" and self.body in exchange.response_body)
+        )
+
+    @property
+    def verifier(self) -> Verifier:
+        module = import_module(f"troth.verifiers.{self.module}")
+        return cast("Verifier", getattr(module, self.name))
+
+
+_ROWS = {
+    "opengradient": _Row("opengradient", "OPENGRADIENT", body=b'"tee_'),
+    "aci": _Row("aci", "ACI", header="x-aci-version"),
+    "near": _Row("near", "NEAR", url="cloud-api.near.ai"),
+    "redpill": _Row("redpill", "REDPILL", url="api.redpill.ai"),
+    "0g": _Row("zerog", "ZERO_G", url="/v1/proxy/"),
+    "eigenai": _Row("body_signature", "EIGENAI", body=b'"signer"'),
+    "galadriel": _Row("body_signature", "GALADRIEL", body=b'"public_key"'),
+}
+SCHEMES = tuple(_ROWS)
 """In the order in which they are asked whether an exchange is theirs."""
 
 SCHEME_UNKNOWN = "unknown"
@@ -40,9 +76,15 @@ def verifier_for(exchange: Exchange, facts: Facts, trust: Trust) -> Verifier:
         return _PLAIN
     expected = trust.expectation(facts.provider, facts.model)
     if expected is not None:
-        wanted = next((s for s in SCHEMES if s.scheme == expected.scheme), None)
-        return wanted or _PLAIN
-    return next((s for s in SCHEMES if s.recognizes(exchange, facts)), _PLAIN)
+        return scheme_of(expected.scheme) or _PLAIN
+    marked = (row.verifier for row in _ROWS.values() if row.is_marked(exchange))
+    return next((scheme for scheme in marked if scheme.recognizes(exchange, facts)), _PLAIN)
+
+
+def scheme_of(name: str) -> Verifier | None:
+    """Return a scheme by its name, imported now if it was not; None for a name that is none."""
+    row = _ROWS.get(name)
+    return None if row is None else row.verifier
 
 
 def wanted_for(
@@ -92,8 +134,8 @@ def signature_name(exchange: Exchange, evidence: Evidence, trust: Trust, *, fact
     """
     try:
         verifier = verifier_for(exchange, facts, trust)
-        if verifier is _OPENGRADIENT:
-            return signature_of(exchange)
+        if isinstance(verifier, Naming):
+            return verifier.signature_name(exchange)
         signed = verifier.signed_parts(exchange, evidence, trust, facts)
     except Exception:  # noqa: BLE001 - the plug-in border: the verdict will say what broke down
         return ""

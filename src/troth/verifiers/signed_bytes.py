@@ -14,9 +14,8 @@ from troth.domain.model import Json
 from troth.verifiers.base import Facts
 from troth.verifiers.fold import Finding, cannot_check, failed, passed
 from troth.verifiers.opengradient_frames import ReplyRead, read_reply
-from troth.verifiers.opengradient_keys import signature_id
 from troth.verifiers.strict_json import NotStrict, as_text, parse_object
-from troth.verifiers.trust import Trust, short
+from troth.verifiers.trust import Trust, short, signature_id
 
 _DATA = re.compile(rb"^data: ?(\{.*\})\r?$", re.M)
 _THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.S)

@@ -22,9 +22,6 @@ DEFAULT_REQUIRED = frozenset(
 )
 
 
-SIGNING_SCHEMES = ("opengradient", "aci", "near", "redpill", "0g", "eigenai", "galadriel")
-"""Schemes whose keys can be pinned."""
-
 _SPECIAL = re.compile(r"[*?[]")
 INTEL_HOST = "https://api.trustedservices.intel.com"
 """Intel's own service for questions about its processors."""
@@ -33,6 +30,11 @@ INTEL_HOST = "https://api.trustedservices.intel.com"
 def fingerprint_of(spki: bytes) -> str:
     """Return the fingerprint of a key: lower-case hex SHA-256 of its SubjectPublicKeyInfo DER."""
     return sha256(spki).hexdigest()
+
+
+def signature_id(signature: bytes) -> str:
+    """Return the name of a signature in the replay memory: SHA-256 hex of its bytes."""
+    return sha256(signature).hexdigest()
 
 
 def short(fingerprint: str) -> str:

@@ -19,7 +19,8 @@ from troth.transport import Sight, Transport
 from troth.verifiers.base import Evidence, Facts, Wanted
 from troth.verifiers.opengradient import wanted_for_sealing, wanted_from_gateway
 from troth.verifiers.opengradient_before import BeforeSend, check_before_send
-from troth.verifiers.opengradient_keys import SCHEME, served_key, tee_id_of
+from troth.verifiers.opengradient_keys import served_key, tee_id_of
+from troth.verifiers.opengradient_names import SCHEME
 from troth.verifiers.opengradient_records import RECORDS, write_records
 from troth.verifiers.opengradient_sealing import served_sealing
 from troth.verifiers.trust import OhttpConfig, RegistryRecord, Trust
