@@ -108,6 +108,14 @@ class Chat:
         self.columns.append(column)
         return column
 
+    async def holds_comparison(self) -> bool:
+        """Whether its messages stand in columns; asked of each chat that is opened."""
+        from troth.engine.comparison_state import COMPARISON_KEY
+
+        if self.comparison is not None:
+            return True
+        return bool(await self.store.state(COMPARISON_KEY + self.id))
+
     def variants(self, message_id: str) -> tuple[int, tuple[str, ...]]:
         """Return the index of a message among its variants, and their ids."""
         ids = self.tree.siblings(message_id)

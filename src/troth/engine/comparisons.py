@@ -121,12 +121,6 @@ class Comparisons:
         comparison = chat.comparison = self._made(chat, load_state(stored), votes)
         return comparison
 
-    async def has(self, chat: Chat) -> bool:
-        """Whether `chat` holds a comparison."""
-        if _held_by(chat) is not None:
-            return True
-        return bool(await chat.store.state(COMPARISON_KEY + chat.id))
-
     @staticmethod
     async def _votes(chat: Chat) -> tuple[Vote, ...]:
         stored = await chat.store.state(VOTES_KEY + chat.id)

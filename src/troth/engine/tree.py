@@ -15,7 +15,10 @@ class MessageTree:
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._messages: dict[str, Message] = {}
-        self._children: dict[str | None, list[str]] = {}
+        self._newest: dict[str | None, str] = {}
+        """The newest answer to each message."""
+        self._siblings: dict[str | None, list[str]] = {}
+        """All answers where there is more than one: ten thousand messages have few of these."""
         for message in messages:
             self.add(message)
 
@@ -30,12 +33,15 @@ class MessageTree:
         if message.id in self._messages:
             return
         self._messages[message.id] = message
-        self._children.setdefault(message.parent_id, []).append(message.id)
+        parent_id = message.parent_id
+        if (elder := self._newest.get(parent_id)) is not None:
+            self._siblings.setdefault(parent_id, [elder]).append(message.id)
+        self._newest[parent_id] = message.id
 
     def merge(self, messages: Iterable[Message]) -> None:
         """Take in the whole tree in stored order, keeping what only this tree knows."""
         known = self._messages
-        self._messages, self._children = {}, {}
+        self._messages, self._newest, self._siblings = {}, {}, {}
         for message in messages:
             self.add(message)
         for message in known.values():
@@ -59,10 +65,10 @@ class MessageTree:
         message = self._messages.get(message_id)
         if message is None:
             return (message_id,)
-        return tuple(self._children.get(message.parent_id, (message_id,)))
+        return tuple(self._siblings.get(message.parent_id, (message_id,)))
 
     def newest_leaf(self, message_id: str) -> str:
         """Follow the newest child from here down to a message that nothing answers."""
-        while children := self._children.get(message_id):
-            message_id = children[-1]
+        while (newest := self._newest.get(message_id)) is not None:
+            message_id = newest
         return message_id

@@ -9,7 +9,7 @@ the lines. Reading recomputes it: a page that is old or foreign cannot pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import apsw
@@ -170,14 +170,15 @@ def whole_tree(store: Store, conversation: str) -> list[Message]:
     )
     if known is None:
         raise NotFound("chat", conversation)
-    rows = store.all(
+    rows = store.each(
         _MESSAGE_ROW,
         _SELECT + " FROM message m WHERE conversation_id = ? ORDER BY id",
         (known[0],),
     )
-    if len(rows) != known[1]:
+    messages = _load(store, conversation, rows, {})
+    if len(messages) != known[1]:
         raise VaultDamaged(str(store.path or ""), f"messages of chat {conversation} are missing")
-    return _load(store, conversation, rows, {})
+    return messages
 
 
 def faults(store: Store, conversation_id: int, conversation: str) -> list[str]:
@@ -230,7 +231,7 @@ def _missing_head(store: Store, conversation: str, head: str) -> VaultDamaged | 
 
 
 def _load(
-    store: Store, conversation: str, rows: Sequence[MessageRow], nodes: dict[int, _Node]
+    store: Store, conversation: str, rows: Iterable[MessageRow], nodes: dict[int, _Node]
 ) -> list[Message]:
     loaded: list[Message] = []
     roles = _ROLES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -13,6 +13,8 @@ Values = Sequence[SqlValue]
 
 class Cursor(Protocol):
     def fetchall(self) -> list[tuple[SqlValue, ...]]: ...
+    def __iter__(self) -> Iterator[tuple[SqlValue, ...]]: ...
+    def close(self, force: bool = False) -> None: ...
 
 
 class RowChange(Protocol):

@@ -6,7 +6,7 @@ the commit, moves the head hash on, and tells the sidecar after the commit is on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,14 @@ class Store:
         `row` is the tuple type that the SQL gives; it is a claim for the type checker only.
         """
         return cast("list[RowT]", self.connection.execute(sql, bindings).fetchall())
+
+    def each(self, row: type[RowT], sql: str, bindings: Values = ()) -> Iterator[RowT]:
+        """Yield rows one by one, where all of them at once would be many MB. Read to the end."""
+        cursor = self.connection.execute(sql, bindings)
+        try:
+            yield from cast("Iterator[RowT]", cursor)
+        finally:
+            cursor.close()
 
     def one(self, row: type[RowT], sql: str, bindings: Values = ()) -> RowT | None:
         rows = self.all(row, sql, bindings)

@@ -38,7 +38,7 @@ class Comparing:
         if chat is None:
             return
         has_draft = bool(self._screen.prompt.text.strip() or self._talking.attached)
-        if not has_draft and not models and await engine.comparisons.has(chat):
+        if not has_draft and not models and await chat.holds_comparison():
             try:
                 self._show(await engine.comparisons.open(chat))
             except TrothError as error:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
+from sys import intern
 
 from troth.domain.conversation import Conversation
 from troth.domain.message import Blob, Finish, Message, Role, SourcePart
@@ -51,7 +52,7 @@ def entry_of(
             message.id,
             "user",
             "You",
-            meta=message.created_at.astimezone(zone).strftime("%H:%M"),
+            meta=intern(message.created_at.astimezone(zone).strftime("%H:%M")),
             text=message.text,
             variant=variant,
             attachments=tuple(attachment_words(blob) for blob in message.blobs),

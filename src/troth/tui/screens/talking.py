@@ -54,7 +54,7 @@ class Talking:
         self.chat: Chat | None = None
         self.attached: list[BlobPart] = []
         self._draft_timer: Timer | None = None
-        self._entries: dict[str, tuple[tuple[Verdict | None, int, int, bool], Entry]] = {}
+        self._entries: dict[str, tuple[Entry, Verdict | None, int, int, bool]] = {}
         self._is_loading = False
         self.meter = Meter(screen, engine)
         self.following = Following(screen, self._entry, self._reply_ended)
@@ -139,7 +139,7 @@ class Talking:
         elif reply is not None and is_drawn_unjudged:
             self.following.await_verdict(chat, reply)
         await self.measure()
-        if chat.is_stored and await self.engine.comparisons.has(chat):
+        if chat.is_stored and await chat.holds_comparison():
             self._screen.say(Words("This chat holds a comparison.", "ctrl+s opens it."))
 
     async def remember(self, chat_id: str) -> None:
@@ -183,14 +183,12 @@ class Talking:
             return replace(entry, badge=CHECKING)
         verdict = chat.verdicts.get(message.id)
         is_short = verdict is not None and falls_short(verdict, chat.conversation.policy)
-        key = (verdict, at, len(ids), is_short)
         known = self._entries.get(message.id)
-        if known is None or known[0] != key:
+        if known is None or known[1:] != (verdict, at, len(ids), is_short):
             variant = (at + 1, len(ids)) if len(ids) > 1 else None
             entry = entry_of(message, verdict=verdict, variant=variant, falls_short=is_short)
-            known = (key, entry)
-            self._entries[message.id] = known
-        return known[1]
+            known = self._entries[message.id] = (entry, verdict, at, len(ids), is_short)
+        return known[0]
 
     # -- sending
 

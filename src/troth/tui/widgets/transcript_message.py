@@ -56,6 +56,11 @@ class Unit:
     """Whether it is the unfinished end of a stream, to be replaced at the next flush."""
 
 
+_NO_UNITS: list[Unit] = []
+_NO_HEIGHTS: list[int] = []
+"""What all messages share that are not laid out: most of a long chat are never looked at."""
+
+
 class MessageView:
     """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
 
@@ -70,8 +75,8 @@ class MessageView:
         """Rises from message to message; stays when older ones come in above."""
         self.body: TextFlow | None = None
         self.thought: TextFlow | None = None
-        self.units: list[Unit] = []
-        self.heights: list[int] = []
+        self.units = _NO_UNITS
+        self.heights = _NO_HEIGHTS
         self.is_body_open = not entry.is_failed
         self.is_thinking_open = False
         self.live_meta = ""
@@ -158,7 +163,7 @@ class MessageView:
 
     def rebuild(self) -> None:
         """Lay out all units again; drawn blocks of text are drawn again when looked at."""
-        self.units, self.heights = [], []
+        self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
         self._body_start = self._body_end = self._settled_rows = 0
         self.rebuild_kept()
 
@@ -166,6 +171,8 @@ class MessageView:
         """Lay out what stands around the text again; settled blocks stay as they are."""
         if self.body is None or self._canvas is None:
             return
+        if not self.units:
+            self.units, self.heights = [], []
         known = {
             id(unit.block): unit
             for unit in self.units[: self._body_start]
@@ -324,7 +331,7 @@ class MessageView:
         raw_thought = self.thought.raw if self.thought else self.entry.thinking
         self.entry = replace(self.entry, text=raw_body, thinking=raw_thought)
         self.body = self.thought = None
-        self.units, self.heights = [], []
+        self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
         self._unresolved.clear()
 
     def feed(self, text: str, thinking: str, *, show_hidden: bool) -> None:
@@ -359,7 +366,7 @@ class MessageView:
         if not entry.is_streaming:
             self.live_meta = ""
         if self.body is None or self.thought is None or not self.units:
-            self.units, self.heights = [], []
+            self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
             return
         self.rebuild_kept()
 
