@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from servers import gated_after, html_error, openai_chat_stream
-from troth.domain.message import Role
+from troth.domain.conversation import Conversation
+from troth.domain.message import Message, Role, TextPart
 from troth.tui.clipboard import MAX_BYTES, osc52, words_after_copy
 from troth.tui.screens.dialogs import DetailsScreen, TextDialog
+from troth.tui.screens.talking import LONG, NEWEST
 from tui.app_stage import Stage, run_app
 
 SOURCE = "Two:\n\n```python\nprint('first')\n```\n\nand\n\n```sh\necho second\n```\n"
@@ -294,3 +297,31 @@ def test_osc_52_goes_plain_and_wrapped_into_tmux_and_in_pieces_into_screen() -> 
 def test_the_words_after_a_copy_claim_nothing_that_cannot_be_known() -> None:
     assert "copied" not in words_after_copy("It", "short").lower()
     assert "refuse" in words_after_copy("It", "x" * MAX_BYTES)
+
+
+@pytest.mark.parametrize(("count", "is_whole"), [(300, True), (LONG + 100, False)])
+async def test_a_very_long_chat_brings_its_older_messages_near_their_first(
+    count: int, is_whole: bool, tmp_path: Path
+) -> None:
+    async with run_app(tmp_path) as stage:
+        engine, talking, page = stage.desk.engine, stage.desk.talking, stage.desk.page
+        vault, now = engine.vault, datetime.now(UTC)
+        await vault.add_conversation(Conversation("long", "Long", now, now, is_titled=True))
+        for number in range(count):
+            parent = f"m{number - 1}" if number else None
+            parts = (TextPart(f"word {number}"),)
+            await vault.append(Message(f"m{number}", "long", parent, Role.USER, now, parts))
+        await talking.open("long")
+        chat = talking.chat
+        assert chat is not None
+        assert len(chat.path) == NEWEST
+        page.scroll_lines(-10)
+        await stage.pilot.pause()
+        await vault.draft("")  # behind whatever was asked of the vault before
+        await stage.pilot.pause()
+        if is_whole:
+            await stage.until(lambda: chat.is_whole)
+        assert chat.is_whole is is_whole
+        page.scroll_lines(-3 * NEWEST)
+        await stage.until(lambda: chat.is_whole)
+        await stage.until(lambda: page.layout_rows.messages[0].entry.id == "m0")

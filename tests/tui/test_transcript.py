@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from troth.tui.widgets.transcript_events import (
     FoldToggled,
     LinkChosen,
     Selected,
+    StartNear,
     TailLeft,
     TailReached,
     VariantChosen,
@@ -233,7 +235,7 @@ async def test_the_view_follows_only_while_the_reader_is_at_the_end() -> None:
         assert transcript.is_following
         assert " ▌ more" in stage.lines()
         await pilot.pause()
-        assert [type(event) for event in stage.told] == [TailLeft, TailReached]
+        assert [type(event) for event in stage.told] == [TailLeft, StartNear, TailReached]
 
 
 async def test_scrolling_down_to_the_end_follows_again() -> None:
@@ -603,3 +605,23 @@ async def test_offsets_for_selection_are_places_in_the_source() -> None:
         widget, offset = stage.screen.get_widget_and_offset_at(3 + 3, 1)
         assert widget is stage.transcript
         assert offset == Offset(5, 1)
+
+
+async def test_coming_near_the_first_message_is_told_once_each_time() -> None:
+    stage, entries = Stage(), list(chat(200))
+    older = [replace(entry, id=f"old {entry.id}") for entry in entries]
+    async with stage.run_test(size=(60, 10)) as pilot:
+        stage.transcript.show(entries)
+        stage.transcript.scroll_lines(-4)
+        await pilot.pause()
+        assert [type(event) for event in stage.told] == [TailLeft]
+        for _ in range(2):
+            stage.transcript.scroll_to_message(entries[5].id)
+            stage.transcript.scroll_lines(-1)
+            await pilot.pause()
+        assert [type(event) for event in stage.told] == [TailLeft, StartNear]
+        stage.transcript.prepend(older)
+        await pilot.pause()
+        stage.transcript.scroll_to_message(older[5].id)
+        await pilot.pause()
+        assert [type(event) for event in stage.told] == [TailLeft, StartNear, StartNear]

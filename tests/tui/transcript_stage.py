@@ -49,6 +49,7 @@ class Stage(App[None]):
     on_transcript_fold_toggled = on_transcript_link_chosen
     on_transcript_variant_chosen = on_transcript_link_chosen
     on_transcript_selected = on_transcript_link_chosen
+    on_transcript_start_near = on_transcript_link_chosen
     on_transcript_tail_left = on_transcript_link_chosen
     on_transcript_tail_reached = on_transcript_link_chosen
 

@@ -249,6 +249,10 @@ class ChatScreen(Screen[None]):
 
     def on_transcript_tail_left(self) -> None:
         if self.desk is not None:
+            self.run_worker(self.desk.talking.load_what_is_near(), group="older")
+
+    def on_transcript_start_near(self) -> None:
+        if self.desk is not None:
             self.run_worker(self.desk.talking.load_older(), group="older")
 
     def on_transcript_link_chosen(self, message: LinkChosen) -> None:

@@ -39,10 +39,15 @@ if TYPE_CHECKING:
     from troth.tui.screens.chat import ChatScreen
 
 NEWEST = 200
-"""Messages that a chat opens with; the older ones come right after."""
+"""Messages that a chat opens with; the older ones come when the reader goes up."""
+LONG = 2_000
+"""A chat of more messages brings the older ones only near the first that is here: each takes 1 KB
+beside its text."""
 
 _DRAFT_DELAY_S = 0.4
 LAST_CHAT = "tui:last_chat"
+_BARE = (None, 0, 1, False)
+"""How most messages look: no verdict, no variants, nothing to fold."""
 
 
 class Talking:
@@ -54,7 +59,9 @@ class Talking:
         self.chat: Chat | None = None
         self.attached: list[BlobPart] = []
         self._draft_timer: Timer | None = None
-        self._entries: dict[str, tuple[Entry, Verdict | None, int, int, bool]] = {}
+        self._entries: dict[str, Entry] = {}
+        self._looks: dict[str, tuple[Verdict | None, int, int, bool]] = {}
+        """What an entry was made with, where that is more than the message."""
         self._is_loading = False
         self.meter = Meter(screen, engine)
         self.following = Following(screen, self._entry, self._reply_ended)
@@ -124,6 +131,7 @@ class Talking:
             await self.engine.close_chat(old)
         self.attached.clear()
         self._entries.clear()
+        self._looks.clear()
         self.following.leave()
         self._screen.prompt.set_text(chat.draft)
         self._screen.prompt.earlier = self.engine.recent_prompts()
@@ -146,6 +154,11 @@ class Talking:
         """Let the next start begin with this chat."""
         if not self.engine.vault.is_read_only:
             await self.engine.vault.set_state(LAST_CHAT, chat_id)
+
+    async def load_what_is_near(self) -> None:
+        """Bring the older messages when the reader leaves the end; of a very long chat not yet."""
+        if self.chat is not None and self.chat.conversation.message_count <= LONG:
+            await self.load_older()
 
     async def load_older(self) -> None:
         """Bring the older messages, when the reader goes up: a long chat opens with its newest."""
@@ -183,12 +196,16 @@ class Talking:
             return replace(entry, badge=CHECKING)
         verdict = chat.verdicts.get(message.id)
         is_short = verdict is not None and falls_short(verdict, chat.conversation.policy)
+        look = (verdict, at, len(ids), is_short)
         known = self._entries.get(message.id)
-        if known is None or known[1:] != (verdict, at, len(ids), is_short):
+        if known is None or self._looks.get(message.id, _BARE) != look:
             variant = (at + 1, len(ids)) if len(ids) > 1 else None
-            entry = entry_of(message, verdict=verdict, variant=variant, falls_short=is_short)
-            known = self._entries[message.id] = (entry, verdict, at, len(ids), is_short)
-        return known[0]
+            known = entry_of(message, verdict=verdict, variant=variant, falls_short=is_short)
+            self._entries[message.id] = known
+            self._looks.pop(message.id, None)
+            if look != _BARE:
+                self._looks[message.id] = look
+        return known
 
     # -- sending
 

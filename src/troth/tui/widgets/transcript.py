@@ -28,6 +28,7 @@ class Transcript(TranscriptView):
     FoldToggled = told.FoldToggled
     VariantChosen = told.VariantChosen
     Selected = told.Selected
+    StartNear = told.StartNear
     TailLeft = told.TailLeft
     TailReached = told.TailReached
 

@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from troth.tui.widgets.markdown_wrap import fit
-from troth.tui.widgets.transcript_events import TailLeft, TailReached
+from troth.tui.widgets.transcript_events import StartNear, TailLeft, TailReached
 from troth.tui.widgets.transcript_layout import Spot, TranscriptLayout
 from troth.tui.widgets.transcript_message import Part
 from troth.tui.widgets.transcript_paint import (
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from asyncio import TimerHandle
 
 FRAME_S = 1 / 30
+NEAR_START = 40
+"""Messages from the first, within which older ones are asked for."""
 
 
 class TranscriptCanvas(Widget):
@@ -71,6 +73,7 @@ class TranscriptCanvas(Widget):
         self._reads_on = False
         self._drawn_width = 0
         self._pressed: tuple[int, int] | None = None
+        self._is_start_near = False
 
     # --- frames -----------------------------------------------------------------------------
 
@@ -200,6 +203,11 @@ class TranscriptCanvas(Widget):
         if self.layout_rows.is_following != self.is_following:
             self.set_reactive(TranscriptCanvas.is_following, self.layout_rows.is_following)
             self.post_message(TailReached() if self.is_following else TailLeft())
+        rows = self.layout_rows
+        is_near = not rows.is_following and rows.top.message < NEAR_START
+        if is_near and not self._is_start_near:
+            self.post_message(StartNear())
+        self._is_start_near = is_near
 
     def watch_is_following(self, is_following: bool) -> None:
         """A screen may send the view to the end by setting it."""

@@ -45,5 +45,9 @@ class TailLeft(TranscriptEvent, namespace="transcript"):
     """The reader scrolled up: the view no longer follows what arrives."""
 
 
+class StartNear(TranscriptEvent, namespace="transcript"):
+    """The reader scrolled up to the first messages that are here; older ones may be wanted."""
+
+
 class TailReached(TranscriptEvent, namespace="transcript"):
     """The reader is at the end again: the view follows."""
