@@ -48,6 +48,15 @@ def squashed(text: str) -> bytes:
     return SPACES.sub(b"", text.encode())
 
 
+def cpu_clock_s(pid: int) -> float:
+    """Return the processor time of a running process, all its threads, to the nanosecond.
+
+    `/proc/PID/stat` counts in ticks of 10 ms. The clock's number is what `clock_getcpuclockid`
+    returns on Linux. Raises OSError for a process that is gone.
+    """
+    return time.clock_gettime(~pid << 3 | 2)
+
+
 def process_tree(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
@@ -203,14 +212,16 @@ class Probe:
     # -- what it costs
 
     def cpu_s(self) -> float:
-        total = 0
+        """Return the processor time of the program and its children, those that ended too."""
+        total = 0.0
         for pid in process_tree(self.pid):
             try:
                 line = Path(f"/proc/{pid}/stat").read_text()
+                total += cpu_clock_s(pid)
             except OSError:
                 continue
-            total += sum(map(int, line[line.rindex(")") + 2 :].split()[11:15]))
-        return total / TICK
+            total += sum(map(int, line[line.rindex(")") + 2 :].split()[13:15])) / TICK
+        return total
 
     def memory_mb(self) -> float:
         total = 0
