@@ -44,7 +44,7 @@ class Board:
         names = [*self.values, *(name for name in self.bars if name not in self.values)]
         width = max(map(len, names), default=0)
         for name in names:
-            value = f"{self.median(name):9.1f}" if name in self.values else " " * 9
+            value = f"{self.median(name):10.2f}" if name in self.values else " " * 10
             words = [
                 f"{'????' if is_met is None else 'ok  ' if is_met else 'OVER'} {told}"
                 for told, is_met in self.judgements(name)
