@@ -7,6 +7,7 @@ from pathlib import Path
 from troth.domain.error import HeaderDamaged, HeaderMissing, VaultError, VaultMissing
 from troth.vault.errors import typed_errors
 from troth.vault.files import replace_file
+from troth.vault.in_use import alone
 from troth.vault.keyfile import MAX_HEADER_BYTES, Header, parse_header
 from troth.vault.places import Places
 
@@ -59,7 +60,7 @@ def recover_header(places: Places) -> Path | None:
     copy, kept = read_copy(places), places.header.with_name("vault.json.damaged")
     if copy is None:
         raise HeaderDamaged(str(places.header_backup), "the copy is missing or damaged too")
-    with typed_errors(places.header):
+    with typed_errors(places.header), alone(places.folder):
         had_one = places.header.is_file()
         if had_one:
             replace_file(kept, places.header.read_bytes())

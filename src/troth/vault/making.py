@@ -11,6 +11,7 @@ from troth.vault import migrate
 from troth.vault.errors import typed_errors
 from troth.vault.files import make_folder, make_private_file
 from troth.vault.header_file import write_header
+from troth.vault.in_use import alone
 from troth.vault.kdf import Cost, Keys, new_key
 from troth.vault.keyfile import Header, Slot
 from troth.vault.opening import Access
@@ -31,23 +32,29 @@ class Made:
 def create(directory: Path, passphrase: str, cost: Cost, *, with_keyring: bool) -> Made:
     """Make the files of a new vault; a half-made one leaves nothing that stands in the way."""
     places = Places(directory)
-    if places.header.exists() or places.database.exists():
-        raise VaultExists(str(directory))
+    _expect_none(places)
     vault_id, data_key = secrets.token_hex(16), new_key()
     keys = Keys.derive(data_key, vault_id)
     made = make_slots(vault_id, data_key, passphrase, cost, with_keyring=with_keyring)
     with typed_errors(directory):
         make_folder(directory)
-        try:
-            _make_database(places, keys, vault_id)
-            write_header(places, Header(vault_id, made.slots).signed(keys.header_mac))
-            places.take_fresh_database()
-        except BaseException:
-            if not places.header.exists():
-                _clear(places)
-            raise
+        with alone(directory):
+            _expect_none(places)  # another program may have made one meanwhile
+            try:
+                _make_database(places, keys, vault_id)
+                write_header(places, Header(vault_id, made.slots).signed(keys.header_mac))
+                places.take_fresh_database()
+            except BaseException:
+                if not places.header.exists():
+                    _clear(places)
+                raise
     access = Access(vault_id, keys, places.database)
     return Made(access, made.recovery_words, made.keyring_failure)
+
+
+def _expect_none(places: Places) -> None:
+    if places.header.exists() or places.database.exists():
+        raise VaultExists(str(places.folder))
 
 
 @dataclass(frozen=True, slots=True)

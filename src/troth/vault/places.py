@@ -68,6 +68,11 @@ class Places:
         """A database that is whole and waits to take the place of `database`."""
         return self.folder / "vault.db.new"
 
+    @property
+    def unchecked_database(self) -> Path:
+        """A copy that is being written or read back; it becomes `fresh_database` after that."""
+        return self.folder / "vault.db.part"
+
     def take_fresh_database(self) -> None:
         """Put the fresh database in place; a log of the old one must never meet it."""
         self.log.unlink(missing_ok=True)
@@ -77,7 +82,13 @@ class Places:
 
     def leftovers(self) -> tuple[Path, ...]:
         """Return what a killed replacement may have left: never the only copy of anything."""
-        names = ("vault.json.new", "vault.json.bak.new", "vault.db.new-journal")
+        names = (
+            "vault.json.new",
+            "vault.json.bak.new",
+            "vault.db.new-journal",
+            "vault.db.part",
+            "vault.db.part-journal",
+        )
         return tuple(path for path in (self.folder / name for name in names) if path.exists())
 
     @property

@@ -17,6 +17,7 @@ from troth.vault.copying import commits_of, copy_to_file, recount, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.freshness import SeenFile
 from troth.vault.header_file import read_header, write_header
+from troth.vault.in_use import alone
 from troth.vault.inbox import has_parcels, take_in
 from troth.vault.kdf import Cost, Keys, Sealed, new_key, prepare_passphrase, seal, unseal
 from troth.vault.keepsakes import secret_place
@@ -45,12 +46,17 @@ def rekey(directory: Path, passphrase: str, new_passphrase: str, cost: Cost) -> 
     if not cost.is_bounded:
         raise UsageError("the cost of key derivation is out of bounds")
     prepare_passphrase(new_passphrase)
-    places = Places(directory)
+    read_header(Places(directory))  # a folder that is not there cannot be locked
+    with typed_errors(directory), alone(directory):
+        return _rekey_alone(Places(directory), passphrase, new_passphrase, cost)
+
+
+def _rekey_alone(places: Places, passphrase: str, new_passphrase: str, cost: Cost) -> Rekeyed:
     header = read_header(places)
     old_keys = unlock(header, passphrase=passphrase)
     new_keys = Keys.derive(new_key(), header.vault_id)
     had_keyring = bool(header.slots_of("keyring"))
-    if has_parcels(directory):
+    if has_parcels(places.folder):
         _take_in(places, old_keys, header.vault_id)
     with typed_errors(places.database):
         store = _open_alone(places, old_keys, header.vault_id)

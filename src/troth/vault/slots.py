@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from troth.domain.error import HeaderDamaged, UsageError, WrongPassphrase
+from troth.domain.error import HeaderDamaged, UsageError, VaultBusy, WrongPassphrase
+from troth.vault.errors import typed_errors
 from troth.vault.header_file import read_header, write_header
+from troth.vault.in_use import alone
 from troth.vault.kdf import Cost, Keys
 from troth.vault.keyfile import Header, Slot
 from troth.vault.places import Places
@@ -98,4 +100,8 @@ class SlotChanges:
         if slot is not None:
             slots.insert(0 if kind == "passphrase" else len(slots), slot)
         changed = replace(header, slots=tuple(slots)).signed(self.keys.header_mac)
-        write_header(Places(self.folder), changed)
+        places = Places(self.folder)
+        with typed_errors(places.header), alone(self.folder):
+            if read_header(places) != header:
+                raise VaultBusy(str(places.header), "another program has just changed it")
+            write_header(places, changed)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import apsw
 
-from troth.vault.files import make_folder, sync_folder
+from troth.domain.error import VaultBusy
+from troth.vault.files import FOLDER_MODE, sync_folder
+from troth.vault.header_file import read_header
+from troth.vault.in_use import alone
 from troth.vault.kdf import Keys
 from troth.vault.places import Places
 from troth.vault.store import connect
@@ -19,8 +23,25 @@ def finish_switch(places: Places, keys: Keys) -> None:
     The header is written only when the fresh database is whole, so whichever of the two opens with
     the header's key is the right one. Where both do, after a restore of the same vault's backup,
     the one that stands there is set aside unless the restore had come to that: nothing that opens
-    is ever written over.
+    is ever written over. Raises VaultBusy while another program is at it, or where it has just
+    replaced the key file that `keys` come from.
     """
+    if not places.fresh_database.exists() and not places.leftovers():
+        _expect_current(places, keys)
+        return
+    with alone(places.folder):
+        _expect_current(places, keys)
+        _finish(places, keys)
+
+
+def _expect_current(places: Places, keys: Keys) -> None:
+    """Who holds the keys of before a rekey would take the new database for waste."""
+    if not read_header(places).is_authentic(keys.header_mac):
+        detail = "it was encrypted anew or restored just now; open it again"
+        raise VaultBusy(str(places.header), detail)
+
+
+def _finish(places: Places, keys: Keys) -> None:
     for leftover in places.leftovers():
         leftover.unlink()
     if not places.fresh_database.exists():
@@ -46,11 +67,24 @@ def _opens(path: Path, keys: Keys, *, leaves_log: bool = False) -> bool:
     return True
 
 
+def make_folder_aside(places: Places, now: datetime) -> Path:
+    """Make the folder for a vault that gives way; never one that holds another already."""
+    name = f"replaced-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    for number in count(1):
+        aside = places.folder / (name if number == 1 else f"{name}-{number}")
+        try:
+            aside.mkdir(FOLDER_MODE)
+        except FileExistsError:
+            continue  # two restores in one second, or a clock that was put back
+        aside.chmod(FOLDER_MODE)
+        return aside
+    raise AssertionError("there is always a next number")
+
+
 def _set_aside(places: Places) -> None:
     if places.database.stat().st_nlink > 1:
         return  # the restore has linked it into a folder already
-    aside = places.folder / f"replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    make_folder(aside)
+    aside = make_folder_aside(places, datetime.now(UTC))
     for path in (places.database, places.log):
         if path.exists():
             path.rename(aside / path.name)

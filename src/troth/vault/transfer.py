@@ -18,11 +18,12 @@ from troth.vault.copying import OnCopied, commits_of, copy_to_file, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.files import FOLDER_MODE, make_folder, replace_file, sync_folder
 from troth.vault.header_file import read_header, write_header
-from troth.vault.in_use import expect_closed
+from troth.vault.in_use import alone, expect_closed
 from troth.vault.kdf import Keys
 from troth.vault.keyfile import parse_header
 from troth.vault.places import Places
 from troth.vault.store import Store, connect
+from troth.vault.switching import make_folder_aside
 from troth.vault.unlock import unlock
 
 PREFIX = "troth-backup-"
@@ -126,13 +127,16 @@ def restore(
         raise HeaderDamaged(str(source.header), error.detail) from error
     target = Places(directory)
     with typed_errors(directory):
-        expect_closed(target)
         make_folder(directory)
-        messages = _rebuild(source, target, keys, header.vault_id)
-        replaced = _set_aside(target, now)
-        target.seen.unlink(missing_ok=True)
-        write_header(target, header)
-        target.take_fresh_database()
+        with alone(directory):
+            expect_closed(target)
+            messages = _rebuild(source, target, keys, header.vault_id)
+            expect_closed(target)  # reading it back may have taken minutes
+            replaced = _set_aside(target, now)
+            target.unchecked_database.replace(target.fresh_database)
+            target.seen.unlink(missing_ok=True)
+            write_header(target, header)
+            target.take_fresh_database()
     return Restored(messages, replaced)
 
 
@@ -141,14 +145,14 @@ def _rebuild(source: Places, target: Places, keys: Keys, vault_id: str) -> int:
     path = source.database
     store = Store(connect(path, keys.backup, is_read_only=True), keys, vault_id, path)
     try:
-        copy_to_file(store, target.fresh_database, keys.database)
+        copy_to_file(store, target.unchecked_database, keys.database)
         commits = commits_of(store)
     finally:
         store.close()
     try:
-        return verify_copy(target.fresh_database, keys.database, keys, vault_id, commits)
+        return verify_copy(target.unchecked_database, keys.database, keys, vault_id, commits)
     except VaultError:
-        target.fresh_database.unlink(missing_ok=True)
+        target.unchecked_database.unlink(missing_ok=True)
         raise
 
 
@@ -156,8 +160,7 @@ def _set_aside(target: Places, now: datetime) -> Path | None:
     """Link the vault that stands in `target` into a folder of its own; it stays where it is too."""
     if not target.database.exists() and not target.header.exists():
         return None
-    aside = target.folder / f"replaced-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    make_folder(aside)
+    aside = make_folder_aside(target, now)
     for path in (
         target.header,
         target.database,
