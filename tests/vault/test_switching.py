@@ -15,7 +15,7 @@ from troth.domain.error import VaultBusy
 from troth.vault.places import Places
 from troth.vault.slots import SlotChanges
 from troth.vault.switching import finish_switch
-from troth.vault.transfer import restore
+from troth.vault.transfer import backups, restore
 from troth.vault.vault import Vault
 from vault.samples import NOW, PASSPHRASE, MadeVault, open_with_words, said, unlocked
 
@@ -167,6 +167,19 @@ async def test_two_restores_of_one_second_keep_both_vaults(
     assert second is not None
     assert await last_message(first) == "after"
     assert await last_message(second) == "between"
+
+
+async def test_a_clock_that_was_put_back_rotates_no_new_backup_out(
+    own_full: MadeVault, tmp_path: Path
+) -> None:
+    destination = tmp_path / "backups"
+    of_the_future = destination / "troth-backup-20991231T000000Z"
+    (await backed_up(own_full, destination)).rename(of_the_future)
+    vault = await open_with_words(own_full)
+    made = await vault.upkeep.back_up(destination, keep=1)
+    await vault.close()
+    assert backups(destination) == (made.folder,)
+    assert made.removed == (of_the_future,)
 
 
 async def test_a_slot_that_another_program_has_just_changed_is_not_written_over(

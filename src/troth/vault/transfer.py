@@ -79,7 +79,7 @@ def back_up(
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-    removed = _rotate(destination, store.vault_id, keep) if keep else ()
+    removed = _rotate(folder, store.vault_id, keep) if keep else ()
     return Backup(folder, messages, Places(folder).database.stat().st_size, removed)
 
 
@@ -96,8 +96,10 @@ def backups(destination: Path, vault_id: str | None = None) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _rotate(destination: Path, vault_id: str, keep: int) -> tuple[Path, ...]:
-    old = backups(destination, vault_id)[:-keep]
+def _rotate(newest: Path, vault_id: str, keep: int) -> tuple[Path, ...]:
+    """Remove all but `keep`. The one just made stays whatever its name says: clocks go back."""
+    others = [folder for folder in backups(newest.parent, vault_id) if folder != newest]
+    old = tuple(others[: max(0, len(others) - (keep - 1))])
     for folder in old:
         shutil.rmtree(folder)
     return old
