@@ -274,6 +274,9 @@ async def find(pilot: Pilot[int], desk: Desk) -> None:
     await pilot.press(*"vault")
     while "found" not in str(pilot.app.screen.query_one(".picker--count").render()):
         await pilot.pause(0.02)
+    while pilot.app.screen.query_one("#preview #before").has_class("-none"):
+        await pilot.pause(0.02)  # what stands round the hit is read after the list is drawn
+    await pilot.pause()
 
 
 async def show_settings(pilot: Pilot[int], desk: Desk) -> None:

@@ -122,6 +122,22 @@ async def test_find_opens_the_chat_at_the_hit(tmp_path: Path) -> None:
         await stage.until(lambda: stage.screen.title_bar.chat_title == "about apples")
 
 
+async def test_find_shows_the_messages_round_the_hit(tmp_path: Path) -> None:
+    replies = [openai_chat_stream([text]) for text in ("apples keep", "so do nuts", "pears do not")]
+    async with run_app(tmp_path, replies) as stage:
+        for text in ("which fruit keeps", "what else", "what does not"):
+            await stage.say(text)
+        await stage.pilot.press("ctrl+f")
+        await stage.until(lambda: isinstance(stage.app.screen, FindScreen))
+        await stage.type("nuts")
+        await stage.until(lambda: "what does not" in stage.text)
+        lines = [line.strip(" ▌") for line in stage.text.splitlines()[-10:]]
+        shown = [line for line in lines if line in {"what else", "so do nuts", "what does not"}]
+        assert shown == ["what else", "so do nuts", "what does not"]
+        await stage.pilot.press("backspace", "backspace", "backspace", "backspace", *"pears")
+        await stage.until(lambda: "pears do not" in stage.text and "what else" not in stage.text)
+
+
 async def test_find_says_when_nothing_is_there_and_escape_goes_back(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         await stage.type("/find zebra")

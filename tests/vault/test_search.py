@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from troth.domain.error import UsageError
+from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Finish, Role
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State, Verdict
@@ -199,6 +199,35 @@ async def test_best_puts_the_closest_first_among_the_newest(library: Vault) -> N
 async def test_the_limit_counts_titles_too(library: Vault) -> None:
     assert len(await library.search("the ", limit=2)) == 2
     assert await library.search("the ", limit=0) == []
+
+
+async def test_a_hit_is_shown_between_its_neighbours(library: Vault) -> None:
+    await library.append(said("aside", "another answer to the wolf", parent="wolf"))
+    (hit,) = await library.search("sheep ")
+    found = await library.surroundings("sheep ", hit)
+    assert found.message.id == "wolves"
+    assert found.excerpt == "Wolves and \x02sheep\x03 share one valley"
+    assert [one.id for one in (found.before, found.after) if one is not None] == ["wolf", "accent"]
+    (first,) = await library.search("bridge ")
+    found = await library.surroundings("bridge ", first)
+    assert found.before is None
+    assert found.after is not None
+    assert found.after.id == "wolves"
+
+
+async def test_a_found_title_shows_the_end_of_its_chat(library: Vault) -> None:
+    title = (await library.search("forest "))[0]
+    found = await library.surroundings("forest ", title)
+    assert (found.message.id, found.after) == ("quotes", None)
+
+
+async def test_a_hit_that_is_gone_meanwhile_has_no_surroundings(library: Vault) -> None:
+    hits = await library.search("wolf") + (await library.search("forest "))[:1]
+    await library.trash("chat")
+    await library.empty_trash(NOW + timedelta(days=40_000))
+    for hit in hits:
+        with pytest.raises(NotFound):
+            await library.surroundings("wolf", hit)
 
 
 async def test_a_renamed_chat_is_found_by_its_new_title_only(library: Vault) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from troth.domain.message import Message
 from troth.domain.model import ModelRef, Params
 
 
@@ -46,3 +47,14 @@ class SearchHit:
     model: ModelRef | None
     created_at: datetime
     verdict_state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A found message between the one that it answers and the first that answers it."""
+
+    message: Message
+    excerpt: str
+    """Its text round the hit on one line, matched words marked as in `SearchHit.snippet`."""
+    before: Message | None = None
+    after: Message | None = None

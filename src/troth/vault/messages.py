@@ -219,6 +219,25 @@ def newest_on_path(store: Store, conversation: str, head: str | None, limit: int
     return _load(store, conversation, rows, nodes)
 
 
+def neighbours(
+    store: Store, conversation: str, ulid: str
+) -> tuple[Message | None, Message, Message | None]:
+    """Return the message that one answers, that one, and the first that answers it."""
+    with store.view():
+        path = newest_on_path(store, conversation, ulid, 2)
+        own = store.one(tuple[int, bytes], "SELECT id, hash FROM message WHERE ulid = ?", (ulid,))
+        assert own is not None, "the view has just shown it"
+        answers = store.all(
+            _MESSAGE_ROW,
+            _SELECT + " FROM message p CROSS JOIN message m ON m.conversation_id ="
+            " p.conversation_id AND m.id > p.id AND m.parent_id = p.id WHERE p.id = ?"
+            " ORDER BY m.id LIMIT 1",
+            (own[0],),
+        )
+        after = _load(store, conversation, answers, {own[0]: _Node(ulid, own[1])})
+    return path[0] if len(path) > 1 else None, path[-1], after[0] if after else None
+
+
 def _missing_head(store: Store, conversation: str, head: str) -> VaultDamaged | NotFound:
     stored = store.one(
         tuple[str | None], "SELECT head FROM conversation WHERE ulid = ?", (conversation,)

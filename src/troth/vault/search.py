@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Literal, cast
 
-from troth.domain.conversation import SearchHit
+from troth.domain.conversation import SearchHit, Surroundings
+from troth.domain.error import NotFound
+from troth.vault import conversations, messages
 from troth.vault.build import builder
 from troth.vault.query import Query, parse_query
 from troth.vault.rows import model_ref, to_datetime
@@ -20,6 +22,7 @@ from troth.vault.store import Store
 
 Order = Literal["newest", "best"]
 
+EXCERPT_CHARS = 1_200
 RANK_ALL_UP_TO = 20_000
 RANK_NEWEST = 500
 MAX_TITLE_HITS = 10
@@ -63,6 +66,21 @@ def search(
             )
         )
     return hits
+
+
+def surroundings(store: Store, text: str, conversation: str, message: str | None) -> Surroundings:
+    """Return a hit of the search `text` with its neighbours; of a title hit the chat's end.
+
+    Raises NotFound for what is gone meanwhile, VaultDamaged.
+    """
+    if message is None:
+        chat = conversations.one(store, conversation)
+        message = None if chat is None else chat.head_id
+    if message is None:
+        raise NotFound("message", conversation)
+    before, found, after = messages.neighbours(store, conversation, message)
+    excerpt = Snipper(parse_query(text).terms).cut(found.text, length=EXCERPT_CHARS)
+    return Surroundings(found, excerpt, before, after)
 
 
 def _titles(store: Store, query: Query, snipper: Snipper, limit: int) -> list[SearchHit]:

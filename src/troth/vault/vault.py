@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from troth.domain.conversation import Conversation, SearchHit
+from troth.domain.conversation import Conversation, SearchHit, Surroundings
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.message import Message, RawItem
 from troth.domain.verdict import Verdict
@@ -360,6 +360,12 @@ class Vault:
         from troth.vault.search import search
 
         return await self._searcher.run_cancellable(search, query, limit, conversation_id, order)
+
+    async def surroundings(self, query: str, hit: SearchHit) -> Surroundings:
+        """Return a hit of `query` with its neighbours. Raises NotFound where it is gone."""
+        from troth.vault.search import surroundings
+
+        return await self._reader.run(surroundings, query, hit.conversation_id, hit.message_id)
 
 
 def _now() -> int:

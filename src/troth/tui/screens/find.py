@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.getters import query_one
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Static
 
 from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.explain import explain
 from troth.tui.keys import FooterItem
-from troth.tui.safe import clean, clean_line
+from troth.tui.safe import clean_line
+from troth.tui.screens.find_preview import HitPreview, hit_badge
 from troth.tui.screens.find_words import FACETS, Known, completed, hint_words
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.footer import FooterBar
@@ -44,12 +43,15 @@ class FindScreen(Screen[SearchHit | None]):
                 tooltip="Complete the facet that is being typed", id="find.complete"),
     ]  # fmt: skip
     picker = query_one(Picker)
+    preview = query_one(HitPreview)
 
     def __init__(self, engine: Engine, words: str = "") -> None:
         super().__init__()
         self._engine = engine
         self._words = words
         self._hits: Sequence[SearchHit] = ()
+        self._searched = ""
+        """The words that found `_hits`."""
         self._timer: Timer | None = None
         self._known: Known = {}
 
@@ -65,7 +67,7 @@ class FindScreen(Screen[SearchHit | None]):
             empty_text="all chats are searched, on this computer; the newest hit stands first",
             hint=FACETS,
         )
-        yield Static("", markup=False, id="preview")
+        yield HitPreview(id="preview")
         yield FooterBar(
             (
                 FooterItem("find.choose", "⏎", "open there", 1),
@@ -102,6 +104,7 @@ class FindScreen(Screen[SearchHit | None]):
             return
         try:
             self._hits = await self._engine.search(words, limit=LIMIT)
+            self._searched = words
         except TrothError as error:
             self._hits = ()
             self.picker.show((), count=explain(error).title)
@@ -121,7 +124,17 @@ class FindScreen(Screen[SearchHit | None]):
 
     def on_row_list_highlighted(self, message: RowList.Highlighted) -> None:
         hit = self._hit(message.row)
-        self.query_one("#preview", Static).update(_preview(hit) if hit is not None else "")
+        self.preview.show_hit(hit)
+        if hit is not None:
+            self.run_worker(self._look_around(hit), exclusive=True, group="preview")
+
+    async def _look_around(self, hit: SearchHit) -> None:
+        """Show what stands before and after a hit, once the list has been drawn."""
+        try:
+            found = await self._engine.vault.surroundings(self._searched, hit)
+        except TrothError:
+            return  # the snippet stays: opening the chat tells what is wrong with it
+        self.preview.show_surroundings(hit, found)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if (hit := self._hit(message.row)) is not None:
@@ -138,22 +151,12 @@ class FindScreen(Screen[SearchHit | None]):
 
 def _row(place: int, hit: SearchHit, now: datetime) -> Row:
     who = hit.model.model if hit.model is not None else "you" if hit.role == "user" else ""
+    badge = hit_badge(hit)
     return Row(
         str(place),
         hit.title or "New chat",
         cells=(who, written_time(hit.created_at, now)),
+        mark=badge.glyph if badge is not None else "",
+        tone=badge.tone if badge is not None and badge.tone in {"good", "warn", "bad"} else "",
         detail=hit.snippet,
     )
-
-
-def _preview(hit: SearchHit) -> Content:
-    """Write the words around the hit; what was found is bold."""
-    who = str(hit.model) if hit.model is not None else "You"
-    pieces: list[str | tuple[str, str]] = [(f"{clean(who)}\n", "dim")]
-    for at, piece in enumerate(hit.snippet.split("\x02")):
-        found, mark, after = piece.partition("\x03")
-        if at and mark:
-            pieces += [(clean(found), "bold underline"), clean(after)]
-        else:
-            pieces.append(clean(piece))
-    return Content.assemble(*pieces)
