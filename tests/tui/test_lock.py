@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +14,17 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
+from servers import Gate, gated_after, openai_chat_stream
 from troth.domain.conversation import Conversation
 from troth.tui.application import TrothApp
 from troth.tui.idle import Idle
 from troth.tui.screens.chat import ChatScreen
 from troth.tui.screens.unlock import UnlockScreen
 from troth.vault.vault import Vault
-from tui.app_stage import run_app
+from tui.app_stage import Stage, run_app
 
 PASSPHRASE = "a passphrase for tests"
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -139,3 +145,98 @@ async def test_unlocking_brings_back_the_place_that_was_read(tmp_path: Path) -> 
         assert page.place() is None
         page.go_back(place)
         assert page.place() == place
+
+
+async def unlock(stage: Stage) -> None:
+    await stage.until(lambda: isinstance(stage.app.screen, UnlockScreen), "the unlock screen")
+    stage.app.screen.query_one(Input).value = PASSPHRASE
+    await stage.pilot.press("enter")
+    await stage.until(
+        lambda: isinstance(stage.app.screen, ChatScreen) and stage.app.screen.is_seated,
+        "the chat after the unlock",
+        90,
+    )
+
+
+async def test_a_reply_that_streams_goes_on_behind_the_lock_unseen_and_is_there_after_it(
+    home: Path,
+) -> None:
+    gate = Gate()
+    long = openai_chat_stream([f"line {number} of the first\n\n" for number in range(30)])
+    arriving = gated_after(openai_chat_stream(["what came early ", "what came late"]), 2, gate)
+    async with run_app(home, [long, arriving], size=(80, 20), kind="unlock") as stage:
+        await unlock(stage)
+        await stage.say("first")
+        await stage.type("second")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "what came early" in stage.text, "the reply begins")
+        await stage.type("a draft")
+        stage.desk.page.scroll_to_start()
+        await stage.pilot.pause()
+        place = stage.desk.page.place()
+        await stage.pilot.press("f12")
+        await stage.until(lambda: stage.app.engine is not None and stage.app.engine.is_locked)
+        gate.open()
+        await stage.until(lambda: list((home / "data" / "vault.inbox").glob("*.sealed")), "sealed")
+        await stage.pilot.pause()
+        assert "Unlock" in stage.text
+        assert not [word for word in ("came", "first", "draft", "line") if word in stage.text]
+        await unlock(stage)
+        await stage.until(lambda: stage.settled == 4, "the reply is in its chat")
+        await stage.until(lambda: stage.desk.page.place() == place, "the place that was read")
+        assert stage.screen.prompt.text == "a draft"
+        assert stage.desk.talking.chat is not None
+        assert stage.desk.talking.chat.path[-1].text == "what came early what came late"
+        stage.desk.page.scroll_to_tail()
+        await stage.until(lambda: "what came early what came late" in stage.text)
+    assert not list((home / "data" / "vault.inbox").iterdir())
+
+
+UNLOCKING = """
+import asyncio, resource, sys
+from pathlib import Path
+from troth.tui.application import TrothApp
+from tui.app_stage import Stage
+from tui.test_lock import unlock
+async def main():
+    app = TrothApp("unlock", environ={"TROTH_HOME": sys.argv[1]})
+    if sys.argv[2] == "full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    async with app.run_test(size=(100, 24)) as pilot:
+        stage = Stage(app, pilot, None)
+        await unlock(stage)
+        await pilot.press("ctrl+b")
+        await stage.until(lambda: "a chat" in stage.text, "the list of chats")
+        print(stage.screen.title_bar.state)
+    await app.seal()
+asyncio.run(main())
+"""
+
+
+def _bound_by_modes() -> None:
+    """Take away what lets root write anywhere (Linux: prctl(2), PR_CAPBSET_DROP, capabilities(7)).
+
+    It is gone after the exec that follows, while all of Python can still be read.
+    """
+    if sys.platform == "linux" and os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(24, 1)  # CAP_DAC_OVERRIDE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes and limits")
+@pytest.mark.parametrize("why", ["closed", "full"])
+def test_what_cannot_be_written_is_unlocked_for_reading(home: Path, why: str) -> None:
+    """A folder that is closed to this user, and a disk that takes no byte more."""
+    for path in (home, *home.rglob("*")) if why == "closed" else ():
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    paths = os.pathsep.join((str(REPOSITORY / "src"), str(REPOSITORY / "tests")))
+    done = subprocess.run(
+        [sys.executable, "-c", UNLOCKING, str(home), why],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, "HOME": str(home)},
+        preexec_fn=_bound_by_modes,
+        check=False,
+    )
+    for path in (home, home / "data"):
+        path.chmod(0o700)  # so that it can be cleared away
+    assert done.stdout == "read-only\n", done.stdout + done.stderr[-2_000:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from troth.domain.error import VaultReadOnly
+from troth.domain.error import DiskFull, VaultReadOnly
 from troth.vault.vault import Vault
 
 
@@ -17,9 +17,10 @@ async def open_vault(
     accept_older: bool = False,
     accept_damaged: bool = False,
 ) -> Vault:
-    """Open the vault as `Vault.open` does; one on a disc or in a closed folder can be read.
+    """Open the vault as `Vault.open` does; where nothing can be written it can be read.
 
-    Then its notices hold `read-only`, and whatever would write raises VaultReadOnly.
+    Then (a disc, a full disk, a closed folder) its notices hold `read-only`, and whatever would
+    write raises VaultReadOnly.
     """
 
     async def open_it(*, is_read_only: bool) -> Vault:
@@ -35,5 +36,5 @@ async def open_vault(
 
     try:
         return await open_it(is_read_only=False)
-    except VaultReadOnly:
+    except (DiskFull, VaultReadOnly):
         return await open_it(is_read_only=True)
