@@ -142,6 +142,15 @@ def test_the_prompt_is_written_in_the_persons_own_editor(
     app.until_true(lambda: prompt in app.text and said in app.text, "the prompt after the editor")
 
 
+def test_an_editor_that_is_not_there_is_named(tmp_path: Path, start: Start) -> None:
+    app = start("--memory", environ={"EDITOR": str(tmp_path / "none")})
+    app.until("memory only")
+    app.type("draft")
+    app.until("draft")
+    app.type("\x07")
+    app.until("The editor did not start")
+
+
 def test_the_first_frame_stands_before_textual_has_said_a_word(start: Start) -> None:
     app = start("--memory")
     app.until_true(lambda: b"troth" in app.received, "the first frame")

@@ -153,7 +153,7 @@ class TrothApp(App[int]):
 
     async def _warm_up(self) -> None:
         """Import what the first message will need, without holding up a single key."""
-        await asyncio.to_thread(_import_everything)
+        await asyncio.to_thread(_make_ready)
         self._warm.set()
         if self._kind == "unlock":
             return
@@ -392,7 +392,10 @@ class TrothApp(App[int]):
             self._driver.write(sequence)
 
 
-def _import_everything() -> None:
-    """Import what is needed soon, off the event loop's thread."""
+def _make_ready() -> None:
+    """Import what is needed soon, and clear up after a kill, off the event loop's thread."""
     for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "vault.vault", "vault.inbox"):
         import_module(f"troth.{name}")
+    from troth.tui.editor import remove_left_over
+
+    remove_left_over()

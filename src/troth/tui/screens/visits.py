@@ -7,17 +7,15 @@ import os
 import re
 import shlex
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
 from troth.explain import QUIET_NOTICES, explain, notice_words
-from troth.private import environment_for_child
 from troth.settings import set_value
 from troth.tui.choices import choice_problems
+from troth.tui.editor import edit
 from troth.tui.safe import clean
 from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
 from troth.tui.screens.dialogs import TextDialog
@@ -270,45 +268,25 @@ class Visits:
         await self._talking.attach(path)
 
     def edit_outside(self) -> None:
-        """Open the prompt in the person's own editor.
-
-        An editor needs a file in plain text: it lies in a folder of its own, in memory where the
-        system has such a place, closed to others and removed with all that the editor left there.
-        """
+        """Open the prompt in the person's own editor."""
         command = _editor(self._talking.engine.settings.editor)
         if not command:
             self._screen.announce("Set $EDITOR, or editor in config.toml, to write there.")
             return
-        with tempfile.TemporaryDirectory(prefix="troth-", dir=_memory_folder()) as folder:  # 0700
-            file = Path(folder, "message.md")
-            file.touch(0o600)
-            file.write_text(self._screen.prompt.text, "utf-8")
+        with self._app.suspend():  # an error that leaves it would leave the screen as it is
             try:
-                with self._app.suspend():
-                    done = subprocess.run(  # noqa: S603
-                        [*command, str(file)], check=False, env=environment_for_child(os.environ)
-                    )
-            except (OSError, TrothError) as error:
-                self._screen.announce(f"The editor did not start: {error}")
-                return
-            if done.returncode:
-                self._screen.announce(
-                    f"The editor ended with code {done.returncode}; the prompt is as it was."
-                )
-            else:
-                # Editors write a new file in the old one's place: read by name.
-                text = file.read_text("utf-8", errors="replace")
-                self._screen.prompt.set_text(clean(text).rstrip("\n"))
+                text, said = edit(command, self._screen.prompt.text), ""
+            except subprocess.CalledProcessError as error:
+                text = None
+                said = f"The editor ended with code {error.returncode}; the prompt is as it was."
+            except OSError as error:
+                text, said = None, f"The editor did not start: {error}"
+        if text is None:
+            self._screen.announce(said)
+        else:
+            self._screen.prompt.set_text(clean(text).rstrip("\n"))
 
 
 def _editor(configured: str) -> list[str]:
     command = configured or os.environ.get("VISUAL", "") or os.environ.get("EDITOR", "")
     return shlex.split(command)
-
-
-def _memory_folder() -> str | None:
-    """Return a folder that lies in memory, where there is one; None is the system's own choice."""
-    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
-        if folder and os.access(folder, os.W_OK):
-            return folder
-    return None
