@@ -28,6 +28,9 @@ OLDEST_SAFE_SQLITE = 3_051_003
 BUSY_MS = 5_000
 JOURNAL_LIMIT_BYTES = 16 << 20
 CHECKPOINT_PAGES = 1_000
+CACHE_KIB = 16_000
+"""With SQLite's own 2,000 an import into a million messages decrypts index pages again and again:
+1.25 times plain SQLite's CPU in place of 1.20. What a vault does not need is not taken."""
 
 RowT = TypeVar("RowT")
 P = ParamSpec("P")
@@ -157,6 +160,7 @@ def _prepare(connection: Connection, key: bytes | None, *, is_exclusive: bool) -
         ("cell_size_check", 1),
         ("temp_store", "MEMORY"),
         ("journal_size_limit", JOURNAL_LIMIT_BYTES),
+        ("cache_size", -CACHE_KIB),
     ):
         connection.pragma(pragma, value)
     connection.create_scalar_function(
