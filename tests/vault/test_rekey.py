@@ -87,7 +87,7 @@ def counted(work):
     return call
 for module in (files, header_file, rekey, places):
     for name in ("replace_file", "sync_folder", "write_header", "copy_to_file", "verify_copy",
-                 "recount", "_reseal", "_mark_seen", "make_slots"):
+                 "recount", "_reseal", "mark_seen", "make_slots"):
         if hasattr(module, name):
             setattr(module, name, counted(getattr(module, name)))
 os.fsync, Path.replace = counted(os.fsync), counted(Path.replace)

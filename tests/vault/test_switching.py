@@ -103,7 +103,7 @@ async def test_who_comes_while_a_vault_is_encrypted_anew_waits_and_removes_nothi
 async def test_keys_of_before_a_rekey_remove_nothing_after_it(own_full: MadeVault) -> None:
     """They were derived while the key file was replaced, which takes as long as a rekey's end."""
     access = unlocked(own_full)
-    with switching("rekey", "_mark_seen", own_full.directory) as child:
+    with switching("rekey", "mark_seen", own_full.directory) as child:
         go_on(child, "die")
     places = Places(own_full.directory)
     places.database.rename(places.fresh_database)  # as before the last step

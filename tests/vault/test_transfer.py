@@ -14,6 +14,7 @@ from troth.domain.error import (
     VaultMissing,
     WrongPassphrase,
 )
+from troth.vault.store import connect
 from troth.vault.transfer import backups
 from troth.vault.upkeep import restore_backup
 from troth.vault.vault import Vault
@@ -22,6 +23,7 @@ from vault.samples import (
     MadeVault,
     open_with_words,
     said,
+    unlocked,
 )
 from vault.test_faults import read_all, writer
 
@@ -46,8 +48,7 @@ async def test_a_backup_restores_on_a_new_machine_with_the_words_alone(
     )
     assert (restored.messages, restored.replaced) == (122, None)
     after, notices = await read_all(MadeVault(elsewhere, own_full.recovery_words))
-    assert notices[0] == "never-seen-here"
-    before["notices"] = after["notices"] = ()
+    assert notices == ()  # it was read back whole: no other program is to blame
     assert after == before
 
 
@@ -108,6 +109,12 @@ async def test_a_damaged_backup_is_refused_and_changes_nothing(
     words = {"recovery_words": own_full.recovery_words}
     database.write_bytes(whole[: len(whole) // 2 // 4_096 * 4_096])
     with pytest.raises(VaultDamaged):
+        await restore_backup(backup.folder, own_full.directory, **words)
+    database.write_bytes(whole)
+    connection = connect(database, unlocked(own_full).keys.backup)
+    connection.execute("INSERT INTO message_fts(message_fts) VALUES ('delete-all')").fetchall()
+    connection.close()
+    with pytest.raises(VaultDamaged, match="index"):
         await restore_backup(backup.folder, own_full.directory, **words)
     database.unlink()
     with pytest.raises(VaultMissing):

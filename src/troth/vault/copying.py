@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from troth.domain.error import VaultDamaged
-from troth.vault.check import check
+from troth.vault.check import check, check_index
 from troth.vault.files import make_private_file
+from troth.vault.freshness import SeenFile
 from troth.vault.kdf import Keys
+from troth.vault.places import Places
 from troth.vault.sql import Connection
 from troth.vault.store import Store, commit_state, connect
 from troth.vault.tally import COUNTED_TABLES, MODULUS, SUM_BYTES, count_row
@@ -41,15 +43,21 @@ def copy_to_file(store: Store, path: Path, key: bytes, report: OnCopied | None =
         target.close()
 
 
-def verify_copy(path: Path, key: bytes, keys: Keys, vault_id: str, commits: int) -> int:
-    """Read a copy back whole and return its messages. Raises VaultDamaged."""
+def verify_copy(
+    path: Path, key: bytes, keys: Keys, vault_id: str, commits: int, *, reads_index: bool = False
+) -> int:
+    """Read a copy back whole and return its messages. Raises VaultDamaged.
+
+    `reads_index` compares the search index with the texts too: for copies that come from outside.
+    """
     store = Store(connect(path, key), keys, vault_id, path)
     try:
         report = check(store)
+        problems = report.problems or (check_index(store) if reads_index else ())
     finally:
         store.close()
-    if report.problems:
-        raise VaultDamaged(str(path), f"{report.problems[0].kind}: {report.problems[0].detail}")
+    if problems:
+        raise VaultDamaged(str(path), f"{problems[0].kind}: {problems[0].detail}")
     if report.commits < commits:
         raise VaultDamaged(str(path), "the copy is older than what was copied")
     return report.messages
@@ -67,3 +75,16 @@ def recount(store: Store, keys: Keys) -> None:
 
 def commits_of(store: Store) -> int:
     return commit_state(store)[0]
+
+
+def mark_seen(places: Places, keys: Keys, vault_id: str) -> None:
+    """Write the sidecar anew, for a database of ours that was read back whole and is in place."""
+    store = Store(connect(places.database, keys.database), keys, vault_id, places.database)
+    try:
+        sequence, head, _ = commit_state(store)
+    finally:
+        store.close()
+    places.seen.unlink(missing_ok=True)
+    seen = SeenFile(places.seen, keys.freshness)
+    seen.write(sequence, head, places.database)
+    seen.close()

@@ -13,9 +13,8 @@ from pathlib import Path
 import apsw
 
 from troth.domain.error import UsageError, VaultBusy, VaultError
-from troth.vault.copying import commits_of, copy_to_file, recount, verify_copy
+from troth.vault.copying import commits_of, copy_to_file, mark_seen, recount, verify_copy
 from troth.vault.errors import typed_errors
-from troth.vault.freshness import SeenFile
 from troth.vault.header_file import read_header, write_header
 from troth.vault.in_use import alone
 from troth.vault.inbox import has_parcels, take_in
@@ -25,7 +24,7 @@ from troth.vault.keyfile import Header
 from troth.vault.making import make_slots
 from troth.vault.opening import Access, close_writer, open_writer
 from troth.vault.places import Places
-from troth.vault.store import Store, commit_state, connect
+from troth.vault.store import Store, connect
 from troth.vault.unlock import forget_slots, unlock
 
 
@@ -81,7 +80,7 @@ def _rekey_alone(places: Places, passphrase: str, new_passphrase: str, cost: Cos
         finally:
             store.close()
         places.take_fresh_database()
-        _mark_seen(places, new_keys, header.vault_id)
+        mark_seen(places, new_keys, header.vault_id)
     forget_slots(header.vault_id, header.slots_of("keyring"))
     return Rekeyed(made.recovery_words, made.keyring_failure)
 
@@ -134,16 +133,3 @@ def _reseal(path: Path, vault_id: str, old_keys: Keys, new_keys: Keys) -> None:
         store.run("COMMIT")
     finally:
         store.close()
-
-
-def _mark_seen(places: Places, keys: Keys, vault_id: str) -> None:
-    """The sidecar is keyed: write it anew, for the file that is there now."""
-    store = Store(connect(places.database, keys.database), keys, vault_id, places.database)
-    try:
-        sequence, head, _ = commit_state(store)
-    finally:
-        store.close()
-    places.seen.unlink(missing_ok=True)
-    seen = SeenFile(places.seen, keys.freshness)
-    seen.write(sequence, head, places.database)
-    seen.close()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from troth.domain.error import HeaderDamaged, UsageError, VaultError, VaultMissing
-from troth.vault.copying import OnCopied, commits_of, copy_to_file, verify_copy
+from troth.vault.copying import OnCopied, commits_of, copy_to_file, mark_seen, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.files import FOLDER_MODE, make_folder, replace_file, sync_folder
 from troth.vault.header_file import read_header, write_header
@@ -139,6 +139,7 @@ def restore(
             target.seen.unlink(missing_ok=True)
             write_header(target, header)
             target.take_fresh_database()
+            mark_seen(target, keys, header.vault_id)
     return Restored(messages, replaced)
 
 
@@ -152,7 +153,9 @@ def _rebuild(source: Places, target: Places, keys: Keys, vault_id: str) -> int:
     finally:
         store.close()
     try:
-        return verify_copy(target.unchecked_database, keys.database, keys, vault_id, commits)
+        return verify_copy(
+            target.unchecked_database, keys.database, keys, vault_id, commits, reads_index=True
+        )
     except VaultError:
         target.unchecked_database.unlink(missing_ok=True)
         raise
