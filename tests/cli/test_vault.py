@@ -154,6 +154,20 @@ def test_a_command_may_give_the_passphrase(with_vault: Troth) -> None:
     assert (ran.code, ran.json) == (0, [])
 
 
+def test_a_file_and_a_command_give_the_same_passphrase(troth: Troth, tmp_path: Path) -> None:
+    """Line ends within it count, and only the last one is taken off."""
+    file = tmp_path / "lines"
+    file.write_bytes(b"one\r\ntwo\n\n")
+    troth.environ["TROTH_PASSPHRASE_FILE"] = str(file)
+    assert troth("vault", "init").code == 0
+    for printed, code in ((r"one\r\ntwo\n\n", 0), (r"one\ntwo\n\n", 3), (r"one\r\ntwo", 3)):
+        command = f'"{sys.executable}" -c "import sys; sys.stdout.write(\'{printed}\')"'
+        del troth.environ["TROTH_PASSPHRASE_FILE"]
+        ran = troth("chats", env={"TROTH_PASSPHRASE_COMMAND": command})
+        assert ran.code == code, printed
+        troth.environ["TROTH_PASSPHRASE_FILE"] = str(file)
+
+
 def test_without_a_vault_the_commands_that_need_one_say_how_to_make_it(troth: Troth) -> None:
     for words in (["chats"], ["search", "x"], ["export", "x"], ["ask", "-c", "x"]):
         ran = troth(*words)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input, Static
 
 from servers import Gate, gated_after, openai_chat_stream
@@ -108,6 +109,36 @@ async def home(tmp_path: Path) -> Path:
     await made.vault.add_conversation(Conversation("chat", "a chat", moment, moment))
     await made.vault.close()
     return tmp_path
+
+
+async def pasted(folder: Path, text: str, *keys: str) -> str:
+    """Paste at the unlock screen after `keys`; return what the app's field holds on opening."""
+    app = TrothApp("unlock", environ={"TROTH_HOME": str(folder)})
+    async with app.run_test(size=(100, 30)) as pilot:
+        stage = Stage(app, pilot, None)  # type: ignore[arg-type]
+        await pilot.press(*keys)
+        app.screen.query_one(Input).post_message(events.Paste(text))
+        await pilot.pause()
+        held = app.screen.query_one(Input).value
+        await pilot.press("enter")
+        await stage.until(lambda: isinstance(app.screen, ChatScreen), "the chat", 90)
+    await app.seal()
+    return held
+
+
+async def test_a_pasted_passphrase_keeps_its_lines(tmp_path: Path) -> None:
+    """As a terminal sends them, with the line end that was copied along."""
+    made = await Vault.create(tmp_path / "data", "one\ntwo 🔑", memory_kib=65_536)
+    await made.vault.close()
+    assert await pasted(tmp_path, "one\rtwo 🔑\r") == "one\ntwo 🔑"
+
+
+async def test_recovery_words_are_pasted_from_several_lines(tmp_path: Path) -> None:
+    made = await Vault.create(tmp_path / "data", PASSPHRASE, memory_kib=65_536)
+    await made.vault.close()
+    words = made.recovery_words.split()
+    rows = "\r\n".join(" ".join(words[at : at + 4]) for at in (0, 4, 8))
+    assert await pasted(tmp_path, rows, "ctrl+r") == made.recovery_words
 
 
 async def test_an_older_vault_opens_after_it_was_told(home: Path) -> None:

@@ -167,7 +167,8 @@ def given_passphrase(environ: Mapping[str, str]) -> str | None:
     """
     if file := environ.get("TROTH_PASSPHRASE_FILE"):
         try:
-            return _without_line_end(Path(file).expanduser().read_text("utf-8"))
+            # As bytes: reading as text would turn the line ends within it into others.
+            return _without_line_end(Path(file).expanduser().read_bytes().decode("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise VaultLocked(file, "TROTH_PASSPHRASE_FILE cannot be read") from error
     if command := environ.get("TROTH_PASSPHRASE_COMMAND"):

@@ -25,3 +25,14 @@ class Field(Input):
                 event.prevent_default()
                 return
         await super()._on_key(event)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take all lines: Textual takes the first of them and says nothing.
+
+        In a secret line ends count, but the one after the last line, as in a file that holds one;
+        terminals send a carriage return for each. Anywhere else they are spaces.
+        """
+        event.stop()
+        event.prevent_default()
+        lines = event.text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+        self.replace(lines if self.password else lines.replace("\n", " "), *self.selection)
