@@ -111,7 +111,8 @@ class Sidebar(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._chats: Sequence[Conversation] = ()
-        self._titles: list[str] = []
+        self._titles: list[str] | None = None
+        """What the filter looks in, chat by chat; made at its first letter."""
         self._narrowed: tuple[list[str], Sequence[int]] | None = None
         """The last filter, and the places that it left."""
         self._now: datetime | None = None
@@ -143,14 +144,12 @@ class Sidebar(Vertical):
         row = self.chat_list.current
         keep = row.id if row is not None and self._chats else current_id
         self._chats, self._now, self._arriving = chats, now, arriving
-        self._titles = [chat.title.casefold() for chat in chats]
-        for at, chat in enumerate(chats) if self.labels else ():
-            if words := self.labels.get(chat.id):
-                self._titles[at] += f"\n{words.casefold()}"
+        self._titles = None
         self._narrowed = None
         self._current = current_id
         self.is_archive = is_archive
-        self.picked.intersection_update([chat.id for chat in chats])
+        if self.picked:
+            self.picked.intersection_update([chat.id for chat in chats])
         self._draw_head()
         self._apply(keep)
 
@@ -238,14 +237,20 @@ class Sidebar(Vertical):
 
     def _filtered(self, words: list[str]) -> list[Conversation]:
         """Return the chats whose titles have all the words; one more letter narrows the last."""
-        places: Sequence[int] = range(len(self._titles))
+        if self._titles is None:
+            self._titles = [self._words_of(chat) for chat in self._chats]
+        titles = self._titles
+        places: Sequence[int] = range(len(titles))
         if self._narrowed is not None and _narrows(self._narrowed[0], words):
             places = self._narrowed[1]
-        titles = self._titles
         for word in words:
             places = [place for place in places if word in titles[place]]
         self._narrowed = (words, places)
         return [self._chats[place] for place in places]
+
+    def _words_of(self, chat: Conversation) -> str:
+        labels = self.labels.get(chat.id)
+        return (f"{chat.title}\n{labels}" if labels else chat.title).casefold()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
