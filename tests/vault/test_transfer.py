@@ -14,6 +14,7 @@ from troth.domain.error import (
     VaultMissing,
     WrongPassphrase,
 )
+from troth.vault.in_use import alone
 from troth.vault.store import connect
 from troth.vault.transfer import backups
 from troth.vault.upkeep import restore_backup
@@ -144,6 +145,24 @@ async def test_backups_rotate_only_their_own_kind(own_full: MadeVault, tmp_path:
     assert backups(destination) == (first_folder, last.folder)
     assert len(last.removed) == 3
     assert strangers.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be held there")
+async def test_what_a_killed_backup_left_goes_and_one_in_the_making_stays(
+    own_full: MadeVault, tmp_path: Path
+) -> None:
+    left, held = (tmp_path / f"troth-backup-2026010{day}T000000Z.partial" for day in (1, 2))
+    for folder in (left, held):
+        folder.mkdir()
+        (folder / "vault.db").write_bytes(b"half of it")
+    vault = await open_with_words(own_full)
+    with alone(held):
+        made = await vault.upkeep.back_up(tmp_path)
+        assert {path.name for path in tmp_path.glob("troth-backup-*")} == {
+            held.name,
+            made.folder.name,
+        }
+    await vault.close()
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing(

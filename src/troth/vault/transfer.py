@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from troth.domain.error import HeaderDamaged, UsageError, VaultError, VaultMissing
+from troth.domain.error import HeaderDamaged, UsageError, VaultBusy, VaultError, VaultMissing
 from troth.vault.copying import OnCopied, commits_of, copy_to_file, mark_seen, verify_copy
 from troth.vault.errors import typed_errors
 from troth.vault.files import FOLDER_MODE, make_folder, replace_file, sync_folder
@@ -27,6 +27,7 @@ from troth.vault.switching import make_folder_aside
 from troth.vault.unlock import unlock
 
 PREFIX = "troth-backup-"
+_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +62,42 @@ def back_up(
         raise UsageError("keep takes a number from 0 on")
     header = read_header(Places(store.path.parent))
     folder = destination / f"{PREFIX}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    partial = folder.with_name(folder.name + ".partial")
+    partial = folder.with_name(folder.name + _PARTIAL)
     with typed_errors(destination):
         if folder.exists():
             raise UsageError("a backup of this second exists already")
         destination.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        _remove_left_over(destination)
         make_folder(partial)
         try:
-            places = Places(partial)
-            copy_to_file(store, places.database, store.keys.backup, report)
-            messages = verify_copy(
-                places.database, store.keys.backup, store.keys, store.vault_id, commits_of(store)
-            )
-            replace_file(places.header, header.to_bytes())
-            partial.rename(folder)
-            sync_folder(destination)
+            with alone(partial):
+                places = Places(partial)
+                copy_to_file(store, places.database, store.keys.backup, report)
+                messages = verify_copy(
+                    places.database,
+                    store.keys.backup,
+                    store.keys,
+                    store.vault_id,
+                    commits_of(store),
+                )
+                replace_file(places.header, header.to_bytes())
+                partial.rename(folder)
+                sync_folder(destination)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
     removed = _rotate(folder, store.vault_id, keep) if keep else ()
     return Backup(folder, messages, Places(folder).database.stat().st_size, removed)
+
+
+def _remove_left_over(destination: Path) -> None:
+    """Remove what killed backups left; one that is being made is held by its maker."""
+    for partial in destination.glob(f"{PREFIX}*{_PARTIAL}"):
+        try:
+            with alone(partial):
+                shutil.rmtree(partial, ignore_errors=True)
+        except VaultBusy:
+            continue
 
 
 def backups(destination: Path, vault_id: str | None = None) -> tuple[Path, ...]:
