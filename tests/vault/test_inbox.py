@@ -6,6 +6,8 @@ import hmac
 import json
 import os
 import stat
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -105,6 +107,20 @@ async def test_a_damaged_file_is_told_and_kept(own_full: MadeVault, place: int) 
     assert path.read_bytes() == content
     assert not await vault.has_message("flipped")
     await vault.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes in folders")
+@pytest.mark.parametrize("make", [Path.mkdir, getattr(os, "mkfifo", None)], ids=["folder", "pipe"])
+async def test_what_is_no_file_is_told_and_stays(
+    own_full: MadeVault, make: Callable[[Path], None]
+) -> None:
+    odd = own_full.directory / "vault.inbox" / "0.sealed"
+    odd.parent.mkdir()
+    make(odd)
+    vault = await reopened(own_full)
+    assert vault.notices == ("inbox-unreadable",)
+    await vault.close()
+    assert odd.exists()
 
 
 async def test_a_reply_to_a_chat_that_was_deleted_for_good_goes_with_it(

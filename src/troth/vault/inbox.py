@@ -136,11 +136,11 @@ def _store(store: Store, parcel: Parcel) -> bool:
 
 def _open(store: Store, path: Path) -> Parcel | None:
     try:
-        if path.stat().st_size > MAX_PARCEL_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_PARCEL_BYTES:
             return None
         content = path.read_bytes()
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # what cannot be read is told, and keeps nobody from the vault
     place = _place(store.vault_id)
     if content[:_PLACE_BYTES] != place:
         return None
