@@ -14,8 +14,19 @@ from troth.domain.model import Json
 _MARKS = str.maketrans({"\x02": None, "\x03": None})
 """The vault puts found words between these two."""
 
+_SYNTAX = """\
+what may stand in QUERY, besides words:
+  "two words"   in this order        wo*           any beginning with it
+  -word         without it           in:recipes    a chat, folder or tag
+  is:verified   failed, unsigned, local, unchecked, imported, partial, pinned ...
+  has:code      image, file, thinking, tool, source
+  from:me       or model             model:opus    provider:anthropic
+  after:2026    or 2026-11           before:2026-11-22
+"""
+
 
 def configure(parser: Parser) -> None:
+    parser.epilog = f"{_SYNTAX}\n{parser.epilog}"
     parser.add_argument("query", nargs="+", metavar="QUERY", help='words, or "a phrase"')
     parser.add_argument("--chat", metavar="ID", help="only in this chat")
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (50)")
