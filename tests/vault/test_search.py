@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from troth.domain.message import Finish, Role
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State, Verdict
 from troth.vault.cjk import cut_words
+from troth.vault.search import search
 from troth.vault.vault import Vault
 from vault.samples import NOW, PICTURE, PICTURE_SHA, chat, rich_reply, said
 
@@ -179,6 +181,40 @@ async def test_folders_and_tags_are_found_by_in(library: Vault) -> None:
     await library.folders.tag(["chat"], "nature")
     assert await found(library, 'in:"field work" wolf ') == ["wolf"]
     assert await found(library, "in:nature wolf ") == ["wolf"]
+
+
+async def test_what_few_messages_have_is_found_without_walking_the_others(
+    memory: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.add_conversation(chat())
+    await memory.add_conversation(chat("other", title="Another", is_pinned=True))
+    await memory.append(said("alone", "one of its kind", chat_id="other"))
+    parent = None
+    for number in range(300):
+        await memory.append(said(f"m{number}", "one of many", parent=parent))
+        parent = f"m{number}"
+    await memory.record_verdict("m0", Verdict(State.LOCAL, "og", (), NOW))
+
+    def steps(store: Any, query: str) -> tuple[int, list[str | None]]:
+        """Return tens of SQLite's own steps, and what was found."""
+        taken: list[int] = []
+
+        def count() -> bool:
+            taken.append(1)
+            return False  # go on
+
+        store.connection.set_progress_handler(count, 10)
+        hits = search(store, query, 50, None, "newest")
+        store.connection.set_progress_handler(None)
+        return len(taken), [hit.message_id for hit in hits]
+
+    for query in ("is:failed", "is:pinned", "in:another", "in:nowhere"):
+        few, found_few = await memory._searcher.run(steps, query)
+        monkeypatch.setattr("troth.vault.search.FEW_MESSAGES", -1)
+        walked, found_all = await memory._searcher.run(steps, query)
+        monkeypatch.undo()
+        assert found_few == found_all == (["alone"] if "pinned" in query or "an" in query else [])
+        assert few < walked / 4
 
 
 async def test_one_chat_can_be_searched_alone(library: Vault) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from troth.domain.error import UsageError
+from troth.domain.verdict import State
 from troth.vault.cjk import pairs, split_runs
 from troth.vault.rows import Flag, to_microseconds
 
@@ -35,14 +37,14 @@ _IS_CHAT = {
     "archived": "c.is_archived",
     "comparison": "EXISTS (SELECT 1 FROM state s WHERE s.name = 'comparison:' || c.ulid)",
 }
-_IS_VERDICT = {
-    "verified": "v.state LIKE 'verified-%'",
-    "failed": "v.state IN ('failed', 'unsigned-expected')",
-    "unsigned": "v.state IN ('tls-only', 'unsigned-expected')",
-    "local": "v.state = 'local'",
-    "incomplete": "v.state = 'incomplete'",
-    "unchecked": "v.state IS NULL",
+_IS_JUDGED = {
+    "verified": tuple(state for state in State if state.startswith("verified-")),
+    "failed": (State.FAILED, State.UNSIGNED_EXPECTED),
+    "unsigned": (State.TLS_ONLY, State.UNSIGNED_EXPECTED),
+    "local": (State.LOCAL,),
+    "incomplete": (State.INCOMPLETE,),
 }
+_UNCHECKED = "unchecked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,34 @@ class Term:
     is_prefix: bool = False
 
 
+class Facet(NamedTuple):
+    """What `name:value` asks of a message: a condition over m, c and v."""
+
+    condition: str
+    bindings: tuple[Bound, ...] = ()
+    source: str = ""
+    """A statement for the ids of all that fit, with the same bindings, where an index has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A parsed search line: an FTS5 expression and SQL conditions over m, c and v."""
 
     terms: tuple[Term, ...]
     excluded: tuple[Term, ...]
-    conditions: tuple[str, ...]
-    bindings: tuple[Bound, ...]
+    facets: tuple[Facet, ...]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return tuple(facet.condition for facet in self.facets)
+
+    @property
+    def bindings(self) -> tuple[Bound, ...]:
+        return tuple(bound for facet in self.facets for bound in facet.bindings)
 
     @property
     def is_empty(self) -> bool:
-        return not self.terms and not self.conditions
+        return not self.terms and not self.facets
 
     def match(self) -> str:
         """Return the FTS5 expression; "" when no words are asked for."""
@@ -78,16 +96,16 @@ def parse_query(text: str) -> Query:
     """Read a search line. Raises UsageError for a facet whose value makes no sense."""
     terms: list[Term] = []
     excluded: list[Term] = []
-    conditions: list[str] = []
-    bindings: list[Bound] = []
+    facets: list[Facet] = []
     for found in _TOKEN.finditer(text):
         minus, name, quoted, bare = found.groups()
         value = bare if quoted is None else quoted
-        facet = _FACETS.get(name.lower()) if name else None
-        if facet is not None and value:
-            condition, bound = facet(value.lower())
-            conditions.append(f"NOT ifnull({condition}, 0)" if minus else condition)
-            bindings += bound
+        make = _FACETS.get(name.lower()) if name else None
+        if make is not None and value:
+            facet = make(value.lower())
+            if minus:
+                facet = Facet(f"NOT ifnull({facet.condition}, 0)", facet.bindings)
+            facets.append(facet)
             continue
         if value.endswith(":") and value[:-1].lower() in _FACETS:
             continue  # a facet whose value is still to be typed
@@ -96,7 +114,7 @@ def parse_query(text: str) -> Query:
         term = _term(words, is_open=is_typed and not minus, is_quoted=quoted is not None)
         if term is not None:
             (excluded if minus else terms).append(term)
-    return Query(tuple(terms), tuple(excluded), tuple(conditions), tuple(bindings))
+    return Query(tuple(terms), tuple(excluded), tuple(facets))
 
 
 def _term(words: str, *, is_open: bool, is_quoted: bool) -> Term | None:
@@ -128,36 +146,49 @@ def _expression(term: Term) -> str:
     return f'"{" ".join(words)}"' + ("*" if is_prefix else "")
 
 
-Facet = tuple[str, tuple[Bound, ...]]
-
-
 def _is(value: str) -> Facet:
-    if value in _IS_VERDICT:
-        return f"({_IS_VERDICT[value]})", ()
+    if value in _IS_JUDGED:
+        states = ", ".join(f"'{state}'" for state in _IS_JUDGED[value])
+        return Facet(
+            f"(v.state IN ({states}))",
+            source=f"SELECT message_id FROM verdict WHERE is_newest AND state IN ({states})",  # noqa: S608 - our own words
+        )
+    if value == _UNCHECKED:
+        return Facet("(v.state IS NULL)")
     if value in _IS_FLAGS:
-        return "(m.flags & ?) != 0", (_IS_FLAGS[value],)
+        return Facet("(m.flags & ?) != 0", (_IS_FLAGS[value],))
     if value in _IS_CHAT:
-        return _IS_CHAT[value], ()
-    legal = sorted((*_IS_VERDICT, *_IS_FLAGS, *_IS_CHAT))
+        return _of_chat(_IS_CHAT[value])
+    legal = sorted((*_IS_JUDGED, _UNCHECKED, *_IS_FLAGS, *_IS_CHAT))
     raise UsageError(f"is: takes {', '.join(legal)}")
+
+
+def _of_chat(condition: str, bindings: tuple[Bound, ...] = ()) -> Facet:
+    """Return a facet over c alone."""
+    source = (
+        "SELECT m.id FROM conversation c CROSS JOIN message m"  # noqa: S608 - our own words
+        " ON m.conversation_id = c.id"
+        f" WHERE c.trashed_at IS NULL AND {condition}"
+    )
+    return Facet(condition, bindings, source)
 
 
 def _has(value: str) -> Facet:
     if value not in _HAS:
         raise UsageError(f"has: takes {', '.join(sorted(_HAS))}")
-    return "(m.flags & ?) != 0", (_HAS[value],)
+    return Facet("(m.flags & ?) != 0", (_HAS[value],))
 
 
 def _from(value: str) -> Facet:
     if value in {"me", "user"}:
-        return "m.role = 'user'", ()
+        return Facet("m.role = 'user'")
     if value in {"model", "assistant"}:
-        return "m.role = 'assistant'", ()
-    return "(instr(lower(m.model), ?) OR lower(m.provider) = ?)", (value, value)
+        return Facet("m.role = 'assistant'")
+    return Facet("(instr(lower(m.model), ?) OR lower(m.provider) = ?)", (value, value))
 
 
 def _in(value: str) -> Facet:
-    return (
+    return _of_chat(
         "(instr(lower(c.title), ?) OR EXISTS (SELECT 1 FROM tag t WHERE t.conversation_id = c.id"
         " AND lower(t.name) = ?) OR EXISTS (SELECT 1 FROM folder f WHERE f.id = c.folder_id"
         " AND lower(f.name) = ?))",
@@ -179,15 +210,15 @@ _FACETS: dict[str, Callable[[str], Facet]] = {
     "has": _has,
     "from": _from,
     "in": _in,
-    "model": lambda value: ("instr(lower(ifnull(m.model, '')), ?)", (value,)),
-    "provider": lambda value: ("lower(ifnull(m.provider, '')) = ?", (value,)),
-    "before": lambda value: ("m.created_at < ?", (_moment(value, "before"),)),
-    "after": lambda value: ("m.created_at >= ?", (_moment(value, "after"),)),
+    "model": lambda value: Facet("instr(lower(ifnull(m.model, '')), ?)", (value,)),
+    "provider": lambda value: Facet("lower(ifnull(m.provider, '')) = ?", (value,)),
+    "before": lambda value: Facet("m.created_at < ?", (_moment(value, "before"),)),
+    "after": lambda value: Facet("m.created_at >= ?", (_moment(value, "after"),)),
 }
 
 FACET_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "is": (*_IS_VERDICT, *_IS_FLAGS, *_IS_CHAT),
+        "is": (*_IS_JUDGED, _UNCHECKED, *_IS_FLAGS, *_IS_CHAT),
         "model": (),
         "provider": (),
         "from": ("me", "model"),

@@ -23,6 +23,8 @@ from troth.vault.store import Store
 Order = Literal["newest", "best"]
 
 EXCERPT_CHARS = 1_200
+FEW_MESSAGES = 2_000
+"""One in five hundred of a million: more of them are met sooner than they are collected."""
 RANK_ALL_UP_TO = 20_000
 RANK_NEWEST = 500
 MAX_TITLE_HITS = 10
@@ -121,13 +123,16 @@ def _messages(
         span = _span(store, conversation)
         if span is None:
             return []
-    condition = " AND ".join(where)
     if not query.terms:
+        if (few := _few(store, query)) is not None:
+            where.append(f"m.id IN ({', '.join(map(str, few))})")
+        condition = " AND ".join(where)
         return store.all(
             _HIT_ROW,
             f"{_HIT} FROM message m{_JOINS} WHERE {condition} ORDER BY m.id DESC LIMIT ?",
             (*bindings, limit),
         )
+    condition = " AND ".join(where)
     low, high = span or (0, 1 << 62)
     order_by = "f.rowid DESC"
     if order == "best":
@@ -140,6 +145,22 @@ def _messages(
         f" ORDER BY {order_by} LIMIT ?",
         (query.match(), low, high, *bindings, limit),
     )
+
+
+def _few(store: Store, query: Query) -> list[int] | None:
+    """Return the ids of all messages that one facet allows, where they are few; else None.
+
+    Many are met soon on the way from the newest message down, which is how the rest is searched;
+    a few could be anywhere in a million (1.3 s of CPU, where this takes a few milliseconds).
+    """
+    for facet in query.facets:
+        if facet.source:
+            found = store.all(
+                tuple[int], f"{facet.source} LIMIT ?", (*facet.bindings, FEW_MESSAGES + 1)
+            )
+            if len(found) <= FEW_MESSAGES:
+                return [message for (message,) in found]
+    return None
 
 
 def _span(store: Store, conversation: str) -> tuple[int, int] | None:
