@@ -15,13 +15,16 @@ from troth.domain.error import (
     WrongPassphrase,
 )
 from troth.vault.in_use import alone
+from troth.vault.inbox import Parcel
 from troth.vault.store import connect
 from troth.vault.transfer import backups
 from troth.vault.upkeep import restore_backup
 from troth.vault.vault import Vault
 from vault.samples import (
+    FLOOR_KIB,
     PASSPHRASE,
     MadeVault,
+    chat,
     open_with_words,
     said,
     unlocked,
@@ -64,6 +67,28 @@ async def test_restoring_over_a_vault_keeps_it_beside(own_full: MadeVault, tmp_p
         vault = await Vault.open(directory, recovery_words=own_full.recovery_words)
         assert (await vault.messages("chat"))[-1].id == last
         await vault.close()
+
+
+async def test_sealed_replies_of_another_vault_go_with_it(made: MadeVault, tmp_path: Path) -> None:
+    vault = await open_with_words(made)
+    await vault.add_conversation(chat())
+    inbox = vault.inbox()
+    await vault.close()
+    assert inbox is not None
+    inbox.put(Parcel(said("sealed", "while it was locked")))
+    other = await Vault.create(tmp_path / "third", "another", memory_kib=FLOOR_KIB)
+    await other.vault.close()
+    third = await Vault.open(tmp_path / "third", passphrase="another")
+    backup = (await third.upkeep.back_up(tmp_path / "backups-of-third")).folder
+    await third.close()
+    done = await restore_backup(backup, made.directory, passphrase="another")
+    restored = await Vault.open(made.directory, passphrase="another")
+    assert restored.notices == ()
+    await restored.close()
+    assert done.replaced is not None
+    vault = await Vault.open(done.replaced, recovery_words=made.recovery_words)
+    assert [message.id for message in await vault.messages("chat")] == ["sealed"]
+    await vault.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be replaced there anyway")

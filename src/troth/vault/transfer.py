@@ -21,7 +21,7 @@ from troth.vault.header_file import read_header, write_header
 from troth.vault.in_use import alone, expect_closed
 from troth.vault.kdf import Keys
 from troth.vault.keyfile import parse_header
-from troth.vault.places import Places
+from troth.vault.places import INBOX, Places
 from troth.vault.store import Store, connect
 from troth.vault.switching import make_folder_aside
 from troth.vault.unlock import unlock
@@ -157,6 +157,8 @@ def restore(
             write_header(target, header)
             target.take_fresh_database()
             mark_seen(target, keys, header.vault_id)
+            if replaced is not None:
+                _move_inbox(target, replaced, header.vault_id)
     return Restored(messages, replaced)
 
 
@@ -193,6 +195,17 @@ def _set_aside(target: Places, now: datetime) -> Path | None:
             _link(path, aside / path.name)
     sync_folder(aside)
     return aside
+
+
+def _move_inbox(target: Places, aside: Path, vault_id: str) -> None:
+    """Let sealed replies of another vault go with it: the restored one could never open them."""
+    try:
+        is_other = read_header(Places(aside)).vault_id != vault_id
+    except VaultError:
+        return  # nobody can tell whose they are
+    inbox = target.folder / INBOX
+    if is_other and inbox.is_dir():
+        inbox.rename(aside / INBOX)
 
 
 def _link(path: Path, copy: Path) -> None:
