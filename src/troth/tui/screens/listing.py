@@ -50,8 +50,8 @@ class Listing:
             self.hide()
             return
         self._screen.add_class("-sidebar")
+        self._sidebar.take_focus()  # first: the same key again, while a long list is read, hides it
         await self.refresh()
-        self._sidebar.take_focus()
         self._screen.draw_frame()
 
     def hide(self) -> None:
