@@ -22,6 +22,7 @@ from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.reply import Reply
 from troth.settings import find_paths
+from troth.vault.upkeep import rekey_vault
 from troth.vault.vault import Vault
 
 HELLO = openai_chat_stream(["Hel", "lo"], usage=(7, 2))
@@ -120,6 +121,19 @@ async def test_another_process_may_take_it_in_first(desk: Desk) -> None:
     await desk.reply.wait()
     stored = await desk.engine.vault.messages(desk.chat.id)
     assert [m.text for m in stored] == ["are you there", "Hello"]
+
+
+async def test_a_rekey_under_the_lock_loses_no_reply_and_leaves_no_file(desk: Desk) -> None:
+    """What ends after it is sealed to a key that nobody has any more; memory holds it too."""
+    await desk.engine.lock()
+    await rekey_vault(desk.directory, PASSPHRASE, memory_kib=65_536)
+    desk.gate.open()
+    await desk.sealed()
+    await desk.engine.use_vault(await Vault.open(desk.directory, passphrase=PASSPHRASE))
+    await desk.reply.wait()
+    stored = await desk.engine.vault.messages(desk.chat.id)
+    assert [m.text for m in stored] == ["are you there", "Hello"]
+    assert not list((desk.directory / "vault.inbox").iterdir())
 
 
 async def test_where_it_cannot_be_sealed_memory_keeps_it(desk: Desk) -> None:

@@ -14,6 +14,8 @@ from troth.engine.chat import Chat
 from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from troth.vault.inbox import Inbox, Parcel
 
 
@@ -79,8 +81,9 @@ class Keeper:
     async def _seal(self, chat: Chat, parcel: Parcel) -> None:
         assert self._inbox is not None
         failure: VaultError | None = None
+        sealed: Path | None = None
         try:
-            await asyncio.to_thread(self._inbox.put, parcel)
+            sealed = await asyncio.to_thread(self._inbox.put, parcel)
         except VaultError as error:
             failure = error  # the disk is full, say: memory is the next best place
         if not await self.reopened():
@@ -90,6 +93,8 @@ class Keeper:
         # The unlock has taken the sealed file in, unless there is none or a rekey came between.
         if not await chat.store.has_message(parcel.message.id):
             await _append(chat.store, parcel)
+            if sealed is not None:  # to the key of before: nobody will ever open it
+                await asyncio.to_thread(sealed.unlink, missing_ok=True)
 
 
 async def _append(store: Vault, parcel: Parcel) -> None:
