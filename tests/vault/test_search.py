@@ -239,11 +239,13 @@ async def test_the_limit_counts_titles_too(library: Vault) -> None:
 
 async def test_a_hit_is_shown_between_its_neighbours(library: Vault) -> None:
     await library.append(said("aside", "another answer to the wolf", parent="wolf"))
+    await library.record_verdict("accent", Verdict(State.FAILED, "og", (), NOW))
     (hit,) = await library.search("sheep ")
     found = await library.surroundings("sheep ", hit)
     assert found.message.id == "wolves"
     assert found.excerpt == "Wolves and \x02sheep\x03 share one valley"
     assert [one.id for one in (found.before, found.after) if one is not None] == ["wolf", "accent"]
+    assert found.verdict_states == {"accent": State.FAILED}
     (first,) = await library.search("bridge ")
     found = await library.surroundings("bridge ", first)
     assert found.before is None

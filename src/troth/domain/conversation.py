@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,3 +59,5 @@ class Surroundings:
     """Its text round the hit on one line, matched words marked as in `SearchHit.snippet`."""
     before: Message | None = None
     after: Message | None = None
+    verdict_states: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By message id; none for what nobody has judged."""

@@ -82,7 +82,14 @@ def surroundings(store: Store, text: str, conversation: str, message: str | None
         raise NotFound("message", conversation)
     before, found, after = messages.neighbours(store, conversation, message)
     excerpt = Snipper(parse_query(text).terms).cut(found.text, length=EXCERPT_CHARS)
-    return Surroundings(found, excerpt, before, after)
+    shown = [one.id for one in (before, found, after) if one is not None]
+    states = store.all(
+        tuple[str, str],
+        "SELECT m.ulid, v.state FROM message m JOIN verdict v ON v.message_id = m.id"  # noqa: S608
+        f" WHERE v.is_newest AND m.ulid IN ({', '.join('?' * len(shown))})",
+        shown,
+    )
+    return Surroundings(found, excerpt, before, after, dict(states))
 
 
 def _titles(store: Store, query: Query, snipper: Snipper, limit: int) -> list[SearchHit]:

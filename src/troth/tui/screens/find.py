@@ -17,7 +17,7 @@ from troth.domain.error import TrothError
 from troth.explain import explain
 from troth.tui.keys import FooterItem
 from troth.tui.safe import clean_line
-from troth.tui.screens.find_preview import HitPreview, hit_badge
+from troth.tui.screens.find_preview import HitPreview, state_badge
 from troth.tui.screens.find_words import FACETS, Known, completed, hint_words
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.footer import FooterBar
@@ -134,7 +134,7 @@ class FindScreen(Screen[SearchHit | None]):
             found = await self._engine.vault.surroundings(self._searched, hit)
         except TrothError:
             return  # the snippet stays: opening the chat tells what is wrong with it
-        self.preview.show_surroundings(hit, found)
+        self.preview.show_surroundings(found)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if (hit := self._hit(message.row)) is not None:
@@ -151,7 +151,7 @@ class FindScreen(Screen[SearchHit | None]):
 
 def _row(place: int, hit: SearchHit, now: datetime) -> Row:
     who = hit.model.model if hit.model is not None else "you" if hit.role == "user" else ""
-    badge = hit_badge(hit)
+    badge = state_badge(hit.verdict_state)
     return Row(
         str(place),
         hit.title or "New chat",

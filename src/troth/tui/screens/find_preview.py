@@ -5,6 +5,8 @@ Every word of it is foreign and is made safe here; the rails are a column that i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -47,15 +49,15 @@ class HitPreview(Vertical):
         pieces: list[Piece] = []
         if hit is not None:
             who = model_name(hit.model) if hit.model is not None else "You"
-            pieces = [*_head(who, hit), *marked(hit.snippet)]
+            pieces = [*_head(who, hit.verdict_state), *marked(hit.snippet)]
         self._draw("hit", pieces)
 
-    def show_surroundings(self, hit: SearchHit, found: Surroundings) -> None:
+    def show_surroundings(self, found: Surroundings) -> None:
         """Show the hit between its neighbours."""
-        entry = entry_of(found.message)
-        self._draw("hit", [*_head(f"{entry.title}  {entry.meta}", hit), *marked(found.excerpt)])
-        self._draw("before", _neighbour(found.before))
-        self._draw("after", _neighbour(found.after))
+        states = found.verdict_states
+        self._draw("hit", [*_head_of(found.message, states), *marked(found.excerpt)])
+        for name, message in (("before", found.before), ("after", found.after)):
+            self._draw(name, [] if message is None else _neighbour(message, states))
 
     def _draw(self, name: str, pieces: list[Piece]) -> None:
         static = self.query_one(f"#{name}", Static)
@@ -75,24 +77,26 @@ def marked(text: str) -> list[Piece]:
     return pieces
 
 
-def hit_badge(hit: SearchHit) -> Badge | None:
-    """Return the badge of the found reply; None where nothing was judged."""
-    if not hit.verdict_state:
+def state_badge(state: str) -> Badge | None:
+    """Return the badge of a reply by its verdict's state; None where nothing was judged."""
+    if not state:
         return None
-    words = verdict_words(State(hit.verdict_state))
+    words = verdict_words(State(state))
     return Badge(words.tone, words.glyph, words.short)
 
 
-def _head(name: str, hit: SearchHit) -> list[Piece]:
-    badge = hit_badge(hit)
+def _head(name: str, state: str) -> list[Piece]:
+    badge = state_badge(state)
     pieces: list[Piece] = [(clean_line(name), "bold")]
     if badge is not None:
         pieces.append((f"  {badge.text}", "$text-error bold" if badge.tone == "bad" else ""))
     return [*pieces, "\n"]
 
 
-def _neighbour(message: Message | None) -> list[Piece]:
-    if message is None:
-        return []
+def _head_of(message: Message, states: Mapping[str, str]) -> list[Piece]:
     entry = entry_of(message)
-    return [f"{clean_line(entry.title)}  {entry.meta}\n", clean_line(entry.text[:NEIGHBOUR_CHARS])]
+    return _head(f"{entry.title}  {entry.meta}", states.get(message.id, ""))
+
+
+def _neighbour(message: Message, states: Mapping[str, str]) -> list[Piece]:
+    return [*_head_of(message, states), clean_line(message.text[:NEIGHBOUR_CHARS])]
