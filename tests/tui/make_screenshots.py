@@ -50,6 +50,7 @@ PICTURES: dict[str, tuple[str, tuple[int, int], Scene, str]] = {
     "chat": ("chat", (100, 32), scenes.in_chat(), ""),
     "chat-light": ("chat", (100, 32), scenes.in_chat(), "troth-light"),
     "reading": ("chat", (100, 32), scenes.in_chat(scenes.read), ""),
+    "picture": ("chat", (90, 24), scenes.in_chat(scenes.see_picture, scenes.picture_messages), ""),
     "chats": ("chat", (120, 32), scenes.in_chat(scenes.list_chats), ""),
     "models": ("chat", (100, 28), scenes.in_chat(scenes.show_models), ""),
     "palette": ("chat", (100, 28), scenes.in_chat(scenes.show_palette), ""),

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from transfer.exports import gpt_simple
 from troth.domain.conversation import Conversation
 from troth.domain.error import Failure
-from troth.domain.message import Finish, LeftOut, Message, Part, Role, TextPart, ThinkingPart
+from troth.domain.message import (
+    Blob,
+    BlobPart,
+    Finish,
+    LeftOut,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ThinkingPart,
+)
 from troth.domain.model import ModelRef
 from troth.domain.usage import Timing, Usage
 from troth.domain.verdict import Check, Outcome, State, Verdict
@@ -170,7 +183,8 @@ async def tell(desk: Desk, messages: list[Message], title: str = "Vault design")
         Conversation("c0", title, START, START, model=messages[-1].model or OPUS, is_titled=True)
     )
     for told in messages:
-        await vault.append(told)
+        blobs = {blob.sha256: lighthouse() for blob in told.blobs}
+        await vault.append(told, blobs=blobs)
         if told.role is Role.ASSISTANT and told.finish is not Finish.FAILED:
             state = State.LOCAL if told.model == LOCAL else State.TLS_ONLY
             check = Check("reply-bytes", Outcome.NOT_COVERED, "The whole reply arrived.")
@@ -214,6 +228,37 @@ def failed_messages() -> list[Message]:
     ]
 
 
+def lighthouse() -> bytes:
+    """Return a picture of a lighthouse above a low sea: a PNG, the same bytes each time."""
+    image = Image.new("RGB", (960, 640))
+    drawn = ImageDraw.Draw(image)
+    for y in range(640):
+        light = 70 + y // 5
+        drawn.line((0, y, 960, y), (light - 40, light - 20, light) if y < 430 else (20, 60, 70))
+    drawn.ellipse((690, 60, 810, 180), (240, 225, 170))
+    drawn.polygon([(300, 500), (330, 170), (400, 170), (430, 500)], (225, 220, 210))
+    for top in (240, 350):
+        drawn.rectangle((312, top, 418, top + 45), (170, 40, 35))
+    drawn.rectangle((325, 120, 405, 170), (250, 210, 90))
+    drawn.polygon([(315, 120), (365, 70), (415, 120)], (40, 40, 45))
+    drawn.polygon([(0, 560), (260, 490), (520, 500), (760, 640), (0, 640)], (30, 32, 34))
+    written = BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
+def picture_messages() -> list[Message]:
+    """Return a question whose answer is a picture."""
+    content = lighthouse()
+    digest = hashlib.sha256(content).hexdigest()
+    blob = Blob(digest, "image/png", len(content), "lighthouse.png")
+    model = ModelRef("lab", "lab-image")
+    return [
+        message(0, Role.USER, "A lighthouse in fog, two colours."),
+        message(1, Role.ASSISTANT, BlobPart(blob), model=model),
+    ]
+
+
 def in_chat(
     act: Act | None = None, messages: Callable[[], list[Message]] | None = None
 ) -> Callable[[Pilot[int]], Awaitable[None]]:
@@ -228,6 +273,12 @@ def in_chat(
         await still(pilot)
 
     return cast("Callable[[Pilot[int]], Awaitable[None]]", run)
+
+
+async def see_picture(pilot: Pilot[int], desk: Desk) -> None:
+    while "960 x 640" not in "".join(spot.row.text for spot in desk.page._spots):
+        await pilot.pause(0.02)
+    await read(pilot, desk)
 
 
 async def read(pilot: Pilot[int], desk: Desk) -> None:

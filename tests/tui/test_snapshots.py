@@ -27,6 +27,7 @@ CHAT_SCENES: dict[str, Scene] = {
     "palette": scenes.in_chat(scenes.show_palette),
     "find": scenes.in_chat(scenes.find),
     "import": scenes.in_chat(scenes.show_import),
+    "picture": scenes.in_chat(scenes.see_picture, scenes.picture_messages),
 }
 ONE_SIZE: dict[str, Scene] = {
     "slash": scenes.in_chat(scenes.show_slash_menu),

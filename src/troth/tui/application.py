@@ -24,6 +24,7 @@ from troth.tui.collecting import Collector
 from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
+from troth.tui.shown_files import ShownFiles
 from troth.tui.terminal_keys import learn_keys
 
 if TYPE_CHECKING:
@@ -54,25 +55,12 @@ class TrothApp(App[int]):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (18, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+q",
-            "quit",
-            "Quit",
-            show=False,
-            priority=True,
-            tooltip="Leave Troth; drafts are kept",
-            id="app.leave",
-        ),
-        Binding(  # from every screen: those over the chat have keys of their own
-            "f12",
-            "lock",
-            "Lock",
-            show=False,
-            priority=True,
-            tooltip="Close the vault and clear the screen",
-            id="app.lock",
-        ),
-    ]
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True,
+                tooltip="Leave Troth; drafts are kept", id="app.leave"),
+        # From every screen: those over the chat have keys of their own.
+        Binding("f12", "lock", "Lock", show=False, priority=True,
+                tooltip="Close the vault and clear the screen", id="app.lock"),
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -98,6 +86,7 @@ class TrothApp(App[int]):
         self._uses_keyring = uses_keyring
         self._idle = Idle()
         self._collector = Collector()
+        self.shown_files = ShownFiles()
         self._place: tuple[str, int, int] | None = None
         """What was read when the vault was locked: ids and numbers, no words."""
         self._screens_shown = 0
@@ -325,6 +314,7 @@ class TrothApp(App[int]):
         await self._go_to(self._screen_for("unlock"))
         self.clear_notifications()
         self._forget_copies()
+        self.shown_files.forget()
         await engine.lock()
 
     async def save_drafts(self) -> None:
@@ -342,6 +332,7 @@ class TrothApp(App[int]):
     async def seal(self) -> None:
         """Close the engine: partial replies and drafts go into the vault. Safe to call twice."""
         self._collector.end()
+        self.shown_files.forget()
         engine, self.engine = self.engine, None
         if engine is not None:
             await engine.close()

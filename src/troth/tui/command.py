@@ -22,6 +22,7 @@ Fact = Literal[
     "code",  # ... with a code block
     "list",  # the list of chats is shown
     "pane",  # the verification pane is shown
+    "picture",  # the message that commands are about has a picture
     "trash",  # something was deleted and can come back
     "queue",  # a message waits for the reply to end
     "failed",  # the last reply failed

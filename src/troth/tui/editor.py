@@ -17,13 +17,13 @@ from pathlib import Path
 
 from troth.private import environment_for_child
 
-_PREFIX = "troth-editor-"
+PREFIX = "troth-editor-"
 
 
 def edit(command: Sequence[str], text: str) -> str:
     """Return what was written. Raises OSError, CalledProcessError for an editor that failed."""
-    prefix = f"{_PREFIX}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=_memory_folder()) as folder:  # 0700
+    prefix = f"{PREFIX}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory_folder()) as folder:  # 0700
         file = Path(folder, "message.md")
         file.touch(0o600)
         file.write_text(text, "utf-8")
@@ -38,8 +38,8 @@ def remove_left_over() -> None:
     """Remove the drafts of programs that were killed while an editor had them."""
     if sys.platform == "win32":
         return  # there is no asking whether a process lives without the risk of ending it
-    for folder in Path(_memory_folder() or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        number = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    for folder in Path(memory_folder() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        number = folder.name.removeprefix(PREFIX).partition("-")[0]
         if number.isdigit() and not _lives(int(number)):
             shutil.rmtree(folder, ignore_errors=True)  # one of another user stays
 
@@ -54,7 +54,7 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _memory_folder() -> str | None:
+def memory_folder() -> str | None:
     """Return a folder that lies in memory, where there is one; None is the system's own choice."""
     for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108
         if folder and os.access(folder, os.W_OK):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from troth.tui.widgets.queue_bar import QueueBar
     from troth.tui.widgets.row_list import RowList
     from troth.tui.widgets.sidebar import Sidebar
-    from troth.tui.widgets.transcript_events import LinkChosen, VariantChosen
+    from troth.tui.widgets.transcript_events import LinkChosen, PictureWanted, VariantChosen
 
 ResultT = TypeVar("ResultT")
 _SAID_FOR_S = 8.0
@@ -234,7 +234,7 @@ class ChatScreen(Screen[None]):
     def on_page_digit(self, message: Page.Digit) -> None:
         message.stop()
         if self.desk is not None:
-            self.desk.reading.digit(message.digit)
+            self.run_worker(self.desk.reading.digit(message.digit), group="digit")
 
     def on_transcript_selected(self) -> None:
         self.draw_frame()
@@ -258,6 +258,10 @@ class ChatScreen(Screen[None]):
     def on_transcript_link_chosen(self, message: LinkChosen) -> None:
         if self.desk is not None:
             self.desk.reading.open_address(message.url)
+
+    def on_transcript_picture_wanted(self, message: PictureWanted) -> None:
+        if self.desk is not None:
+            self.desk.pictures.want(message.key)
 
     def on_transcript_variant_chosen(self, message: VariantChosen) -> None:
         if self.desk is not None:

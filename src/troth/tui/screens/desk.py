@@ -20,6 +20,7 @@ from troth.tui.screens.entries import model_name
 from troth.tui.screens.listing import Listing
 from troth.tui.screens.news import News
 from troth.tui.screens.page import Page
+from troth.tui.screens.pictures import Pictures
 from troth.tui.screens.queue_words import queued_words, waiting_note
 from troth.tui.screens.reading import Reading
 from troth.tui.screens.talking import Talking
@@ -51,7 +52,8 @@ class Desk:
         self.page = Page()
         self.page.opens_thinking = engine.settings.show_thinking
         self.talking = Talking(screen, engine)
-        self.reading = Reading(app, screen, self.talking)
+        self.pictures = Pictures(app, screen, self.talking)
+        self.reading = Reading(app, screen, self.talking, self.pictures)
         self.listing = Listing(app, screen, self.talking)
         self.visits = Visits(app, screen, self.talking)
         self.verifying = Verifying(app, screen, self.talking)
@@ -219,6 +221,8 @@ class Desk:
             "reading.older": lambda _: reading.walk(-1),
             "reading.newer": lambda _: reading.walk(1),
             "reading.save": reading.save,
+            "picture.larger": lambda _: self.pictures.resize(1),
+            "picture.smaller": lambda _: self.pictures.resize(-1),
             "reading.keys": lambda _: self.visits.help(),
             "reading.verdict": lambda _: reading.details(),
         }

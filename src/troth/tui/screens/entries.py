@@ -12,11 +12,11 @@ from troth.domain.conversation import Conversation
 from troth.domain.message import Blob, Finish, Message, Role, SourcePart
 from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.usage import Usage
-from troth.domain.verdict import State, Verdict
+from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.endpoints import DEMO_PROVIDER
-from troth.explain import Face, explain_failure, left_out_words, verdict_words
+from troth.explain import Face, explain_failure, left_out_words, outcome_words, verdict_words
 from troth.tui.glyph import Badge, badge
-from troth.tui.widgets.transcript_entry import Entry, Problem, Source
+from troth.tui.widgets.transcript_entry import Entry, Picture, Problem, Source
 
 _ENDINGS = {
     Finish.STOPPED: "stopped by you",
@@ -26,6 +26,8 @@ _ENDINGS = {
     Finish.REFUSED: "declined by the model or its provider",
     Finish.TOOL_CALLS: "asked for a tool, which Troth does not run",
 }
+
+_DRAWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 ARRIVING = badge("live")
 CHECKING = badge("live", "checking")
@@ -55,7 +57,8 @@ def entry_of(
             meta=intern(message.created_at.astimezone(zone).strftime("%H:%M")),
             text=message.text,
             variant=variant,
-            attachments=tuple(attachment_words(blob) for blob in message.blobs),
+            attachments=_file_lines(message),
+            pictures=_pictures(message),
             is_imported=message.is_imported,
         )
     if message.role is Role.TOOL:
@@ -72,7 +75,8 @@ def entry_of(
         notes=_endings(message, face),
         problem=_problem(message, face),
         variant=variant,
-        attachments=tuple(attachment_words(blob) for blob in message.blobs),
+        attachments=_file_lines(message),
+        pictures=_pictures(message, verdict),
         sources=tuple(
             Source(part.url, part.title) for part in message.parts if isinstance(part, SourcePart)
         ),
@@ -121,6 +125,27 @@ def model_name(ref: ModelRef) -> str:
 def attachment_words(blob: Blob) -> str:
     """Write an attachment on one line: name, type, size."""
     return f"{blob.name}  {blob.media_type}  {written_bytes(blob.size_bytes)}"
+
+
+def is_picture(blob: Blob) -> bool:
+    """Whether it may be drawn. What the bytes are is seen when they are read."""
+    return blob.media_type in _DRAWN
+
+
+def _file_lines(message: Message) -> tuple[str, ...]:
+    return tuple(attachment_words(blob) for blob in message.blobs if not is_picture(blob))
+
+
+def _pictures(message: Message, verdict: Verdict | None = None) -> tuple[Picture, ...]:
+    """Return a message's pictures; `coverage` is the check that counts them among what is shown."""
+    checks = verdict.checks if verdict is not None else ()
+    is_open = any(c.name == "coverage" and c.outcome is Outcome.NOT_COVERED for c in checks)
+    note = f"{outcome_words(Outcome.NOT_COVERED).short} by the signature" if is_open else ""
+    return tuple(
+        Picture(blob.sha256, blob.name, blob.media_type, written_bytes(blob.size_bytes), note)
+        for blob in message.blobs
+        if is_picture(blob)
+    )
 
 
 def hanging(name: str, value: str, width: int) -> list[str]:

@@ -14,6 +14,7 @@ from textual.message import Message
 
 from troth.tui.keys import bindings_for
 from troth.tui.widgets.transcript import Transcript
+from troth.tui.widgets.transcript_album import Album
 from troth.tui.widgets.transcript_entry import Entry
 
 
@@ -31,10 +32,15 @@ class Page(Transcript):
 
     def __init__(self) -> None:
         super().__init__()
+        self.layout_rows.album = Album()
         self._entries: dict[str, Entry] = {}
         """What is shown, in its order."""
         self.opens_thinking = False
         """Whether the thinking of a reply that arrives is unfolded."""
+
+    def on_mount(self) -> None:
+        assert self.layout_rows.album is not None
+        self.layout_rows.album.in_shades = self.app.no_color
 
     def append(self, entry: Entry) -> None:
         """Add a message at the end."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from troth.domain.error import TrothError
 from troth.domain.message import Message, Role
 from troth.tui.clipboard import words_after_copy
-from troth.tui.safe import clean
+from troth.tui.safe import clean, clean_line
 from troth.tui.screens.dialogs import DetailsScreen, TextDialog
 from troth.tui.screens.entries import chat_markdown
 from troth.tui.widgets.notice_bar import Words
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
     from troth.engine.chat import Chat
     from troth.tui.application import TrothApp
     from troth.tui.screens.chat import ChatScreen
+    from troth.tui.screens.pictures import Pictures
     from troth.tui.screens.talking import Talking
 
-Waiting = Literal["", "code", "link"]
+Waiting = Literal["", "code", "link", "save"]
 
 
 class Reading:
     """The commands of reading mode. Those without a message under the eye take the last one."""
 
-    def __init__(self, app: TrothApp, screen: ChatScreen, talking: Talking) -> None:
+    def __init__(
+        self, app: TrothApp, screen: ChatScreen, talking: Talking, pictures: Pictures
+    ) -> None:
         self._app = app
         self._screen = screen
         self._talking = talking
+        self._pictures = pictures
         self.waits_for: Waiting = ""
         """What the next digit chooses."""
         self.edited_id = ""
@@ -66,7 +70,7 @@ class Reading:
         message = self.message()
         if message is None:
             return set()
-        facts: set[str] = set()
+        facts = {"picture"} if self._pictures.of(message) else set[str]()
         if self._screen.is_reading:
             facts |= {"message", "own" if message.role is Role.USER else "reply"}
         if message.is_partial:
@@ -134,20 +138,30 @@ class Reading:
         else:
             self._screen.announce(f"There are {len(blocks)} code blocks.")
 
-    def link(self, number: str = "") -> None:
-        """Open a link in the system's browser: the only one at once, else by number."""
+    async def link(self, number: str = "") -> None:
+        """Open a picture or a link of the message: the only one at once, else by number."""
         message = self.message()
+        pictures = self._pictures.of(message)
         found = web_links(self._screen.page.links(message.id)) if message is not None else []
-        if not found:
-            self._screen.announce("There is no link in this message.")
-        elif number or len(found) == 1:
-            place = int(number or "1") - 1
-            if 0 <= place < len(found):
-                self.open_address(found[place])
+        names = [*(blob.name for blob in pictures), *found]
+        if not names:
+            self._screen.announce("There is no link and no picture in this message.")
+        elif (place := self._choice(names, number, "link")) is None:
+            return
+        elif place < len(pictures):
+            await self._pictures.open(pictures[place])
         else:
-            self.waits_for = "link"
-            listed = "  ".join(f"{at}: {url}" for at, url in enumerate(found[:9], 1))
-            self._screen.announce(f"Which one? {listed}")
+            self.open_address(found[place - len(pictures)])
+
+    def _choice(self, names: Sequence[str], number: str, waiting: Waiting) -> int | None:
+        """Return which one is meant: the only one, or that of the number; None asks for it."""
+        if number or len(names) == 1:
+            place = int(number or "1") - 1 if (number or "1").isdigit() else -1
+            return place if 0 <= place < len(names) else None
+        self.waits_for = waiting
+        listed = "  ".join(f"{at}: {clean_line(name)}" for at, name in enumerate(names[:9], 1))
+        self._screen.announce(f"Which one? {listed}")
+        return None
 
     def open_address(self, address: str) -> None:
         """Show an address in full and open it after a yes: its text may say something else."""
@@ -157,11 +171,13 @@ class Reading:
                 self._app.open_url,
             )
 
-    def digit(self, number: str) -> None:
+    async def digit(self, number: str) -> None:
         """Take a digit: it chooses what was asked for, else a code block."""
         waiting, self.waits_for = self.waits_for, ""
         if waiting == "link":
-            self.link(number)
+            await self.link(number)
+        elif waiting == "save":
+            self.save(number=number)
         else:
             self.code(number)
 
@@ -283,12 +299,19 @@ class Reading:
         if chat is not None and message is not None:
             self._app.push_screen(DetailsScreen(message, chat.verdicts.get(message.id)))
 
-    def save(self, path: str = "") -> None:
-        """Write the message to a file."""
+    def save(self, path: str = "", *, number: str = "") -> None:
+        """Write the message or one of its pictures to a file; of several things one is chosen."""
         if (message := self.message()) is None:
             return
-        if path:
+        pictures = self._pictures.of(message)
+        texts = ["the text"] if message.text.strip() or not pictures else []
+        names = [*(blob.name for blob in pictures), *texts]
+        if path and texts:
             self._screen.run_worker(self._write(message.text, path), group="save")
+        elif (place := self._choice(names, number, "save")) is None:
+            return
+        elif place < len(pictures):
+            self._pictures.save(pictures[place], path)
         else:
             self._save(message.text, "message.md")
 

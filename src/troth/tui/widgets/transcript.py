@@ -16,6 +16,7 @@ from troth.tui.safe import clean
 from troth.tui.widgets import transcript_events as told
 from troth.tui.widgets.transcript_entry import Entry
 from troth.tui.widgets.transcript_message import MessageView, Part
+from troth.tui.widgets.transcript_picture import PictureKey, Preview
 from troth.tui.widgets.transcript_row import FOLD_BODY, FOLD_THINKING, VARIANT_BACK, VARIANT_ON
 from troth.tui.widgets.transcript_select import code_in, links_in, read_blocks
 from troth.tui.widgets.transcript_view import TranscriptView
@@ -27,6 +28,7 @@ class Transcript(TranscriptView):
     LinkChosen = told.LinkChosen
     FoldToggled = told.FoldToggled
     VariantChosen = told.VariantChosen
+    PictureWanted = told.PictureWanted
     Selected = told.Selected
     StartNear = told.StartNear
     TailLeft = told.TailLeft
@@ -175,6 +177,24 @@ class Transcript(TranscriptView):
             view.forget()
             self.layout_rows.remeasure(index)
         self.redraw()
+
+    # --- pictures ---------------------------------------------------------------------------
+
+    def give_picture(self, key: PictureKey, preview: Preview | None) -> None:
+        """Show a picture that was wanted; None says that it cannot be shown."""
+        if (album := self.layout_rows.album) is not None:
+            album.put(key, preview)
+            self.layout_rows.redraw_pictures(key.sha256)
+            self.redraw()
+
+    def resize_pictures(self, step: int) -> bool:
+        """Draw pictures larger (+1) or smaller (-1); returns whether there is such a size."""
+        album = self.layout_rows.album
+        if album is None or not album.resize(step):
+            return False
+        self.layout_rows.redraw_pictures()
+        self.redraw()
+        return True
 
     # --- what a message holds ---------------------------------------------------------------
 

@@ -20,7 +20,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from troth.tui.widgets.markdown_wrap import fit
-from troth.tui.widgets.transcript_events import StartNear, TailLeft, TailReached
+from troth.tui.widgets.transcript_events import (
+    PictureWanted,
+    StartNear,
+    TailLeft,
+    TailReached,
+)
 from troth.tui.widgets.transcript_layout import Spot, TranscriptLayout
 from troth.tui.widgets.transcript_message import Part
 from troth.tui.widgets.transcript_paint import (
@@ -148,6 +153,9 @@ class TranscriptCanvas(Widget):
             self._reuse_strips(old, changed)
             self._refresh_lines(changed, height)
         self._tell_following()
+        if (album := self.layout_rows.album) is not None:
+            for key in album.take_wanted():
+                self.post_message(PictureWanted(key))
         self._go_on_reading()
 
     def _reuse_strips(self, old: list[Line], changed: list[int]) -> None:

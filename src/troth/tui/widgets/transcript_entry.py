@@ -22,6 +22,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that a message carries; its bytes are elsewhere, under their digest."""
+
+    sha256: str
+    name: str
+    media_type: str
+    size: str
+    """Of the bytes, in words."""
+    note: str = ""
+    """What is to be known of it, in our own words: that no signature covers it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why there is no reply, or only a part of one, in our own words (from `explain`)."""
 
@@ -58,6 +71,7 @@ class Entry:
     """(which, of how many), counted from 1; None or of one: nothing is drawn."""
     attachments: tuple[str, ...] = ()
     """One line each: name, type, size."""
+    pictures: tuple[Picture, ...] = ()
     sources: tuple[Source, ...] = ()
     is_failed: bool = False
     fold_reason: str = "failed verification"

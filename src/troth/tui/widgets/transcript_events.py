@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from troth.tui.widgets.transcript_picture import PictureKey
+
 
 class TranscriptEvent(Message, namespace="transcript"):
     """Something the reader did; `entry_id` says to which message ("" for the view itself)."""
@@ -35,6 +37,14 @@ class VariantChosen(TranscriptEvent, namespace="transcript"):
     def __init__(self, entry_id: str, step: int) -> None:
         super().__init__(entry_id)
         self.step = step
+
+
+class PictureWanted(TranscriptEvent, namespace="transcript"):
+    """A picture came into view; `Transcript.give_picture` takes it."""
+
+    def __init__(self, key: PictureKey) -> None:
+        super().__init__()
+        self.key = key
 
 
 class Selected(TranscriptEvent, namespace="transcript"):

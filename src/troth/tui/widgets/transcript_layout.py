@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from troth.tui.widgets.transcript_album import Album
 from troth.tui.widgets.transcript_message import MessageView, Unit
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Row
 
 MOST_KEPT_ROWS = 4000
 """Drawn rows that are kept for later; the ones seen longest ago go first."""
+PICTURE_WEIGHT = 20
+"""As how many rows one of a picture counts: each of its cells may have a style of its own."""
 
 
 class Place(NamedTuple):
@@ -45,6 +48,8 @@ class TranscriptLayout:
         self.width = 0
         self.height = 0
         self.palette: Palette | None = None
+        self.album: Album | None = None
+        """Where pictures are drawn from; None: they are named."""
         self.show_hidden = False
         self.top = Place(0, 0, 0)
         self.is_following = True
@@ -99,6 +104,19 @@ class TranscriptLayout:
             unit = min(unit, max(0, len(self.messages[index].units) - 1))
             self.top = Place(message, unit, row)
 
+    def redraw_pictures(self, sha256: str = "") -> None:
+        """Draw one picture, or all, again; what stands below one at the top stays in its place."""
+        for view in self.messages:
+            for drawn in view.units if view.entry.pictures else ():
+                if drawn.picture is not None and sha256 in {"", drawn.picture.sha256}:
+                    drawn.rows = None
+        message, unit, row = self.top
+        units = self.messages[message].units if message < len(self.messages) else []
+        if row and unit < len(units) and units[unit].rows is None:
+            was_high = self.messages[message].heights[unit]
+            grown = len(self.rows_at(message, unit)) - was_high
+            self.top = Place(message, unit, max(0, row + grown))
+
     def rebuild(self, index: int) -> None:
         """Lay out a message again after a fold; the row at the top stays if it is still there."""
         view = self.messages[index]
@@ -117,7 +135,7 @@ class TranscriptLayout:
         """Return a message with its units laid out for this window."""
         view = self.messages[index]
         assert self.palette is not None
-        view.prepare(self.palette, self.width, show_hidden=self.show_hidden)
+        view.prepare(self.palette, self.width, self.album, show_hidden=self.show_hidden)
         self.note_unread(view)
         return view
 
@@ -145,7 +163,8 @@ class TranscriptLayout:
         rows = view.rows_at(unit)
         if len(rows) != was_high:
             self.heights[message] += len(rows) - was_high
-        self._keep(view.units[unit], len(rows))
+        owner = view.units[unit]
+        self._keep(owner, len(rows) * (PICTURE_WEIGHT if owner.picture else 1))
         return rows
 
     def _keep(self, unit: Unit, rows: int) -> None:

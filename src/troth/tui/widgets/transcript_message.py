@@ -1,6 +1,7 @@
 """One message as the transcript holds it: units of rows, drawn when looked at and kept.
 
 Order of units: head, notes, attachments, thinking, text, problem, notes, sources, an empty row.
+Pictures stand before what the user says and after what a model says.
 Until somebody looks at a message it is only a guessed height.
 """
 
@@ -14,7 +15,8 @@ from troth.tui.widgets.markdown_blocks import Block
 from troth.tui.widgets.markdown_references import Links, labels_in
 from troth.tui.widgets.markdown_render import estimate_rows, render_block
 from troth.tui.widgets.markdown_text import Canvas
-from troth.tui.widgets.transcript_entry import Entry
+from troth.tui.widgets.transcript_album import Album, draw_from
+from troth.tui.widgets.transcript_entry import Entry, Picture
 from troth.tui.widgets.transcript_flow import TextFlow
 from troth.tui.widgets.transcript_furniture import (
     draw_attachments,
@@ -26,6 +28,7 @@ from troth.tui.widgets.transcript_furniture import (
     draw_thinking_fold,
 )
 from troth.tui.widgets.transcript_palette import Palette
+from troth.tui.widgets.transcript_picture import SIZES
 from troth.tui.widgets.transcript_row import BLANK, Piece, Row
 
 CURSOR = "_"
@@ -54,6 +57,7 @@ class Unit:
     rows: list[Row] | None = None
     is_passing: bool = False
     """Whether it is the unfinished end of a stream, to be replaced at the next flush."""
+    picture: Picture | None = None
 
 
 _NO_UNITS: list[Unit] = []
@@ -65,8 +69,9 @@ class MessageView:
     """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
 
     __slots__ = (
-        "_body_end", "_body_start", "_canvas", "_settled_rows", "_unresolved", "body", "entry",
-        "heights", "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought", "units",
+        "_album", "_body_end", "_body_start", "_canvas", "_settled_rows", "_unresolved", "body",
+        "entry", "heights", "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought",
+        "units",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, ordinal: int) -> None:
@@ -80,6 +85,7 @@ class MessageView:
         self.is_body_open = not entry.is_failed
         self.is_thinking_open = False
         self.live_meta = ""
+        self._album: Album | None = None
         self._canvas: Canvas | None = None
         self._body_start = self._body_end = 0
         self._settled_rows = 0
@@ -106,9 +112,14 @@ class MessageView:
 
     # --- building ---------------------------------------------------------------------------
 
-    def prepare(self, palette: Palette, width: int, *, show_hidden: bool) -> None:
-        """Read the text, if that was not done, and lay out the units for a width and palette."""
-        canvas = self._canvas
+    def prepare(
+        self, palette: Palette, width: int, album: Album | None, *, show_hidden: bool
+    ) -> None:
+        """Read the text, if that was not done, and lay out the units for a width and palette.
+
+        Without an `album` pictures are named and not drawn.
+        """
+        canvas, self._album = self._canvas, album
         if self.units and canvas and canvas.width == width and canvas.palette is palette:
             return
         is_plain = self.entry.role == "user"
@@ -226,6 +237,8 @@ class MessageView:
             units.append(
                 Unit(Part.FURNITURE, draw=lambda c: draw_attachments(entry.attachments, c))
             )
+        if entry.role == "user":
+            units += [Unit(Part.FURNITURE, picture=each) for each in entry.pictures]
         thought = self.thought
         if thought is not None and thought.raw.strip():
             units.append(Unit(Part.FURNITURE, draw=self._draw_thinking_fold))
@@ -240,6 +253,8 @@ class MessageView:
     def _closing_units(self) -> list[Unit]:
         entry = self.entry
         units: list[Unit] = []
+        if entry.role != "user" and self.is_body_open:
+            units += [Unit(Part.FURNITURE, picture=each) for each in entry.pictures]
         has_more = entry.problem is not None or entry.notes or entry.sources
         if has_more and self.is_body_open and self.body is not None and self.body.raw.strip():
             units.append(Unit(Part.FURNITURE, draw=lambda _: [BLANK]))
@@ -256,6 +271,8 @@ class MessageView:
     def _guess(self, unit: Unit) -> int:
         if unit.rows is not None:
             return len(unit.rows)
+        if unit.picture is not None and self._album is not None:
+            return SIZES[self._album.size] + 1
         if unit.block is None:
             return 1
         return estimate_rows(unit.block, self._canvas.width if self._canvas else 80)
@@ -280,6 +297,8 @@ class MessageView:
         canvas = self._canvas
         if canvas is None:
             return []
+        if unit.picture is not None:
+            return draw_from(self._album, unit.picture, canvas)
         if unit.block is None:
             return unit.draw(canvas) if unit.draw else []
         if unit.part is Part.THINKING:

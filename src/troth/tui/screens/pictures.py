@@ -1,0 +1,106 @@
+"""What the chat screen does with pictures: bring them to the transcript, open and save them.
+
+Bytes come from the engine alone. No address is ever fetched here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from troth.domain.error import TrothError
+from troth.domain.message import Blob, Message
+from troth.tui.safe import clean_line
+from troth.tui.screens.dialogs import TextDialog
+from troth.tui.screens.entries import is_picture
+from troth.tui.screens.saving import save_words
+from troth.tui.widgets.transcript_picture import Box, PictureKey, Preview
+
+if TYPE_CHECKING:
+    from troth.tui.application import TrothApp
+    from troth.tui.screens.chat import ChatScreen
+    from troth.tui.screens.talking import Talking
+
+
+class Pictures:
+    """The pictures of the chat on screen."""
+
+    def __init__(self, app: TrothApp, screen: ChatScreen, talking: Talking) -> None:
+        self._app = app
+        self._screen = screen
+        self._talking = talking
+        self._turn = asyncio.Lock()
+        """One is decoded at a time: it may take a few hundred megabytes."""
+
+    def of(self, message: Message | None) -> list[Blob]:
+        """Return the pictures of a message."""
+        return [blob for blob in message.blobs if is_picture(blob)] if message is not None else []
+
+    def want(self, key: PictureKey) -> None:
+        """Bring a picture that came into view."""
+        self._screen.run_worker(self._bring(key), group="pictures")
+
+    async def _bring(self, key: PictureKey) -> None:
+        async with self._turn:
+            content = await self._content(key.sha256)
+            preview = await _preview(content, key.box) if content is not None else None
+        self._screen.page.give_picture(key, preview)
+
+    async def _content(self, sha256: str) -> bytes | None:
+        chat = self._talking.chat
+        if chat is None:
+            return None
+        try:
+            return await self._talking.engine.blob(chat, sha256)
+        except TrothError as error:  # a damaged vault says so; the rest of the chat stands
+            self._screen.say_error(error)
+            return None
+
+    async def open(self, blob: Blob) -> None:
+        """Show a picture with the system's own viewer, from a file that is gone at the lock."""
+        content = await self._content(blob.sha256)
+        preview = await _preview(content, Box(1, 1)) if content is not None else None
+        if content is None or preview is None:
+            self._screen.announce("This is no picture that can be shown; s saves it.")
+            return
+        try:
+            is_open = await self._app.shown_files.show(content, preview.kind)
+        except OSError as error:
+            self._screen.announce(f"It cannot be opened: {error.strerror}")
+            return
+        self._screen.announce(
+            "Opened from a private copy that is removed when Troth locks or ends."
+            if is_open
+            else "No program for pictures was found on this computer; s saves it."
+        )
+
+    def save(self, blob: Blob, path: str = "") -> None:
+        """Write a picture to a new file; ask where, unless that is said."""
+        if path:
+            self._screen.run_worker(self._save(blob, path), group="save")
+            return
+        name = PurePath(clean_line(blob.name).replace("\\", "/")).name
+        self._screen.ask(
+            TextDialog("Save to a file, not encrypted", name or "picture"),
+            lambda path: self._screen.run_worker(self._save(blob, path), group="save"),
+        )
+
+    async def _save(self, blob: Blob, path: str) -> None:
+        content = await self._content(blob.sha256)
+        if content is None:
+            self._screen.announce("The picture is not here; nothing was written.")
+        else:
+            self._screen.announce(await save_words(path, content))
+
+    def resize(self, step: int) -> None:
+        """Draw pictures larger or smaller."""
+        if not self._screen.page.resize_pictures(step):
+            size = "largest" if step > 0 else "smallest"
+            self._screen.announce(f"Pictures have their {size} size.")
+
+
+async def _preview(content: bytes, box: Box) -> Preview | None:
+    from troth.tui.picture import read_preview
+
+    return await asyncio.to_thread(read_preview, content, box)
