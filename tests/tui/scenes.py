@@ -278,7 +278,7 @@ def in_chat(
 async def see_picture(pilot: Pilot[int], desk: Desk) -> None:
     while "960 x 640" not in "".join(spot.row.text for spot in desk.page._spots):
         await pilot.pause(0.02)
-    await read(pilot, desk)
+    await pilot.press("escape")
 
 
 async def read(pilot: Pilot[int], desk: Desk) -> None:

@@ -9,12 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from servers import openai_chat_stream
+from troth.domain.verdict import Check, Outcome, State, Verdict
+from troth.tui.application import TrothApp
 from troth.tui.picture import read_preview
+from troth.tui.screens.chat import ChatScreen
 from troth.tui.screens.dialogs import TextDialog
+from troth.tui.screens.entries import entry_of
 from troth.tui.widgets.transcript_entry import Entry, Picture
 from troth.tui.widgets.transcript_picture import SIZES, PictureKey, box_for
+from troth.vault.vault import Vault
 from tui.app_stage import Stage, run_app
 from tui.pictures import huge_png, image_reply, quarters
 
@@ -128,6 +134,31 @@ async def test_o_opens_a_private_copy_that_ends_with_the_app(
     assert not copy.parent.exists()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the viewer's name is that of POSIX")
+async def test_what_was_opened_is_gone_at_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = viewer(tmp_path, monkeypatch)
+    made = await Vault.create(tmp_path / "home" / "data", "a passphrase", memory_kib=65_536)
+    await made.vault.close()
+    app = TrothApp("unlock", environ={"TROTH_HOME": str(tmp_path / "home")})
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.screen.query_one(Input).value = "a passphrase"
+        await pilot.press("enter")
+        while app.engine is None or app.engine.is_locked:
+            await pilot.pause(0.02)
+        assert await app.shown_files.show(BYTES, "PNG")
+        copy = Path(seen.read_text())
+        assert copy.exists()
+        while not isinstance(app.screen, ChatScreen):
+            await pilot.pause(0.02)
+        app.lock()
+        while not app.engine.is_locked:
+            await pilot.pause(0.02)
+        assert not copy.parent.exists()
+    await app.seal()
+
+
 async def test_s_saves_the_picture_and_nothing_over_another(tmp_path: Path) -> None:
     target = tmp_path / "poster.png"
     async with run_app(tmp_path, image_reply("", BYTES)) as stage:
@@ -170,6 +201,19 @@ async def test_an_image_of_ones_own_is_drawn_and_a_named_one_is_never_fetched(
         page.append(Entry("x", "assistant", "m", text=remote))
         await stage.pilot.pause()
         assert all("remote" not in request.path for request in stage.server.requests)
+
+
+async def test_a_picture_says_so_where_the_signature_leaves_it_out(tmp_path: Path) -> None:
+    async with run_app(tmp_path, image_reply("Here.", BYTES)) as stage:
+        await draw(stage)
+        chat = stage.desk.talking.chat
+        assert chat is not None
+        [_, reply] = chat.path
+        assert "not covered" not in stage.text
+        checks = (Check("coverage", Outcome.NOT_COVERED, "It leaves out images."),)
+        verdict = Verdict(State.PARTLY_COVERED, "opengradient", checks, reply.created_at)
+        stage.desk.page.settle(entry_of(reply, verdict=verdict))
+        await stage.until(lambda: "not covered by the signature" in stage.text)
 
 
 async def test_a_failed_replys_picture_is_folded_with_it(tmp_path: Path) -> None:
