@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from servers import (
     json_answer,
     openai_chat_stream,
 )
+from tui.pictures import image_reply, quarters
 
 TEXT = "".join(ONE_REPLY)
 HELLO = openai_chat_stream(ONE_REPLY)
@@ -74,7 +76,7 @@ def test_json_is_one_object_with_the_promised_fields(
     answer = ran.json
     assert set(answer) == {
         "chat", "message", "provider", "model", "text", "thinking", "finish", "usage", "timing",
-        "left_out", "verdict",
+        "left_out", "verdict", "files",
     }  # fmt: skip
     assert (answer["provider"], answer["model"], answer["text"]) == ("mine", "m1", TEXT)
     assert answer["finish"] == "stop"
@@ -99,6 +101,24 @@ def test_thinking_goes_to_stderr_and_only_when_asked_for(troth: Troth) -> None:
         shown = troth("ask", "-m", "mine/m1", "--thinking", "x")
     assert shown.out == "42\n"
     assert "let me see" in shown.err
+
+
+def test_an_image_is_named_and_written_where_it_is_wanted(troth: Troth, tmp_path: Path) -> None:
+    image, folder = quarters(), tmp_path / "made"
+    sha256 = hashlib.sha256(image).hexdigest()
+    with ScriptedServer(image_reply("Here.", image)) as server:
+        troth.add_provider(server.url)
+        ran = troth("ask", "-m", "mine/m1", "--images", str(folder), "x")
+        answer = troth("ask", "-m", "mine/m1", "--json", "x").json
+    assert (ran.code, ran.out) == (0, "Here.\n")
+    name = f"{sha256[:8]}.png"
+    assert f"Image {name}: image/png, {len(image)} bytes, sha-256 {sha256}" in ran.err
+    [file] = folder.iterdir()
+    assert file.read_bytes() == image
+    assert file.suffix == ".png"
+    assert answer["files"] == [
+        {"name": name, "media_type": "image/png", "size_bytes": len(image), "sha256": sha256}
+    ]
 
 
 def test_the_first_words_are_printed_before_the_last_ones_exist(troth: Troth) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from cli_runs import ONE_REPLY, PASSPHRASE, Troth
 from servers import Gate, ScriptedServer, cut_after, gated_after, openai_chat_stream
 from troth.vault.vault import Vault
+from tui.pictures import image_reply, quarters
 
 TEXT = "".join(ONE_REPLY)
 
@@ -30,6 +32,15 @@ def test_a_conversation_goes_line_by_line(troth: Troth, provider: ScriptedServer
     assert contents(provider) == ["first", TEXT, "second \nline", TEXT, "/slash"]
     for drawn in "\x1b\r─│┌█▌✓":
         assert drawn not in ran.out
+
+
+def test_an_image_is_told_in_words(troth: Troth) -> None:
+    image = quarters()
+    with ScriptedServer(image_reply("Here.", image)) as server:
+        troth.add_provider(server.url)
+        ran = troth("chat", "--plain", "-m", "mine/m1", stdin="draw\n")
+    told = f".png: image/png, {len(image)} bytes, sha-256 {hashlib.sha256(image).hexdigest()}\n"
+    assert told in ran.out
 
 
 def test_the_verdict_is_a_sentence(troth: Troth, provider: ScriptedServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,12 @@ from markdown_it import MarkdownIt
 
 from transfer.exports import gpt_chat, gpt_message, write_json
 from troth.domain.conversation import Conversation
+from troth.domain.message import BlobPart, Message, Role, TextPart
+from troth.engine.assembly import describe_blob
 from troth.engine.engine import Engine
 from troth.engine.export_html import html_page
 from troth.engine.export_markdown import markdown
-from troth.engine.exporting import file_name
+from troth.engine.exporting import file_name, shown_images
 from troth.engine.importing import preview_import, run_import
 from troth.settings import find_paths
 from troth.tui.safe import clean
@@ -100,6 +103,24 @@ async def test_markdown_is_clean_and_tells_variants_and_verdict(
     assert "imported, variant 1 of 2" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+async def test_images_stand_in_both_forms_with_their_bytes(engine: Engine) -> None:
+    image = b"\x89PNG\r\n\x1a\n" + bytes(40)
+    blob = describe_blob(image, "image/png", "a ](https://spy.example/) `b`.png")
+    await engine.vault.add_conversation(Conversation("c", "Poster", NOW, NOW))
+    said = Message("m", "c", None, Role.USER, NOW, (BlobPart(blob), TextPart("see")))
+    await engine.vault.append(said, blobs={blob.sha256: image})
+    chat = await engine.open_chat("c")
+    images = await shown_images(chat)
+    assert images == {blob.sha256: image}
+    address = f"data:image/png;base64,{base64.b64encode(image).decode()}"
+    assert f'src="{address}"' in html_page(chat, clean, images)
+    tokens = MarkdownIt("commonmark").parse(markdown(chat, clean, images))
+    drawn = [part for token in tokens for part in token.children or () if part.type == "image"]
+    assert [part.attrs["src"] for part in drawn] == [address]
+    assert "<https" not in markdown(chat, clean, images)
+    assert f"bytes, {blob.sha256}]" in markdown(chat, clean)
 
 
 async def test_no_reply_writes_the_line_of_the_next_speaker(engine: Engine, tmp_path: Path) -> None:

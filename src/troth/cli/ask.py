@@ -6,10 +6,11 @@ in the vault where there is one.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.find import find_chat
@@ -17,7 +18,7 @@ from troth.cli.follow import Follower, Outcome
 from troth.cli.output import Console, ExitCode, error_json, exit_code_for
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import NotFound, UsageError
-from troth.domain.message import Finish, Part, TextPart
+from troth.domain.message import Finish, Message, Part, TextPart
 from troth.domain.model import ModelRef
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
@@ -55,6 +56,9 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument(
         "--max-opg", metavar="N", help="pay up to N OPG for the reply without asking (OpenGradient)"
+    )
+    parser.add_argument(
+        "--images", metavar="DIR", help="write the images of the reply into DIR, not encrypted"
     )
     look = parser.add_mutually_exclusive_group()
     add_json_flag(look)
@@ -99,7 +103,23 @@ async def run(arguments: Arguments, console: Console) -> int:
 
             if not finish_held(console, chat, reply.model, outcome):
                 return ExitCode.INTERRUPTED if outcome.signal_number else ExitCode.NOT_VERIFIED
+        if folder := arguments.text("images"):
+            await _write_images(console, engine, chat, outcome.message, Path(folder))
         return finish(console, chat, reply.model, outcome)
+
+
+async def _write_images(
+    console: Console, engine: Engine, chat: Chat, message: Message, folder: Path
+) -> None:
+    """Write a reply's images under names made of their digests. Raises ConfigError."""
+    from troth.settings import write_private
+
+    for blob in message.blobs:
+        content = await engine.blob(chat, blob.sha256) if blob.is_image else None
+        if content is not None:
+            file = folder / f"{blob.sha256[:16]}{PurePath(blob.name).suffix}"
+            await asyncio.to_thread(write_private, file, content)
+            console.note(f"troth: {file} is written.")
 
 
 def read_prompt(words: Sequence[str]) -> str:
@@ -194,7 +214,7 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
     """Say how the reply ended, and return the exit code for it."""
     # Imported only now: while the request was on its way there was time for it.
     from troth.cli.reply_json import reply_json
-    from troth.cli.summary import reply_summary
+    from troth.cli.summary import file_lines, reply_summary
     from troth.explain import explain_failure
 
     message = outcome.message
@@ -207,10 +227,13 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
             if words is not None:
                 answer["error"] = error_json(words)
             console.json(answer)
-    elif words is not None:
-        console.explain(words)
-    elif console.stderr.isatty() or console.is_plain:
-        console.note(reply_summary(model, message, outcome.verdict, is_plain=console.is_plain))
+    else:
+        for line in file_lines(message):
+            console.note(line)
+        if words is not None:
+            console.explain(words)
+        elif console.stderr.isatty() or console.is_plain:
+            console.note(reply_summary(model, message, outcome.verdict, is_plain=console.is_plain))
     if outcome.signal_number:
         return ExitCode.INTERRUPTED
     if failed := outcome.unsaved or (message.failure.kind if message.failure else ""):

@@ -105,18 +105,15 @@ async def _text_of(chat: Chat, labels: Labels, arguments: Arguments) -> str:
         with_exchanges = not arguments.flag("no_exchanges")
         document = await chat_document(chat, labels, with_exchanges=with_exchanges)
         return json.dumps(document, ensure_ascii=True, indent=1) + "\n"  # one byte a character
+    from troth.engine.exporting import shown_images
+
+    images = await shown_images(chat)
     if form == "markdown":
         from troth.engine.export_markdown import markdown
 
-        return markdown(chat, clean, with_thinking=arguments.flag("thinking"))
-    from troth.engine.export_html import SHOWN_IMAGES, html_page
+        return markdown(chat, clean, images, with_thinking=arguments.flag("thinking"))
+    from troth.engine.export_html import html_page
 
-    images: dict[str, bytes] = {}
-    for blob in (blob for message in chat.path for blob in message.blobs):
-        if blob.media_type in SHOWN_IMAGES and blob.sha256 not in images:
-            content = await chat.store.blob(blob.sha256)
-            if content is not None:
-                images[blob.sha256] = content
     return html_page(chat, clean, images)
 
 

@@ -11,7 +11,7 @@ from troth.cli.find import find_chat
 from troth.cli.follow import Follower
 from troth.cli.lines import LineReader
 from troth.cli.output import Console
-from troth.cli.summary import reply_summary
+from troth.cli.summary import file_lines, reply_summary
 from troth.domain.error import UsageError
 from troth.domain.message import Message, Part, Role, TextPart
 from troth.engine.chat import Chat
@@ -74,6 +74,8 @@ class PlainChat:
             speaker = "You" if message.role is Role.USER else str(message.model or "Assistant")
             self.console.write(f"{speaker}:\n{message.text}")
             self.console.end_text()
+            for line in file_lines(message):
+                self.console.line(line)
         for queued in chat.queue:
             self.console.line(f"Waiting from last time: {queued.text}")
         if chat.queue:
@@ -96,6 +98,8 @@ class PlainChat:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
         message = outcome.message
+        for line in file_lines(message):
+            console.line(line)
         if message.failure is not None:
             console.explain(explain_failure(message.failure, "plain"))
         else:

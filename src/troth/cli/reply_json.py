@@ -21,6 +21,15 @@ def reply_json(
         "model": model.model,
         "text": message.text,
         "thinking": message.thinking,
+        "files": [
+            {
+                "name": blob.name,
+                "media_type": blob.media_type,
+                "size_bytes": blob.size_bytes,
+                "sha256": blob.sha256,
+            }
+            for blob in message.blobs
+        ],
         "finish": message.finish.value if message.finish else None,
         "usage": usage_json(message.usage or Usage()),
         "timing": _timing_json(message),

@@ -6,6 +6,7 @@ from troth.domain.message import Finish, Message
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State, Verdict
 from troth.explain import left_out_words, verdict_sentence, verdict_words
+from troth.tui.safe import clean_line
 
 _ENDINGS = {
     Finish.LENGTH: "cut at its length limit",
@@ -33,6 +34,15 @@ def reply_summary(
     if is_plain:
         return f"[{simulated}{words.short}. {sentence} {', '.join(facts)}]"
     return ", ".join([f"{words.glyph} {simulated}{words.short}", *facts])
+
+
+def file_lines(message: Message) -> list[str]:
+    """Name each image or file that came with a reply: a terminal's words cannot show it."""
+    return [
+        f"{'Image' if blob.is_image else 'File'} {clean_line(blob.name)}: "
+        f"{clean_line(blob.media_type)}, {blob.size_bytes:,} bytes, sha-256 {blob.sha256}"
+        for blob in message.blobs
+    ]
 
 
 def _numbers(message: Message) -> list[str]:

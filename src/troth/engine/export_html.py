@@ -28,10 +28,9 @@ from troth.domain.message import (
     ToolResultPart,
 )
 from troth.engine.chat import Chat
-from troth.engine.exporting import Clean, Turn, facts, one_line, speaker, turns
+from troth.engine.exporting import SHOWN_IMAGES, Clean, Turn, facts, one_line, speaker, turns
 from troth.explain import verdict_sentence, verdict_words
 
-SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What a browser draws without running anything: SVG is not among them."""
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"

@@ -6,9 +6,10 @@ no reply writes the next speaker's line, and an outline shows who said what.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from troth.domain.message import (
     BlobPart,
@@ -20,21 +21,46 @@ from troth.domain.message import (
     ToolResultPart,
 )
 from troth.engine.chat import Chat
-from troth.engine.exporting import Clean, facts, one_line, speaker, turns
+from troth.engine.exporting import SHOWN_IMAGES, Clean, facts, one_line, speaker, turns
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"( {0,3})(#{1,6})(?=\s|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*")
+_LABEL = re.compile(r"[\[\]\\`<>!]")
 SPEAKER_LEVEL = 2
 
 
-def markdown(chat: Chat, clean: Clean, *, with_thinking: bool = False) -> str:
-    """Return the shown path of a chat that is wholly loaded."""
+def markdown(
+    chat: Chat,
+    clean: Clean,
+    images: Mapping[str, bytes] | None = None,
+    *,
+    with_thinking: bool = False,
+) -> str:
+    """Return the shown path of a chat that is wholly loaded.
+
+    `images` holds bytes by digest: they stand at the end, out of the words' way, where Markdown
+    keeps the addresses that its text refers to. Images that are not in it are named.
+    """
+    images = images or {}
     lines = [*_front_matter(chat, clean)]
     for turn in turns(chat):
         lines += ["", f"## {speaker(turn, clean)}", "", f"*{', '.join(facts(turn))}*", ""]
         for part in turn.message.parts:
-            lines += _part(part, clean, with_thinking=with_thinking)
+            if isinstance(part, BlobPart) and part.blob.sha256 in images:
+                name = _LABEL.sub(" ", one_line(clean, part.blob.name)).strip() or "image"
+                lines += [f"![{name}][{part.blob.sha256}]", ""]
+            else:
+                lines += _part(part, clean, with_thinking=with_thinking)
+    kinds = {
+        blob.sha256: blob.media_type
+        for message in chat.path
+        for blob in message.blobs
+        if blob.media_type in SHOWN_IMAGES
+    }
+    for sha256, content in images.items():
+        data = base64.b64encode(content).decode("ascii")
+        lines += ["", f"[{sha256}]: data:{kinds[sha256]};base64,{data}"]
     return "\n".join(lines).rstrip() + "\n"
 
 

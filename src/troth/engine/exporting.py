@@ -26,8 +26,21 @@ from troth.transfer.own_json import FORMAT, VERSION, to_json
 Clean = Callable[[str], str]
 """Takes out of foreign text what steers a terminal or hides from a reader; keeps line breaks."""
 
+SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Formats that browsers and note programs show, and that run nothing."""
 _NAME_CHARACTERS = 60
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+
+
+async def shown_images(chat: Chat) -> dict[str, bytes]:
+    """Return the images of the shown path by digest, as far as they are here."""
+    images: dict[str, bytes] = {}
+    for blob in (blob for message in chat.path for blob in message.blobs):
+        if blob.media_type in SHOWN_IMAGES and blob.sha256 not in images:
+            content = await chat.store.blob(blob.sha256)
+            if content is not None:
+                images[blob.sha256] = content
+    return images
 
 
 @dataclass(frozen=True, slots=True)
