@@ -216,6 +216,21 @@ async def test_a_picture_says_so_where_the_signature_leaves_it_out(tmp_path: Pat
         await stage.until(lambda: "not covered by the signature" in stage.text)
 
 
+async def test_a_reply_that_is_held_shows_no_picture_before_its_verdict(tmp_path: Path) -> None:
+    async with run_app(tmp_path, image_reply("Here.", BYTES)) as stage:
+        await draw(stage)
+        chat = stage.desk.talking.chat
+        assert chat is not None
+        assert chat.reply is not None
+        await stage.desk.engine.proofs.hold(chat, is_held=True)
+        chat.reply.verdict, chat.reply._is_closed = None, False  # it is sealed, and being judged
+        stage.desk.talking.redraw()
+        await stage.until(lambda: "only once it was checked" in stage.text)
+        assert half_blocks(stage) == 0
+        assert SHA256[:8] not in stage.text
+        chat.reply.close()
+
+
 async def test_a_failed_replys_picture_is_folded_with_it(tmp_path: Path) -> None:
     async with run_app(tmp_path, image_reply("Here.", BYTES)) as stage:
         await draw(stage)

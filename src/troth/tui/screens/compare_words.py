@@ -119,7 +119,9 @@ def is_held(comparison: Comparison) -> bool:
 
 
 def _held(entry: Entry) -> Entry:
-    return replace(entry, badge=CHECKING, text="", thinking="", lead_notes=(HELD,))
+    return replace(
+        entry, badge=CHECKING, text="", thinking="", attachments=(), pictures=(), lead_notes=(HELD,)
+    )
 
 
 def _failed_entry(entry_id: str, title: str, failure: Failure) -> Entry:

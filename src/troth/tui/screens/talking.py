@@ -192,7 +192,15 @@ class Talking:
         if chat.reply is not None and chat.reply.id == message.id and chat.reply.is_judging:
             entry = entry_of(message, variant=(at + 1, len(ids)) if len(ids) > 1 else None)
             if chat.is_held:
-                return replace(entry, badge=CHECKING, text="", thinking="", lead_notes=(HELD,))
+                return replace(
+                    entry,
+                    badge=CHECKING,
+                    text="",
+                    thinking="",
+                    lead_notes=(HELD,),
+                    attachments=(),
+                    pictures=(),
+                )
             return replace(entry, badge=CHECKING)
         verdict = chat.verdicts.get(message.id)
         is_short = verdict is not None and falls_short(verdict, chat.conversation.policy)
