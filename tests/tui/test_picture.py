@@ -10,6 +10,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from troth.tui import picture
 from troth.tui.picture import MOST_PIXELS, read_preview
 from troth.tui.widgets.transcript_album import Album
 from troth.tui.widgets.transcript_picture import Box, PictureKey, Preview
@@ -62,6 +63,26 @@ def test_what_says_it_is_huge_is_refused_before_its_pixels_are_read() -> None:
     assert read_preview(huge_png(0x7FFFFFFF, 0x7FFFFFFF), BOX) is None
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_the_ceiling_on_pixels_holds_in_each_format(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture, "MOST_PIXELS", 64 * 64)
+    assert read_preview(quarters(64, 64, form), BOX) is not None
+    assert read_preview(quarters(64, 66, form), BOX) is None
+
+
+def test_a_webps_pixels_are_known_from_its_head() -> None:
+    image, made = Image.new("RGB", (300, 200)), []
+    for more in ({"lossless": True}, {"lossless": False}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}):
+        written = BytesIO()
+        image.save(written, "WEBP", **more)  # type: ignore[arg-type]
+        made.append(written.getvalue())
+    assert {head[12:16] for head in made} == {b"VP8L", b"VP8 ", b"VP8X"}
+    assert [picture._webp_pixels(content) for content in made] == [60_000] * 3
+    assert picture._webp_pixels(quarters()) == 0
+
+
 def test_a_webp_that_says_it_is_huge_never_reaches_the_reader() -> None:
     chunk = b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + b"\xff\xff\x00" + b"\xff\xff\x00"
     assert (
@@ -70,10 +91,12 @@ def test_a_webp_that_says_it_is_huge_never_reaches_the_reader() -> None:
     )
 
 
-def test_a_jpeg_of_endless_scans_is_refused() -> None:
-    whole = quarters(64, 64, "JPEG")
-    scan = whole[whole.index(b"\xff\xda") : -2]
-    assert read_preview(whole[:-2] + scan * 200 + whole[-2:], BOX) is None
+def test_a_jpeg_of_endless_scans_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = BytesIO()
+    Image.effect_noise((64, 64), 60).convert("RGB").save(written, "JPEG", progressive=True)
+    assert read_preview(written.getvalue(), BOX) is not None
+    monkeypatch.setattr(picture, "_MOST_SCANS", 3)
+    assert read_preview(written.getvalue(), BOX) is None
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])

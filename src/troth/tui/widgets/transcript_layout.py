@@ -113,9 +113,8 @@ class TranscriptLayout:
         message, unit, row = self.top
         units = self.messages[message].units if message < len(self.messages) else []
         if row and unit < len(units) and units[unit].rows is None:
-            was_high = self.messages[message].heights[unit]
-            grown = len(self.rows_at(message, unit)) - was_high
-            self.top = Place(message, unit, max(0, row + grown))
+            in_sight = self.messages[message].heights[unit] - row
+            self.top = self._above(Place(message, unit + 1, 0), in_sight)
 
     def rebuild(self, index: int) -> None:
         """Lay out a message again after a fold; the row at the top stays if it is still there."""
