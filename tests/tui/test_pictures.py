@@ -14,6 +14,7 @@ from textual.widgets import Input
 from servers import openai_chat_stream
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.tui.application import TrothApp
+from troth.tui.editor import PREFIX
 from troth.tui.picture import read_preview
 from troth.tui.screens.chat import ChatScreen
 from troth.tui.screens.dialogs import TextDialog
@@ -131,6 +132,8 @@ async def test_o_opens_a_private_copy_that_ends_with_the_app(
         assert copy.suffix == ".png"
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
+        # What a kill leaves is known by this name at the next start.
+        assert copy.parent.name.startswith(f"{PREFIX}{os.getpid()}-")
     assert not copy.parent.exists()
 
 
