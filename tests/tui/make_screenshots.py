@@ -25,6 +25,8 @@ from troth.tui.application import TrothApp  # noqa: E402
 from troth.tui.widgets.row_list import RowList  # noqa: E402
 from troth.vault.vault import Vault  # noqa: E402
 from tui import scenes  # noqa: E402
+from tui.compare_scenes import comparing  # noqa: E402
+from tui.verification_scenes import STATES, showing  # noqa: E402
 
 Scene = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -51,6 +53,9 @@ PICTURES: dict[str, tuple[str, tuple[int, int], Scene, str]] = {
     "chat-light": ("chat", (100, 32), scenes.in_chat(), "troth-light"),
     "reading": ("chat", (100, 32), scenes.in_chat(scenes.read), ""),
     "picture": ("chat", (90, 24), scenes.in_chat(scenes.see_picture, scenes.picture_messages), ""),
+    "verified": ("chat", (120, 32), showing(STATES["verified"]), ""),
+    "failed": ("chat", (120, 32), showing(STATES["failed"]), ""),
+    "compare": ("chat", (160, 34), comparing(), ""),
     "chats": ("chat", (120, 32), scenes.in_chat(scenes.list_chats), ""),
     "models": ("chat", (100, 28), scenes.in_chat(scenes.show_models), ""),
     "palette": ("chat", (100, 28), scenes.in_chat(scenes.show_palette), ""),
