@@ -262,6 +262,22 @@ async def test_slash_model_with_a_whole_name_switches_at_once(tmp_path: Path) ->
         assert stage.screen.prompt.text == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "step"),
+    [
+        ("opengradient/gpt-5.5", "OpenGradient (relay) needs a login.", "/login opengradient"),
+        ("openai/gpt-5.5", "OpenAI has no key yet.", "/setup adds one"),
+    ],
+)
+async def test_a_chosen_model_says_what_its_provider_still_wants(
+    tmp_path: Path, name: str, words: str, step: str
+) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.type(f"/model {name}")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: words in stage.text and step in stage.text)
+
+
 async def test_two_slashes_send_a_text_that_begins_with_one(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         await stage.say("//etc/hosts")

@@ -24,12 +24,20 @@ VERIFIED = Verdict(
     State.VERIFIED_PINNED,
     "opengradient/v1",
     (
-        Check("reply-bytes", PASSED, "The text received is what was signed: digest 8c1f .. d02a."),
-        Check("request-bytes", PASSED, "The signed request is the one sent: 41aa .. 9b7e."),
-        Check("signature", PASSED, "Valid RSA-PSS signature, 2048 bits, SHA-256."),
+        Check("reply-bytes", PASSED, "The text is exactly what was signed (8c1f 44e0 .. d02a)."),
+        Check(
+            "request-bytes",
+            PASSED,
+            "Exactly what you sent was signed (41aa 03c9 .. 9b7e, form v1).",
+        ),
+        Check("signature", PASSED, "Genuine (RSA-PSS, 2048 bits, SHA-256)."),
         Check("signing-key", PASSED, "The key 9f3c 77d1 .. 5e04 is pinned as home gateway."),
-        Check("hardware", OPEN, "The gateway gave no hardware document."),
-        Check("freshness", PASSED, "Signed between your question and the reply's end."),
+        Check(
+            "hardware",
+            OPEN,
+            "Not checked: the machine gave no proof of what it is (a hardware document).",
+        ),
+        Check("freshness", PASSED, "Signed 22 Nov 2024 09:40:00 UTC, after you asked."),
         Check("upstream", NOT, "The vendor behind the enclave is not part of the signature."),
     ),
     scenes.START,
@@ -44,7 +52,8 @@ TAMPERED = replace(
         Check(
             "reply-bytes",
             FAILED,
-            "The reply differs from what was signed: signed 8c1f .. d02a, received e713 .. 55f1.",
+            "The reply differs from what was signed: signed 8c1f 44e0 .. d02a,"
+            " received e713 90b2 .. 55f1.",
         ),
         *VERIFIED.checks[1:],
     ),

@@ -20,6 +20,7 @@ from troth.engine.endpoints import (
     LOCAL_PROVIDER,
     merge_endpoint,
     ollama_url,
+    wants_login,
     with_table_options,
 )
 from troth.engine.model_codec import decode_models, encode_models
@@ -86,7 +87,7 @@ class ModelChoice:
             return ""
         if not self.endpoint.needs_key:
             return "server"
-        return "login" if self.endpoint.options.get("route") == "relay" else "key"
+        return "login" if wants_login(self.endpoint) else "key"
 
 
 @dataclass(frozen=True, slots=True)

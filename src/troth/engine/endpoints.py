@@ -94,6 +94,11 @@ def config_row(endpoint: Endpoint) -> dict[str, Json]:
     return row
 
 
+def wants_login(endpoint: Endpoint) -> bool:
+    """Whether this provider is reached with an account instead of a key."""
+    return endpoint.options.get("route") == "relay"
+
+
 async def write_endpoint(paths: Paths, endpoint: Endpoint) -> None:
     """Put a provider of the user's into config.toml; the file keeps its comments."""
     check_provider_name(endpoint.name)

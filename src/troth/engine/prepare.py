@@ -23,6 +23,7 @@ from troth.engine.boundary import Crossing, crossing_of, held_back
 from troth.engine.chat import Chat
 from troth.engine.context import Context, build_context
 from troth.engine.directory import Directory
+from troth.engine.endpoints import wants_login
 from troth.engine.ids import new_ulid
 from troth.engine.local_models import DEFAULT_PROMPT
 from troth.engine.pace import Pace
@@ -88,7 +89,7 @@ class Preparation:
             raise VaultReadOnly(str(chat.store.path or ""), "nothing new can be kept")
         info, endpoint = self.target(chat, model)
         if endpoint.needs_key and self._directory.key_status(endpoint.name) is None:
-            if endpoint.options.get("route") == "relay":
+            if wants_login(endpoint):
                 raise LoginMissing(endpoint.name)
             raise KeyMissing(endpoint.name, endpoint.key_variables)
         await self._verification.enforce(chat, info, endpoint)

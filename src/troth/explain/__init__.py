@@ -7,7 +7,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
-from troth.explain.readiness import lack_sentence, lack_words, signing_sentence
+from troth.explain.readiness import lack_notice, lack_sentence, lack_words, signing_sentence
 from troth.explain.sending import (
     QUIET_NOTICES,
     left_out_lines,
@@ -36,6 +36,7 @@ __all__ = [
     "crossing_words",
     "explain",
     "explain_failure",
+    "lack_notice",
     "lack_sentence",
     "lack_words",
     "left_out_lines",

@@ -20,6 +20,16 @@ def lack_sentence(lack: str, provider: str) -> str:
     return _SENTENCES[lack].format(provider)
 
 
+def lack_notice(provider: str, name: str, *, wants_login: bool) -> tuple[str, str]:
+    """Say that a chosen provider cannot be asked yet, and what mends it, for a chat's prompt.
+
+    `provider` is what people call it, `name` what commands do.
+    """
+    if wants_login:
+        return f"{provider} needs a login.", f"/login {name} begins it"
+    return f"{provider} has no key yet.", "/setup adds one"
+
+
 def signing_sentence(*, signs: bool, is_own: bool) -> str:
     """Return what a model's replies will be worth: what choosing it decides."""
     if signs:

@@ -15,7 +15,7 @@ from troth.tui.safe import clean
 from troth.tui.screens.choice import ChoiceScreen
 from troth.tui.screens.compare_board import CompareBoard
 from troth.tui.screens.compare_crossing import Border
-from troth.tui.screens.compare_words import answer_text, head_at, newest_turn
+from troth.tui.screens.compare_words import answer_text, head_at, lack_in_columns, newest_turn
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.saving import save_words
@@ -156,7 +156,7 @@ class Deeds:
             if answer is None:
                 return
             if answer.needs_key:
-                screen.announce(f"{answer.ref.provider} has no key yet: /setup in a chat adds one.")
+                screen.announce(lack_in_columns(screen.engine.endpoint(answer.ref.provider)))
                 return
             work = then(ColumnSpec(answer.ref))
             if work is not None:

@@ -31,6 +31,7 @@ from troth.engine.comparison_state import Choice
 from troth.explain import explain, explain_failure
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.compare_crossing import Border
+from troth.tui.screens.compare_words import lack_in_columns
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.palette import CLOSE
 from troth.tui.widgets.dialog_box import DialogBox
@@ -135,7 +136,7 @@ class _AskingScreen(ModalScreen[str | None]):
     def action_model(self) -> None:
         def picked(answer: Picked | None) -> None:
             if answer is not None and answer.needs_key:
-                self.say(f"{answer.ref.provider} has no key yet: /setup in a chat adds one.")
+                self.say(lack_in_columns(self.engine.endpoint(answer.ref.provider)))
             elif answer is not None:
                 self.model = answer.ref
                 self._draw_who()

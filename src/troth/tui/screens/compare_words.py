@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from troth.domain.error import Failure
 from troth.domain.message import Finish
+from troth.domain.model import Endpoint
 from troth.engine.comparison import Column, Comparison
 from troth.engine.comparison_turns import Answer, Metrics
 from troth.engine.comparison_voting import Pair
-from troth.explain import explain_failure, verdict_words
+from troth.engine.endpoints import wants_login
+from troth.explain import explain_failure, lack_notice, verdict_words
 from troth.tui.glyph import Badge, badge
 from troth.tui.keys import FooterItem, Keymap, footer_items
 from troth.tui.screens.entries import (
@@ -39,6 +41,13 @@ def seat(comparison: Comparison, place: int, turn: int) -> Column:
 def newest_turn(comparison: Comparison) -> int:
     """Return the index of the last turn that any column was asked."""
     return max(0, *(len(comparison.answers(column)) - 1 for column in comparison.columns))
+
+
+def lack_in_columns(endpoint: Endpoint) -> str:
+    """Say what a chosen provider wants before it can answer: a chat is where that is done."""
+    title = endpoint.title or endpoint.name
+    said, step = lack_notice(title, endpoint.name, wants_login=wants_login(endpoint))
+    return f"{said} In a chat, {step}."
 
 
 NO_ANSWER = Badge("warn", "!", "no answer")

@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from troth.tui.application import TrothApp
 
 
-def wants_login(endpoint: Endpoint) -> bool:
-    """Whether this provider is reached with an account instead of a key."""
-    return endpoint.options.get("route") == "relay"
-
-
 class LoginScreen(ModalScreen[bool | None]):
     """Shows the address of the login page and waits. Gives back True once it has worked."""
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from troth.domain.error import TrothError
 from troth.domain.message import BlobPart
 from troth.engine.chat import Chat
-from troth.engine.endpoints import DEMO_PROVIDER
+from troth.engine.endpoints import DEMO_PROVIDER, wants_login
 from troth.engine.engine import Engine
 from troth.engine.prepare import SendPlan
 from troth.engine.tokens import estimate_text
-from troth.explain import left_out_words, too_long_words
+from troth.explain import lack_notice, left_out_words, too_long_words
 from troth.tui.screens.entries import written_count
 from troth.tui.widgets.notice_bar import Words
 
@@ -77,11 +77,10 @@ def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
     name = plan.model.ref.model
     if plan.is_key_missing:
         provider = plan.endpoint.title or plan.endpoint.name
-        return Words(
-            f"{provider} has no key yet.",
-            "/setup adds one; ctrl+o picks another model.",
-            tone="warn",
+        title, step = lack_notice(
+            provider, plan.endpoint.name, wants_login=wants_login(plan.endpoint)
         )
+        return Words(title, f"{step}; ctrl+o picks another model.", tone="warn")
     if is_switch and plan.model.ref.provider == DEMO_PROVIDER:
         return Words(
             "SIMULATED: an enclave made up on this computer answers from the next message on.",

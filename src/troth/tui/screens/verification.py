@@ -127,7 +127,7 @@ class Verifying:
         is_whole = not is_docked and height < _WHOLE_BELOW
         self.pane.set_class(is_docked, "-docked")
         self.pane.set_class(is_whole, "-whole")
-        self.pane.border_title = "" if is_docked else "Verification"
+        self.pane.border_title = "" if is_docked else " Verification "
         self._screen.page.display = not (is_whole and self.is_open)
 
     # -- which reply

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from troth.domain.conversation import SearchHit
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
+from troth.engine.endpoints import wants_login
 from troth.explain import QUIET_NOTICES, explain, notice_words
 from troth.settings import set_value
 from troth.tui.choices import choice_problems
@@ -21,7 +22,7 @@ from troth.tui.screens.chat_settings import ChatSettings, SettingsScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.find import FindScreen
 from troth.tui.screens.help import HelpScreen
-from troth.tui.screens.login import LoginScreen, wants_login
+from troth.tui.screens.login import LoginScreen
 from troth.tui.screens.model_picker import ModelScreen, Picked
 from troth.tui.screens.network import NetworkScreen
 from troth.tui.screens.palette import PaletteScreen, ThemeScreen

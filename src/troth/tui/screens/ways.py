@@ -9,13 +9,14 @@ from textual.worker import Worker
 
 from troth.domain.error import TrothError
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
+from troth.engine.endpoints import wants_login
 from troth.explain import explain
 from troth.transport import host_of, is_loopback
 from troth.tui.safe import clean_line
 from troth.tui.screens.choice import ChoiceScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import price_words, written_bytes, written_count
-from troth.tui.screens.login import LoginScreen, wants_login
+from troth.tui.screens.login import LoginScreen
 from troth.tui.widgets.row_list import Column, Row
 
 if TYPE_CHECKING:
