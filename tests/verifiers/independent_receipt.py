@@ -230,7 +230,7 @@ class _Reply:
         empty: dict[str, Any] = {
             "id": "", "type": "function", "function": {"name": "", "arguments": ""},
         }  # fmt: skip
-        call = self.calls.setdefault(piece.get("index", 0), empty)
+        call = self.calls.setdefault(piece.get("index") or 0, empty)
         call["id"] = piece.get("id") or call["id"]
         function = _of(dict, piece.get("function"))
         call["function"]["name"] = function.get("name") or call["function"]["name"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from troth.domain.verdict import State
 from troth.verifiers import opengradient_frames as frames
+from troth.verifiers.opengradient import OPENGRADIENT
 from troth.verifiers.opengradient_frames import ReplyRead, read_reply
-from verifiers.setting import REQUEST, STAMP
+from verifiers.setting import ASKED_AT, FACTS, REQUEST, STAMP, exchange_of, pinned_trust
 from verifiers.signer import Gateway, make_key
 
 GATEWAY = Gateway(make_key("pinned"))
@@ -94,3 +97,36 @@ def test_the_short_way_is_taken_at_all() -> None:
     assert len(pieces) == 149
     assert body[end:].startswith(b'data: {"choices": [{"delta": {}')
     assert start > 0
+
+
+def call_frames(*calls: tuple[str, str, str]) -> bytes:
+    """Frames of tool calls (id, name, arguments) as the gateway passes Google's on: unnumbered."""
+    found = b""
+    for call_id, name, arguments in calls:
+        function = {"name": name, "arguments": arguments}
+        call = {"index": None, "type": "function", "function": function, "id": call_id}
+        delta = {"role": "assistant", "tool_calls": [call]}
+        frame = {"choices": [{"delta": delta, "index": 0, "finish_reason": None}]}
+        found += b"data: " + json.dumps(frame).encode() + b"\n\n"
+    return found
+
+
+def state_of(calls: bytes, call_id: str, name: str, arguments: str) -> State:
+    function = {"name": name, "arguments": arguments}
+    signed = json.dumps([{"id": call_id, "type": "function", "function": function}], sort_keys=True)
+    final = GATEWAY.final_frame(REQUEST, signed, STAMP).replace(b'"stop"', b'"tool_calls"', 1)
+    exchange = exchange_of(REQUEST, calls + final + b"data: [DONE]\n\n")
+    trust = pinned_trust(GATEWAY.spki)
+    return OPENGRADIENT.verify(exchange, {}, trust, ASKED_AT, FACTS).state
+
+
+def test_a_tool_call_without_a_number_is_verified_as_the_gateway_signs_it() -> None:
+    sent = call_frames(("c1", "look", '{"a": 1}'))
+    assert state_of(sent, "c1", "look", '{"a": 1}') is State.VERIFIED_PINNED
+    assert state_of(sent, "c1", "look", '{"a": 2}') is State.FAILED
+
+
+def test_tool_calls_that_were_signed_as_one_are_partly_covered() -> None:
+    sent = call_frames(("c1", "look", '{"a": 1}'), ("c2", "send", '{"b": 2}'))
+    merged = '{"a": 1}{"b": 2}'
+    assert state_of(sent, "c2", "send", merged) is State.PARTLY_COVERED

@@ -303,20 +303,25 @@ def _take_message(reply: ReplyRead, message: dict[str, Json], *, is_delta: bool)
 
 
 def _take_call_delta(reply: ReplyRead, delta: dict[str, Json]) -> None:
-    """Add a piece of a tool call as the gateway buffers it: names are set, arguments grow."""
-    index = delta.get("index", 0)
+    """Add a piece of a tool call as the gateway buffers it: names are set, arguments grow.
+
+    For some of Google's models its library numbers no call (`"index": null`): then it signs all of
+    them as one, with the last name, and what that name replaced is under no signature.
+    """
+    index = delta.get("index")
+    index = 0 if index is None else index
     if not isinstance(index, int) or isinstance(index, bool):
         reply.faults.append("A tool call has an index that is not a number.")
         return
     function: dict[str, Json] = {"name": "", "arguments": ""}
     call = reply.calls.setdefault(index, {"id": "", "type": "function", "function": function})
     kept = as_object(call["function"])
-    for name in ("id", "type"):
-        if delta.get(name):
-            call[name] = delta[name]
     piece = _object(reply, delta.get("function"))
-    if piece.get("name"):
-        kept["name"] = piece["name"]
+    for owner, part, name in ((call, delta, "id"), (call, delta, "type"), (kept, piece, "name")):
+        if part.get(name):
+            if owner[name] and owner[name] != part[name]:
+                reply.unsigned.add("which tool calls they were")
+            owner[name] = part[name]
     kept["arguments"] = as_text(kept["arguments"]) + as_text(piece.get("arguments"))
 
 
