@@ -141,6 +141,17 @@ async def test_recovery_words_are_pasted_from_several_lines(tmp_path: Path) -> N
     assert await pasted(tmp_path, rows, "ctrl+r") == made.recovery_words
 
 
+async def test_a_wrong_passphrase_does_not_stand_before_the_next_one(home: Path) -> None:
+    app = TrothApp("unlock", environ={"TROTH_HOME": str(home)})
+    async with app.run_test(size=(100, 30)) as pilot:
+        stage = Stage(app, pilot, None)  # type: ignore[arg-type]
+        await pilot.press(*"wrong", "enter")
+        await stage.until(lambda: "does not open" in stage.text, "the refusal", 60)
+        await pilot.press(*PASSPHRASE, "enter")
+        await stage.until(lambda: isinstance(app.screen, ChatScreen), "the chat", 60)
+    await app.seal()
+
+
 async def test_an_older_vault_opens_after_it_was_told(home: Path) -> None:
     before = home / "before"
     shutil.copytree(home / "data", before)

@@ -112,7 +112,13 @@ class UnlockScreen(Screen[None]):
         self.run_worker(self._open(None), name="keyring")
 
     async def _open(self, secret: str | None) -> None:
-        from troth.domain.error import HeaderDamaged, TrothError, VaultDamaged, VaultOlder
+        from troth.domain.error import (
+            HeaderDamaged,
+            TrothError,
+            VaultDamaged,
+            VaultOlder,
+            WrongPassphrase,
+        )
         from troth.explain import explain
         from troth.tui.opening import open_vault
         from troth.vault.upkeep import has_header_copy, recover_header_copy
@@ -142,6 +148,8 @@ class UnlockScreen(Screen[None]):
             words = explain(error)
             if secret is not None:
                 self._say(f"{words.title}. {words.next_step}")
+            if isinstance(error, WrongPassphrase):
+                self.query_one(Input).value = ""  # the next one would be typed behind it, unseen
         else:
             await self._go_on(vault)
             return
