@@ -186,6 +186,13 @@ def test_no_key_ends_with_3_and_names_the_variable(troth: Troth) -> None:
     assert "troth keys set openai" in ran.err
 
 
+def test_a_model_that_could_not_be_asked_is_no_default(with_vault: Troth) -> None:
+    assert with_vault("ask", "-m", "openai/gpt-5.5", "hello").code == 3
+    again = with_vault("ask", "hello")
+    assert again.code == 2
+    assert "No model is chosen yet" in again.err
+
+
 def test_no_model_no_prompt_and_unknown_names_end_with_2(troth: Troth) -> None:
     assert "troth local install" in troth("ask", "hello").err
     assert troth("ask").code == 2

@@ -90,9 +90,9 @@ async def run(arguments: Arguments, console: Console) -> int:
             parts.append(TextPart(prompt))
         await _settle_boundary(engine, chat, model, arguments.text("boundary"))
         await _say_what_stays_behind(console, engine, chat, parts, model)
-        if model != chat.conversation.model and not arguments.flag("no_save"):
-            await engine.update_chat(chat, model=model)
         reply = await engine.send(chat, parts, model=model)
+        if model != chat.conversation.model and not arguments.flag("no_save"):
+            await engine.update_chat(chat, model=model)  # a model that cannot be asked is no choice
         is_held = arguments.flag("require_verified")
         follower = Follower(
             console, reply, shows_thinking=arguments.flag("thinking"), is_held=is_held
