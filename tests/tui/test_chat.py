@@ -20,6 +20,7 @@ from servers import (
     openai_chat_stream,
 )
 from troth.domain.message import Finish, Role
+from troth.domain.model import ModelRef
 from troth.tui.screens.model_picker import ModelScreen
 from tui.app_stage import Stage, run_app
 
@@ -276,6 +277,33 @@ async def test_a_chosen_model_says_what_its_provider_still_wants(
         await stage.type(f"/model {name}")
         await stage.pilot.press("enter")
         await stage.until(lambda: words in stage.text and step in stage.text)
+
+
+async def test_a_new_chat_is_not_told_who_answers_from_the_next_message_on(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.desk.talking.use_model(ModelRef("scripted", "beta"))
+        await stage.pilot.pause()
+        assert "from the next message on" not in stage.text
+        await stage.say("hello")
+        await stage.desk.talking.use_model(ModelRef("scripted", "alpha"))
+        await stage.until(lambda: "alpha answers from the next message on." in stage.text)
+
+
+async def test_what_was_just_sent_is_counted_while_its_reply_arrives(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    answer = gated_after(openai_chat_stream(["one"]), 2, gate)
+    async with run_app(tmp_path, answer) as stage:
+        await stage.type("word " * 20)
+        await stage.pilot.press("enter")
+        await stage.until(lambda: not stage.screen.prompt.text and stage.server.requests)
+
+        def counted() -> bool:
+            stage.desk.talking.meter.draw()  # as the emptied draft lets it
+            return stage.screen.title_bar.meter not in {"", "~0 tokens"}
+
+        await stage.until(counted)
+        gate.set()
+        await stage.until(lambda: stage.settled == 2)
 
 
 async def test_two_slashes_send_a_text_that_begins_with_one(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class Meter:
         self.draw()
         last = chat.tree.get(chat.conversation.head_id or "")
         told = left_out_words(last.left_out) if last is not None else ""
-        words = _words(plan, told, is_switch=is_switch)
-        if words is not None:
+        words = _words(plan, told, is_switch=is_switch, is_begun=last is not None)
+        if words is not None and not chat.is_replying:  # its head says what it was not given
             self._screen.say(words)
 
     def draw(self) -> None:
@@ -69,7 +69,7 @@ class Meter:
         self._is_told = tokens > limit
 
 
-def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
+def _words(plan: SendPlan, told: str, *, is_switch: bool, is_begun: bool) -> Words | None:
     """Say what matters before the next message is sent; None when nothing does.
 
     `told` is what the last reply's head says already: it is not said again.
@@ -90,4 +90,5 @@ def _words(plan: SendPlan, told: str, *, is_switch: bool) -> Words | None:
     left_out = left_out_words(plan.left_out)
     if left_out and (is_switch or left_out != told):
         return Words(f"{name} answers from the next message on;", f"{left_out}.", tone="warn")
-    return Words(f"{name} answers from the next message on.") if is_switch else None
+    # Before the first message the title says all of it.
+    return Words(f"{name} answers from the next message on.") if is_switch and is_begun else None

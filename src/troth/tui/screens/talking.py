@@ -64,7 +64,7 @@ class Talking:
         """What an entry was made with, where that is more than the message."""
         self._is_loading = False
         self.meter = Meter(screen, engine)
-        self.following = Following(screen, self._entry, self._reply_ended)
+        self.following = Following(screen, self._entry, self.measure_soon)
 
     # -- which chat
 
@@ -280,6 +280,7 @@ class Talking:
         self._screen.say(None)
         self._screen.draw_attached(())
         self._screen.draw_frame()
+        self.measure_soon()
 
     def stop(self) -> None:
         """End the running reply; what has come is kept."""
@@ -353,7 +354,7 @@ class Talking:
         if self.chat is not None:
             await self.meter.measure(self.chat, self.attached)
 
-    def _reply_ended(self) -> None:
+    def measure_soon(self) -> None:
         self._screen.run_worker(self.measure(), group="meter", exclusive=True)
 
     def draft_changed(self) -> None:
