@@ -64,7 +64,7 @@ class FindScreen(Screen[SearchHit | None]):
             words=self._words,
             lines_per_row=2,
             columns=(Column(22, 70), Column(9, 0, is_right_aligned=True)),
-            empty_text="all chats are searched, on this computer; the newest hit stands first",
+            empty_text="searched on this computer, newest first",
             hint=FACETS,
         )
         yield HitPreview(id="preview")
