@@ -144,6 +144,7 @@ def test_the_editor_opens_the_file_and_mistakes_are_named_after(troth: Troth) ->
 
 
 def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
+    assert troth("doctor").code == 0
     troth.write_config(
         "theem = 'x'\ntheme = 'y'\n[keys]\nno.such = 'f4'\n[providers.p]\nwire = 'smoke'\n"
     )
@@ -152,7 +153,7 @@ def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
     (themes / "odd.toml").write_text("[colors\n")
     env = {"OPENAI_API_KEY": "sk-canary", "HTTPS_PROXY": "http://me:canary@p:1"}
     ran = troth("doctor", "--json", env=env)
-    assert ran.code == 0
+    assert ran.code == 2
     found = {(row["name"], row["state"]) for row in ran.json}
     assert {("troth", "ok"), ("vault", "note")} < found
     assert {("config.toml", "wrong"), ("theme", "wrong")} < found

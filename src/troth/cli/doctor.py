@@ -1,4 +1,7 @@
-"""`troth doctor`: what works here and what does not. It contacts nobody and opens no vault."""
+"""`troth doctor`: what works here and what does not. It contacts nobody and opens no vault.
+
+Ends with 2 where a line says WRONG, so that a script can ask it.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,8 @@ async def run(_arguments: Arguments, console: Console) -> int:
     else:
         marks = {"ok": "ok", "note": "-", "wrong": "WRONG"}
         console.rows((marks[state], name, words) for state, name, words in findings)
-    return ExitCode.OK
+    is_wrong = any(finding.state == "wrong" for finding in findings)
+    return ExitCode.USAGE if is_wrong else ExitCode.OK
 
 
 def _folders(paths: Paths) -> Iterator[Finding]:
