@@ -187,6 +187,18 @@ def test_require_verified_prints_a_verified_reply_and_nothing_of_any_other(troth
     assert ran.json["verdict"]["state"] == "failed"
 
 
+def test_a_failed_reply_is_told_to_scripts_too(troth: Troth) -> None:
+    for body, word in ((tampered(), "FAILED"), (unsigned(), "NOT SIGNED")):
+        ran = asked(troth, body)
+        assert ran.code == 4
+        assert ran.out.strip()  # it stands there already: it was streamed
+        assert word in ran.err
+        assert "--require-verified" in ran.err
+    ran = asked(troth, tampered(), "--json")
+    assert (ran.code, ran.json["verdict"]["state"]) == (4, "failed")
+    assert asked(troth, honest()).code == 0
+
+
 PLAIN = '\n[providers.plain]\nwire = "openai-chat"\nbase_url = "{url}/v1"\nneeds_key = false\n'
 
 

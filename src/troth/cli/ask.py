@@ -213,17 +213,20 @@ async def _say_what_stays_behind(
 def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> int:
     """Say how the reply ended, and return the exit code for it."""
     # Imported only now: while the request was on its way there was time for it.
+    from troth.cli.held import tell_loud
     from troth.cli.reply_json import reply_json
     from troth.cli.summary import file_lines, reply_summary
     from troth.explain import explain_failure
 
     message = outcome.message
+    verdict = outcome.verdict
+    loud = verdict if verdict is not None and verdict.is_loud else None
     words = explain_failure(message.failure, "shell") if message.failure else None
     if console.is_json:
         if words is not None and message.finish is Finish.FAILED:
             console.json({"error": error_json(words)})
         else:
-            answer = reply_json(chat.id, model, message, outcome.verdict)
+            answer = reply_json(chat.id, model, message, verdict)
             if words is not None:
                 answer["error"] = error_json(words)
             console.json(answer)
@@ -233,9 +236,11 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
         if words is not None:
             console.explain(words)
         elif console.stderr.isatty() or console.is_plain:
-            console.note(reply_summary(model, message, outcome.verdict, is_plain=console.is_plain))
+            console.note(reply_summary(model, message, verdict, is_plain=console.is_plain))
+        if loud is not None:
+            tell_loud(console, loud)
     if outcome.signal_number:
         return ExitCode.INTERRUPTED
     if failed := outcome.unsaved or (message.failure.kind if message.failure else ""):
         return exit_code_for(failed)
-    return ExitCode.OK
+    return ExitCode.NOT_VERIFIED if loud is not None else ExitCode.OK

@@ -1,4 +1,8 @@
-"""`troth ask --require-verified`: the reply's text leaves only once it is verified."""
+"""What a reply that is not verified does to `troth ask`.
+
+With `--require-verified` none of its text leaves. Without, one that FAILED, or that is unsigned
+though its provider signs, is told on stderr and by the exit code: a script must not miss it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from troth.cli.follow import Outcome
 from troth.cli.output import Console, error_json
 from troth.cli.reply_json import verdict_json
 from troth.domain.model import ModelRef
+from troth.domain.verdict import Verdict
 from troth.engine.chat import Chat
 from troth.explain import Explanation, verdict_sentence, verdict_words
 
@@ -18,12 +23,9 @@ def finish_held(console: Console, chat: Chat, model: ModelRef, outcome: Outcome)
             console.write(outcome.message.text)
             console.end_text()
         return True
-    words = verdict_words(verdict.state if verdict else None)
-    sentence = verdict_sentence(verdict) if verdict else words.sentence
-    explanation = Explanation(
-        "not-verified",
-        f"The reply is not verified: {words.short}",
-        f"{sentence} None of it was printed.",
+    explanation = _unverified(
+        verdict,
+        "None of it was printed.",
         "Ask without --require-verified to see it, or choose a provider that signs.",
     )
     if console.is_json:
@@ -40,3 +42,16 @@ def finish_held(console: Console, chat: Chat, model: ModelRef, outcome: Outcome)
     else:
         console.explain(explanation)
     return False
+
+
+def tell_loud(console: Console, verdict: Verdict) -> None:
+    """Say on stderr what is wrong with a reply whose text is out already."""
+    step = "`troth ask --require-verified` prints no such reply."
+    console.explain(_unverified(verdict, "Its text stands on stdout.", step))
+
+
+def _unverified(verdict: Verdict | None, where: str, step: str) -> Explanation:
+    words = verdict_words(verdict.state if verdict else None)
+    sentence = verdict_sentence(verdict) if verdict else words.sentence
+    title = f"The reply is not verified: {words.short}"
+    return Explanation("not-verified", title, f"{sentence} {where}", step)
