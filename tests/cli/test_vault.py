@@ -76,6 +76,8 @@ def test_what_is_asked_is_kept_and_gone_on_with(
     hits = inside("search", "canary", "--json").json
     assert {hit["chat"] for hit in hits} == {chat}
     assert any(hit["message"] and "canary" in hit["snippet"] for hit in hits)
+    places = [line.split("\t")[3] for line in inside("search", "canary").out.splitlines()]
+    assert {"title", "you"} <= set(places)
     assert inside("search", "nowhere", "--json").json == []
 
 

@@ -51,6 +51,7 @@ async def run(arguments: Arguments, console: Console) -> int:
                     hit.conversation_id,
                     local_time(hit.created_at),
                     hit.title,
+                    _where(hit),
                     hit.snippet.translate(_MARKS),
                 )
                 for hit in hits
@@ -58,6 +59,13 @@ async def run(arguments: Arguments, console: Console) -> int:
             if not hits:
                 console.note("Nothing found.")
     return ExitCode.OK
+
+
+def _where(hit: SearchHit) -> str:
+    """Say where the words stand: in a chat's title, in what the user said, or in a reply."""
+    if hit.message_id is None:
+        return "title"
+    return str(hit.model) if hit.model else "you" if hit.role == "user" else hit.role
 
 
 def _hit_json(hit: SearchHit) -> Json:
