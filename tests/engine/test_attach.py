@@ -73,11 +73,16 @@ async def test_a_broken_page_costs_itself_only() -> None:
 
 
 @pytest.mark.slow
-async def test_a_page_without_end_is_killed_and_the_others_are_kept() -> None:
+async def test_a_page_without_end_is_given_up_and_the_others_are_kept() -> None:
     content = pdf(words("one"), words("again and again ") * 1_500_000, words("three"))
     assert len(content) < 1 << 20
     text = await pdf_text(content, time_s=8)
-    assert text == "one\n\n[The text from page 2 to 3 is not here.]"
+    # Its time is up first, or its memory: that depends on how fast this machine is.
+    assert text in {"one\n\n[The text from page 2 to 3 is not here.]", "one\n\nthree"}
+
+
+async def test_a_pdf_whose_time_is_up_at_once_has_no_words() -> None:
+    assert await pdf_text(pdf(words("one")), time_s=0) == ""
 
 
 async def test_a_pdf_goes_as_text_and_the_message_says_so(
