@@ -88,19 +88,7 @@ def read_own(record: object, setting: Setting) -> ReadChat | None:
         raise NotOurs("a version that is not known here")
     conversation = _fixed(from_json(Conversation, found.get("conversation")), setting)
     rows = [mapping(row) for row in sequence(found.get("messages"))]
-    nodes: list[Node[Message]] = []
-    extras: dict[str, Mapping[str, object]] = {}
-    broken = 0
-    for row in rows:
-        try:
-            message = from_json(Message, row)
-        except NotOurs:
-            broken += 1
-            continue
-        id_ = _own_id(message.id, conversation.id)
-        parent_id = message.parent_id and _own_id(message.parent_id, conversation.id)
-        nodes.append(Node(id_, parent_id, message))
-        extras.setdefault(id_, row)
+    nodes, extras, broken = _own_nodes(rows, conversation.id)
     ordered = order(nodes)
     messages = tuple(
         replace(
@@ -166,6 +154,26 @@ def _fixed(conversation: Conversation, setting: Setting) -> Conversation:
         policy=conversation.policy if conversation.policy in _POLICIES else "any",
         is_incognito=False,
     )
+
+
+def _own_nodes(
+    rows: Sequence[Mapping[str, object]], conversation_id: str
+) -> tuple[list[Node[Message]], dict[str, Mapping[str, object]], int]:
+    """Return the messages, the row of each by its new id, and how many rows were broken."""
+    nodes: list[Node[Message]] = []
+    extras: dict[str, Mapping[str, object]] = {}
+    broken = 0
+    for row in rows:
+        try:
+            message = from_json(Message, row)
+        except NotOurs:
+            broken += 1
+            continue
+        id_ = _own_id(message.id, conversation_id)
+        parent_id = message.parent_id and _own_id(message.parent_id, conversation_id)
+        nodes.append(Node(id_, parent_id, message))
+        extras.setdefault(id_, row)
+    return nodes, extras, broken
 
 
 def _own_id(id_: str, conversation_id: str) -> str:
