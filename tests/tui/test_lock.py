@@ -141,6 +141,36 @@ async def test_recovery_words_are_pasted_from_several_lines(tmp_path: Path) -> N
     assert await pasted(tmp_path, rows, "ctrl+r") == made.recovery_words
 
 
+async def test_the_environment_opens_the_vault_at_the_start_and_never_after_a_lock(
+    home: Path,
+) -> None:
+    secret = home / "secret"
+    secret.write_text(PASSPHRASE + "\n", "utf-8")
+    environ = {"TROTH_HOME": str(home), "TROTH_PASSPHRASE_FILE": str(secret)}
+    app = TrothApp("unlock", environ=environ)
+    async with app.run_test(size=(100, 30)) as pilot:
+        stage = Stage(app, pilot, None)  # type: ignore[arg-type]
+        await stage.until(lambda: isinstance(app.screen, ChatScreen), "the chat", 60)
+        await stage.until(lambda: stage.screen.desk is not None)
+        await pilot.press("f12")
+        await stage.until(lambda: app.engine is not None and app.engine.is_locked, "the lock", 60)
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, UnlockScreen)
+        assert str(app.screen.query_one("#said", Static).content) == ""
+    await app.seal()
+
+
+async def test_a_file_that_leads_nowhere_leaves_the_question(home: Path) -> None:
+    environ = {"TROTH_HOME": str(home), "TROTH_PASSPHRASE_FILE": str(home / "none")}
+    app = TrothApp("unlock", environ=environ)
+    async with app.run_test(size=(100, 30)) as pilot:
+        stage = Stage(app, pilot, None)  # type: ignore[arg-type]
+        await app.wait_until_warm()
+        await pilot.press(*PASSPHRASE, "enter")
+        await stage.until(lambda: isinstance(app.screen, ChatScreen), "the chat", 60)
+    await app.seal()
+
+
 async def test_a_wrong_passphrase_does_not_stand_before_the_next_one(home: Path) -> None:
     app = TrothApp("unlock", environ={"TROTH_HOME": str(home)})
     async with app.run_test(size=(100, 30)) as pilot:

@@ -7,8 +7,9 @@ import secrets
 import sys
 
 from troth.cli.output import Console
-from troth.cli.unlock import ask_hidden, can_ask, given_passphrase
+from troth.cli.unlock import ask_hidden, can_ask
 from troth.domain.error import UsageError
+from troth.vault.given import given_passphrase
 
 _WEAK_LENGTH = 12
 _ASKED_WORDS = 2

@@ -7,13 +7,10 @@ never from the arguments, where every user of the machine could read it.
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from enum import Enum, auto
-from pathlib import Path
 
 from troth.cli.output import Console
 from troth.domain.error import (
@@ -29,10 +26,10 @@ from troth.domain.error import (
 )
 from troth.engine.engine import Engine
 from troth.settings import Paths, find_paths
+from troth.vault.given import given_passphrase
 from troth.vault.vault import Vault, vault_status
 
 _TRIES = 3
-_COMMAND_TIMEOUT_S = 120
 
 
 class VaultUse(Enum):
@@ -158,41 +155,6 @@ def _ask_after(error: VaultError, console: Console, question: str) -> None:
     console.note(f"{words.title}. {words.detail}")
     if ask_shown(question).strip().lower() != "yes":
         raise error
-
-
-def given_passphrase(environ: Mapping[str, str]) -> str | None:
-    """Return the passphrase that the environment leads to; None when it leads to none.
-
-    One line end at its end is taken off. Raises VaultLocked when the way leads nowhere.
-    """
-    if file := environ.get("TROTH_PASSPHRASE_FILE"):
-        try:
-            # As bytes: reading as text would turn the line ends within it into others.
-            return _without_line_end(Path(file).expanduser().read_bytes().decode("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise VaultLocked(file, "TROTH_PASSPHRASE_FILE cannot be read") from error
-    if command := environ.get("TROTH_PASSPHRASE_COMMAND"):
-        return _without_line_end(_output_of(command))
-    return None
-
-
-def _output_of(command: str) -> str:
-    failed = "TROTH_PASSPHRASE_COMMAND did not give a passphrase"
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
-            shlex.split(command),
-            stdout=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            check=True,
-            timeout=_COMMAND_TIMEOUT_S,
-        )
-        return done.stdout.decode("utf-8")
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise VaultLocked("", failed) from error
-
-
-def _without_line_end(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def can_ask() -> bool:

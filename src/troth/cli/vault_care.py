@@ -15,7 +15,6 @@ from troth.cli.unlock import (
     VaultUse,
     ask_hidden,
     can_ask,
-    given_passphrase,
     open_by_passphrase,
     open_knowing,
     open_vault,
@@ -24,6 +23,7 @@ from troth.domain.error import HeaderDamaged, UsageError, VaultLocked, VaultMiss
 from troth.engine.vault_care import back_up
 from troth.settings import Paths, find_paths
 from troth.vault.check import CheckProgress
+from troth.vault.given import given_passphrase
 from troth.vault.upkeep import (
     has_header_copy,
     has_other_header_copy,

@@ -145,6 +145,9 @@ class TrothApp(App[int]):
         await asyncio.to_thread(_make_ready)
         self._warm.set()
         if self._kind == "unlock":
+            from troth.tui.opening import open_as_told
+
+            await open_as_told(self.screen_stack[0], self._environ)
             return
         if self._uses_keyring and not await self._open_from_keyring():
             return
@@ -385,7 +388,7 @@ class TrothApp(App[int]):
 
 def _make_ready() -> None:
     """Import what is needed soon, and clear up after a kill, off the event loop's thread."""
-    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "vault.vault", "vault.inbox"):
+    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "tui.opening", "vault.inbox"):
         import_module(f"troth.{name}")
     from troth.tui.editor import remove_left_over
 

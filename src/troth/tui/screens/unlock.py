@@ -107,6 +107,10 @@ class UnlockScreen(Screen[None]):
             self._is_opening = True
             self.run_worker(self._go_on(None), name="without")
 
+    def open_with(self, passphrase: str) -> None:
+        """Open with a passphrase that nobody typed: the environment led to it."""
+        self._begin(passphrase)
+
     def try_keyring(self) -> None:
         """Open with the key in the system's keychain, where the vault has such a slot."""
         self.run_worker(self._open(None), name="keyring")
