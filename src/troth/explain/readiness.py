@@ -35,5 +35,5 @@ def signing_sentence(*, signs: bool, is_own: bool) -> str:
     if signs:
         return "Its replies are signed: each is checked here when it comes."
     if is_own:
-        return "It runs on your own machine: nothing leaves it."
+        return "It runs on a machine that you call yours: your words go to nobody else."
     return "Its replies are not signed: nothing proves which model answered."
