@@ -21,6 +21,7 @@ from troth.tui.screens.choice import ChoiceScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.unlock import UnlockScreen
 from troth.tui.screens.vault_setup import VaultScreen
+from troth.tui.screens.ways import Found
 from troth.tui.screens.welcome import WelcomeScreen
 from troth.tui.widgets.row_list import RowList
 from troth.vault import vault as vault_module
@@ -135,6 +136,20 @@ async def test_a_passphrase_that_is_weak_or_mistyped_makes_no_vault(
         await fill_passphrase(stage, first, second)
         await stage.until(lambda: word in stage.text)
     assert not (tmp_path / "data").exists()
+
+
+async def test_what_is_wrong_stands_while_the_model_is_on_its_way(tmp_path: Path) -> None:
+    async with run_app(tmp_path, kind="welcome", with_provider=False) as stage:
+        never: asyncio.Future[None] = asyncio.Future()
+        found = Found(progress="Fetching  12%")
+        found.download = stage.app.run_worker(asyncio.wait_for(never, None))  # type: ignore[assignment]
+        screen = VaultScreen(stage.app, found)
+        stage.app.push_screen(screen)
+        await stage.until(lambda: "Fetching  12%" in stage.text)
+        await fill_passphrase(stage, PASSPHRASE, "other")
+        found.progress = "Fetching  13%"
+        await stage.until(lambda: "Fetching  13%" in stage.text)
+        assert "The two are not the same." in stage.text
 
 
 async def test_an_address_is_tried_and_its_model_answers_the_first_message(

@@ -86,6 +86,7 @@ class VaultScreen(Screen[None]):
                 "Keep the key in the system keychain too: not asked each time", id="keyring"
             )
         yield Static("", markup=False, id="said")
+        yield Static("", markup=False, id="progress")
         yield FooterBar(self._footer())
 
     def _footer(self) -> tuple[FooterItem, ...]:
@@ -106,10 +107,10 @@ class VaultScreen(Screen[None]):
             self._timer = self.set_interval(0.2, self._show_progress)
 
     def _show_progress(self) -> None:
-        if self._found.failure:
-            self.say(self._found.failure)
-        elif self._found.progress and not self._is_busy:
-            self.say(self._found.progress)
+        # A line of its own: what is said of the passphrase must outlive the next tick.
+        self.query_one("#progress", Static).update(
+            clean_line(self._found.failure or self._found.progress)
+        )
         if self._page == "done" and self._found.download and self._found.download.is_finished:
             self._show_done()
 
@@ -266,12 +267,11 @@ class VaultScreen(Screen[None]):
         self.query_one("#about", Static).update(clean(text))
         self.query_one(FooterBar).items = self._footer()
         self.set_focus(None)
-        if not is_waiting:
-            self.say(self._found.failure)
+        self.say("")
 
     def _begin(self) -> None:
         if self._found.download is not None and not self._found.download.is_finished:
-            self.say(self._found.progress or "Still downloading ...")
+            self.say("Still downloading ...")
             return
         self._is_busy = True
         self.run_worker(self._enter(), name="enter", exclusive=True)
