@@ -157,6 +157,18 @@ async def test_the_pane_follows_the_message_that_is_read(tmp_path: Path) -> None
         await stage.until(lambda: not stage.desk.verifying.is_open)
 
 
+async def test_page_keys_scroll_the_pane_while_it_has_the_keys(tmp_path: Path) -> None:
+    async with run_signed(tmp_path, size=(80, 24)) as stage:
+        await ask(stage, "which lock")
+        await open_pane(stage)
+        await stage.until(lambda: "What was checked" in stage.text)
+        await stage.pilot.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await stage.until(lambda: "Verifier" in stage.text)
+        assert "What was checked" not in stage.text
+        await stage.pilot.press("pageup", "pageup", "pageup", "pageup")
+        await stage.until(lambda: "What was checked" in stage.text)
+
+
 async def test_bytes_are_shown_as_they_came_and_as_hex(tmp_path: Path) -> None:
     async with run_signed(tmp_path, tampered("\x1b[31mred")) as stage:
         await ask(stage, "which lock")

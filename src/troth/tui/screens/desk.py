@@ -172,11 +172,16 @@ class Desk:
             "queue.send": lambda _: talking.send_waiting(),
             "queue.edit": lambda _: talking.take_back(),
             "queue.remove": lambda _: talking.drop(),
-            "view.up": lambda _: page.scroll_pages(-0.9),
-            "view.down": lambda _: page.scroll_pages(0.9),
+            "view.up": lambda _: self._scroll_pages(-0.9),
+            "view.down": lambda _: self._scroll_pages(0.9),
             "view.end": lambda _: page.scroll_to_tail(),
             "reading.leave": lambda _: screen.leave_reading(),
         }
+
+    def _scroll_pages(self, pages: float) -> None:
+        """Scroll what has the keys: the pane while it is read, else the chat."""
+        if not self.verifying.scroll_pages(pages):
+            self.page.scroll_pages(pages)
 
     def _chat_handlers(self) -> dict[str, Handler]:
         talking, listing, visits = self.talking, self.listing, self.visits

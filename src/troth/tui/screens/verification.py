@@ -185,6 +185,13 @@ class Verifying:
         if self.pane is not None:
             self.pane.scroll_relative(y=by, animate=False)
 
+    def scroll_pages(self, pages: float) -> bool:
+        """Scroll the pane by pages and say so, where the keys are in it."""
+        if self.pane is None or not self.pane.has_focus:
+            return False
+        self.scroll(round(pages * self.pane.scrollable_content_region.height))
+        return True
+
     def facts(self) -> set[str]:
         """Say what holds of the reply that is shown."""
         if not self.is_open or self.chat is None:
