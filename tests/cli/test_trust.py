@@ -87,3 +87,55 @@ def test_a_private_key_is_refused_and_named(
 
 def test_a_key_that_is_not_pinned_cannot_be_unpinned(inside: Inside) -> None:
     assert inside("trust", "unpin", "ab" * 32).code == 2
+
+
+BUILT = """Start building the Enclave Image...
+Enclave Image successfully created.
+{
+  "Measurements": {
+    "HashAlgorithm": "Sha384 { ... }",
+    "PCR0": "%s",
+    "PCR1": "%s",
+    "PCR2": "%s"
+  }
+}
+"""
+
+
+def test_code_is_known_by_what_nitro_cli_printed_and_forgotten(
+    inside: Inside, tmp_path: Path
+) -> None:
+    file = tmp_path / "built.txt"
+    file.write_text(BUILT % ("9B" * 48, "1a" * 48, "2b" * 48), "utf-8")
+    ran = inside("trust", "code", str(file), "--name", "gateway 7", "--source", "built at home")
+    assert ran.code == 0
+    [code] = inside("trust", "list", "--json").json["code"]
+    assert code["registers"] == {"pcr0": "9b" * 48, "pcr2": "2b" * 48}
+    assert (code["name"], code["source"], code["is_own"]) == ("gateway 7", "built at home", True)
+    file.write_text(BUILT % ("7c" * 48, "1a" * 48, "2b" * 48), "utf-8")
+    assert inside("trust", "code", str(file), "--name", "gateway 7").code == 0
+    [code] = inside("trust", "list", "--json").json["code"]
+    assert code["registers"]["pcr0"] == "7c" * 48
+    assert inside("trust", "forget", "gateway 7").code == 0
+    assert inside("trust", "list", "--json").json["code"] == []
+    assert "troth trust list" in inside("trust", "forget", "gateway 7").err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BUILT % ("00" * 48, "1a" * 48, "2b" * 48), "debug mode"),
+        ("no code here", "names no code"),
+        ('{"mrtd": "' + "aa" * 48 + '"}', "names no code"),
+        ("{" * 100_000, "names no code"),
+    ],
+)
+def test_what_names_no_code_is_refused_with_what_would(
+    inside: Inside, tmp_path: Path, text: str, words: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text(text, "utf-8")
+    ran = inside("trust", "code", str(file))
+    assert ran.code == 2
+    assert words in ran.err
+    assert inside("trust", "list", "--json").json["code"] == []

@@ -14,6 +14,7 @@ from servers import make_certificate
 from troth.domain.error import RegistryFailed
 from troth.domain.message import Finish
 from troth.domain.verdict import Outcome, State
+from troth.engine.known_code import read_measured
 from troth.engine.receipts import verify
 from verifiers.enclave import Machine
 from verifiers.independent_receipt import check
@@ -154,6 +155,37 @@ async def test_a_chat_for_attested_models_sends_nothing_on_a_registrys_word(home
     message, _ = await home.ask(chat)
     assert failure_of(message)[0] == "enclave-refused"
     assert enclave.asked == []
+
+
+async def test_code_that_a_person_knows_is_named_from_a_reply_and_forgotten(
+    home: Home, tmp_path: Path
+) -> None:
+    machine = Machine()
+    trust_machine(tmp_path, machine, knows_code=False)
+    enclave = Enclave(Gateway(make_key("unknown")), machine=machine, certificate=CERTIFICATE.der)
+    gateway = await home.serve(enclave, certificate=CERTIFICATE)
+    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    registry = await home.serve(Registry([record]))
+    engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    message, verdict = await home.ask(chat)
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_CODE_UNKNOWN, verdict
+    proofs = engine.proofs
+    key = await proofs.known_key(chat, message.id)
+    assert dict(key.measured)["pcr0"] == "9b" * 48
+    receipt = await proofs.receipt(chat, message.id)
+    assert read_measured(receipt, proofs.trust_file.load()) == key.measured
+    await proofs.know_code(key, "what I built")
+    verdict = await proofs.check_again(chat, message.id)
+    assert verdict.state is State.VERIFIED_ATTESTED
+    key = await proofs.known_key(chat, message.id)
+    assert (key.code_name, key.is_own_code) == ("what I built", True)
+    await engine.close_chat(chat)
+    chat = await engine.open_chat(chat.id)
+    assert chat.verdicts[message.id] == verdict  # the vault keeps what was measured
+    await proofs.trust_file.forget("what I built")
+    assert (await proofs.check_again(chat, message.id)).state is State.VERIFIED_CODE_UNKNOWN
 
 
 async def test_hardware_registry_and_connection_are_one_chain_that_a_stranger_can_follow(

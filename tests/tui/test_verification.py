@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from signed_gateway import TEXT, honest, stale, tampered, unsigned, with_reasoning
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State
+from troth.engine.known_keys import KnownKey
 from troth.tui.glyph import badge
 from troth.tui.screens.bytes_view import BytesScreen
 from troth.tui.screens.crossing import CrossingScreen
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.network import NetworkScreen
-from troth.tui.screens.verification_key import KeyScreen
+from troth.tui.screens.verification_key import KeyChoice, KeyScreen
 from troth.tui.widgets.verification_lines import PaneCheck, PaneWords, lines_of
 from tui.app_stage import Stage
 from tui.signed_stage import ask, open_pane, pane_text, run_signed, verdicts
@@ -199,6 +201,25 @@ async def test_a_key_is_pinned_by_hand_and_the_reply_checked_again(tmp_path: Pat
         file = tmp_path / "config" / "trust.toml"
         assert "[[distrusted]]" in file.read_text("utf-8")
         assert last_state(stage) is State.FAILED
+
+
+async def test_the_code_behind_a_key_can_be_named_and_forgotten(tmp_path: Path) -> None:
+    measured = (("platform", "aws-nitro"), ("pcr0", "9b" * 48), ("pcr2", "2b" * 48))
+    key = KnownKey("ab" * 32, "opengradient", "og", registry="the registry", measured=measured)
+    chosen: list[KeyChoice | None] = []
+    async with run_signed(tmp_path, size=(80, 24)) as stage:
+        stage.app.push_screen(KeyScreen(key), chosen.append)
+        await stage.until(lambda: "9b9b9b9b .. 9b9b9b9b" in stage.text)
+        await stage.pilot.press("down", "down", "enter")
+        await stage.until(lambda: "who told you" in stage.text)
+        await stage.pilot.press("enter")  # without words nothing is known
+        await stage.pilot.press(*"built", "enter")
+        await stage.until(lambda: chosen == [KeyChoice("know-code", key, "built")])
+        known = replace(key, code_name="built", is_own_code=True)
+        stage.app.push_screen(KeyScreen(known), chosen.append)
+        await stage.until(lambda: "runs “built”" in stage.text)
+        await stage.pilot.press("down", "down", "enter")
+        await stage.until(lambda: chosen[-1] == KeyChoice("forget-code", known, "built"))
 
 
 async def test_a_receipt_is_written_for_its_owner_alone_and_never_over_a_file(

@@ -43,7 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "verify", "check a receipt; needs no vault and no network", "Trust"),
     Command("registry", "registry", "list the enclaves of OpenGradient's registry", "Trust"),
     Command("demo", "demo", "see what verification looks like, simulated", "Trust"),
-    Command("trust", "trust", "pin, distrust and list signing keys", "Trust"),
+    Command("trust", "trust", "say whose signing keys and which code count", "Trust"),
     Command("models", "models", "list the models that can answer", "Models"),
     Command("providers", "providers", "list, add, test and remove providers", "Models"),
     Command("login", "login", "log in to a provider's relay with the browser", "Models"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from troth.domain.message import LeftOut, Message
 from troth.domain.model import Json, ModelRef
 from troth.domain.usage import Usage
-from troth.domain.verdict import Verdict
+from troth.domain.verdict import Check, Verdict
 
 
 def reply_json(
@@ -62,15 +62,21 @@ def verdict_json(verdict: Verdict | None) -> Json:
     shown: dict[str, Json] = {
         "state": verdict.state.value,
         "scheme": verdict.scheme,
-        "checks": [
-            {"name": check.name, "outcome": check.outcome.value, "detail": check.detail}
-            for check in verdict.checks
-        ],
+        "checks": [_check_json(check) for check in verdict.checks],
     }
     if verdict.is_simulated:
         # A failure of the simulation keeps its state; nobody may take it for a real one.
         shown["is_simulated"] = True
     return shown
+
+
+def _check_json(check: Check) -> Json:
+    shown: dict[str, Json] = {
+        "name": check.name,
+        "outcome": check.outcome.value,
+        "detail": check.detail,
+    }
+    return {**shown, "facts": dict[str, Json](check.facts)} if check.facts else shown
 
 
 def _timing_json(message: Message) -> dict[str, Json]:

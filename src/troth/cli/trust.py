@@ -9,6 +9,7 @@ from pathlib import Path
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
+from troth.cli.trust_code import code_json, code_row, run_code, run_forget
 from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Json
 from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
@@ -27,7 +28,7 @@ from troth.verifiers.trust import (
 
 def configure(parser: Parser) -> None:
     group = parser.add_subparsers(metavar="ACTION")
-    listed = add_subcommand(group, "list", "list what is trusted: keys, hardware roots, registries")
+    listed = add_subcommand(group, "list", "list what is trusted: keys, code, roots, registries")
     add_json_flag(listed)
     listed.set_defaults(run=run_list)
     shown = add_subcommand(group, "show", "print the defaults and your own file")
@@ -56,6 +57,17 @@ def configure(parser: Parser) -> None:
     again.add_argument("key", metavar="KEY", help="its fingerprint or its PEM file")
     again.set_defaults(run=run_undistrust)
 
+    code = add_subcommand(group, "code", "know the code of an enclave by its measurement")
+    code.add_argument(
+        "file", metavar="FILE", help="what nitro-cli printed of the build, or a receipt"
+    )
+    code.add_argument("--name", metavar="NAME", help="what to call it")
+    code.add_argument("--source", metavar="WORDS", help="where you have it from, for your own file")
+    code.set_defaults(run=run_code)
+    forget = add_subcommand(group, "forget", "know code no longer")
+    forget.add_argument("name", metavar="NAME", help="what you called it")
+    forget.set_defaults(run=run_forget)
+
     asked = add_subcommand(group, "collateral", "let Troth ask Intel about a provider's processors")
     asked.add_argument(
         "host", metavar="HOST", help="intel, the URL of a cache of Intel's answers, or off"
@@ -72,12 +84,14 @@ async def run_list(arguments: Arguments, console: Console) -> int:
     trust_file = _file()
     own, whole = trust_file.own(), trust_file.load()
     own_pins = {key.fingerprint for key in own.keys}
+    codes = whole.measurements
     if console.is_json:
         console.json(
             {
                 "file": str(trust_file.file),
                 "keys": [_key_json(key, is_own=key.fingerprint in own_pins) for key in whole.keys],
                 "distrusted": [_distrusted_json(key) for key in whole.distrusted],
+                "code": [code_json(code, is_own=code in own.measurements) for code in codes],
                 "roots": [_root_json(root) for root in whole.roots],
                 "registries": [_registry_json(source) for source in whole.registries],
                 "asked": [{"platform": s.platform, "url": s.url} for s in whole.collateral],
@@ -96,6 +110,7 @@ async def run_list(arguments: Arguments, console: Console) -> int:
     ]
     rows += [("distrusted", key.fingerprint, key.reason, "", "") for key in whole.distrusted]
     has_keys = bool(rows)
+    rows += [code_row(code, is_own=code in own.measurements) for code in codes]
     for root in whole.roots:
         rows.append(("root", root.sha256, root.name, root.platform, _dated(root.read_on)))
     for source in whole.registries:

@@ -54,6 +54,9 @@ class Check:
     name: str
     outcome: Outcome
     detail: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What the check measured, for programs: names and values. A `code` check gives `platform` and
+    the registers of the hardware document (`pcr0`, `mrtd`, ...) as lower-case hex."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from datetime import date
 
 from troth.domain.exchange import Exchange
 from troth.domain.verdict import Verdict
+from troth.engine.known_code import code_named, measured_in
 from troth.engine.trusting import TrustFile
 from troth.verifiers.base import Evidence, Facts
+from troth.verifiers.fold import MeasuredFacts
 from troth.verifiers.registry import signed_parts_of
 from troth.verifiers.trust import PinnedKey, Trust, fingerprint_of
 
@@ -30,6 +32,12 @@ class KnownKey:
     """The reason, perhaps empty; None when it is not distrusted."""
     registry: str = ""
     """Name of the registry that lists it, as far as was looked."""
+    measured: MeasuredFacts = ()
+    """The code of the genuine machine that holds it; () where none was proven."""
+    code_name: str = ""
+    """What that code is known as; "" for code that nobody knows."""
+    is_own_code: bool = False
+    """Whether it is known from the user's own file."""
 
 
 def known_key_of(
@@ -43,6 +51,8 @@ def known_key_of(
         spki = b""
     pin = next((key for key in trust.keys if key.fingerprint == fingerprint), None)
     distrust = trust.distrust_of(fingerprint)
+    measured = () if verdict.is_simulated else measured_in(verdict)
+    known = trust.code_of(measured)
     record = next((r for r in trust.records if fingerprint_of(r.public_key) == fingerprint), None)
     return KnownKey(
         fingerprint=fingerprint,
@@ -54,6 +64,9 @@ def known_key_of(
         is_own_pin=any(key.fingerprint == fingerprint for key in own.keys),
         distrusted_because=distrust.reason if distrust else None,
         registry=record.registry if record else "",
+        measured=measured,
+        code_name=known.name if known else "",
+        is_own_code=known in own.measurements,
     )
 
 
@@ -69,3 +82,8 @@ async def pin_known(trust_file: TrustFile, key: KnownKey, name: str) -> None:
             source="pinned from a reply",
         )
     )
+
+
+async def know_code(trust_file: TrustFile, key: KnownKey, name: str) -> None:
+    """Know the code of the machine that holds a key by this name from now on."""
+    await trust_file.know(code_named(name, key.measured, "named from a reply"))

@@ -123,6 +123,12 @@ class Proofs:
 
         await pin_known(self.trust_file, key, name)
 
+    async def know_code(self, key: KnownKey, name: str) -> None:
+        """Know by a name what runs on the machine that holds a key."""
+        from troth.engine.known_keys import know_code
+
+        await know_code(self.trust_file, key, name)
+
     def meaning(self, message: Message, verdict: Verdict) -> Meaning:
         """Say who saw what on the way of a reply, and what its verdict does not prove."""
         from troth.engine.judging import facts_of

@@ -14,8 +14,20 @@ from pathlib import Path
 
 from troth.domain.error import ConfigError, NotFound, UsageError
 from troth.settings import Paths, write_private
-from troth.verifiers.trust import CollateralSource, DistrustedKey, PinnedKey, Trust
-from troth.verifiers.trust_edit import with_collateral, with_distrust, with_pin, without
+from troth.verifiers.trust import (
+    CollateralSource,
+    DistrustedKey,
+    Measurement,
+    PinnedKey,
+    Trust,
+)
+from troth.verifiers.trust_edit import (
+    with_collateral,
+    with_distrust,
+    with_measurement,
+    with_pin,
+    without,
+)
 from troth.verifiers.trust_text import (
     TrustInvalid,
     combined,
@@ -66,6 +78,16 @@ class TrustFile:
         """Take back a distrust; raise NotFound."""
         self._find(fingerprint, self.own().distrusted)
         await self._edit(lambda text: without(text, "distrusted", fingerprint))
+
+    async def know(self, code: Measurement) -> None:
+        """Know what code is, from now on, by its measurement."""
+        await self._edit(lambda text: with_measurement(text, code))
+
+    async def forget(self, name: str) -> None:
+        """Know code by this name no longer; raise NotFound."""
+        if not any(code.name == name for code in self.own().measurements):
+            raise NotFound("code in trust.toml", name)
+        await self._edit(lambda text: without(text, "measurement", name))
 
     async def ask(self, source: CollateralSource) -> None:
         """Let a vendor's processors be asked about at this host from now on."""

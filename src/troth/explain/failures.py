@@ -95,6 +95,8 @@ _LISTINGS: Mapping[str, Mapping[Face, str]] = {
     },
     "chat": {"app": "ctrl+b shows the chats.", "shell": "`troth chats`", "plain": "/chats"},
     "key": {"app": "/setup sets one.", "shell": "`troth keys list`"},
+    "key in trust.toml": {"shell": "`troth trust list`"},
+    "code in trust.toml": {"shell": "`troth trust list`"},
     "file": dict.fromkeys(("app", "columns", "shell", "plain"), "Check the path."),
 }
 

@@ -45,7 +45,7 @@ def record(store: Store, message_ulid: str, verdict: Verdict, evidence: Evidence
 
 def insert(store: Store, message_id: int, verdict: Verdict, evidence: Evidence) -> None:
     """Write a verdict as the newest one of a message row that has no newer one."""
-    checks = [[check.name, check.outcome.value, check.detail] for check in verdict.checks]
+    checks = [_row(check) for check in verdict.checks]
     store.run(
         "INSERT INTO verdict(message_id, is_newest, state, scheme, verifier, checked_at,"
         " signed_at, key_fingerprint, checks, is_simulated) VALUES (?,1,?,?,?,?,?,?,?,?)",
@@ -116,10 +116,17 @@ def checked(store: Store, ending: str, limit: int) -> list[tuple[str, str]]:
     return store.all(tuple[str, str], by_id, (ending, limit))
 
 
+def _row(check: Check) -> list[object]:
+    row: list[object] = [check.name, check.outcome.value, check.detail]
+    return [*row, [[clean(part) for part in fact] for fact in check.facts]] if check.facts else row
+
+
 def _checks(text: str) -> tuple[Check, ...]:
+    """Read checks back: name, outcome, detail and, where something was measured, its facts."""
     return tuple(
-        Check(name, Outcome(outcome), detail)
-        for name, outcome, detail in cast("list[list[str]]", load(text))
+        Check(name, Outcome(outcome), detail, tuple((fact, value) for fact, value in facts))
+        for name, outcome, detail, *more in cast("list[list[str]]", load(text))
+        for facts in (cast("list[list[list[str]]]", more) or [[]])
     )
 
 

@@ -93,6 +93,10 @@ POLICIES: dict[str, frozenset[State]] = {
 """The policies of a chat -> the states that satisfy them. An unknown policy satisfies nothing."""
 
 
+MeasuredFacts = tuple[tuple[str, str], ...]
+"""As in Check."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check as a verifier found it. `ceiling` overrides what the table says."""
@@ -101,18 +105,21 @@ class Finding:
     outcome: Outcome
     detail: str
     ceiling: State | None = None
+    facts: MeasuredFacts = ()
 
 
-def passed(name: str, detail: str) -> Finding:
-    return Finding(name, Outcome.PASSED, detail)
+def passed(name: str, detail: str, facts: MeasuredFacts = ()) -> Finding:
+    return Finding(name, Outcome.PASSED, detail, facts=facts)
 
 
 def failed(name: str, detail: str, ceiling: State | None = None) -> Finding:
     return Finding(name, Outcome.FAILED, detail, ceiling)
 
 
-def cannot_check(name: str, detail: str, ceiling: State | None = None) -> Finding:
-    return Finding(name, Outcome.CANNOT_CHECK, detail, ceiling)
+def cannot_check(
+    name: str, detail: str, ceiling: State | None = None, facts: MeasuredFacts = ()
+) -> Finding:
+    return Finding(name, Outcome.CANNOT_CHECK, detail, ceiling, facts)
 
 
 def not_covered(name: str, detail: str, ceiling: State | None = None) -> Finding:
@@ -178,7 +185,7 @@ def fold(
     return Verdict(
         state=state,
         scheme=scheme,
-        checks=tuple(Check(f.name, f.outcome, f.detail) for f in listed),
+        checks=tuple(Check(f.name, f.outcome, f.detail, f.facts) for f in listed),
         checked_at=checked_at,
         verifier=VERIFIER,
         key_fingerprint=key_fingerprint,

@@ -137,16 +137,15 @@ def _judge_times(
 
 def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
     pcr0, pcr2 = document.pcrs[0].hex(), document.pcrs[2].hex()
-    for known in trust.measurements:
-        same = known.platform == PLATFORM and known.pcr0 == pcr0
-        if same and known.pcr2 in {"", pcr2}:
-            return passed("code", f"The enclave runs {known.name} ({pcr0[:6]}..).")
+    facts = (("platform", PLATFORM), ("pcr0", pcr0), ("pcr2", pcr2))
+    if (known := trust.code_of(facts)) is not None:
+        return passed("code", f"The enclave runs {known.name} ({pcr0[:6]}..).", facts)
     reason = f"The enclave runs code {pcr0[:6]}..; nobody in your trust has published what it is."
     for record in trust.records:
         if record.pcr_hash == document.pcr_hash:
             reason += f" {record.registry} lists it, which says that it is allowed, not what it is."
             break
-    return cannot_check("code", reason)
+    return cannot_check("code", reason, facts=facts)
 
 
 def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:

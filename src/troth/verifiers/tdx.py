@@ -235,13 +235,9 @@ def _judge_code(report: TdReport, trust: Trust) -> tuple[Finding, bool]:
         "rtmr3": report.rtmr[3],
         "mr_config_id": report.mr_config_id,
     }
-    for known in trust.measurements:
-        if (
-            known.platform == MEASURED
-            and known.registers
-            and all(registers[name].hex() == value for name, value in known.registers)
-        ):
-            return passed("code", f"The machine runs {known.name}."), True
+    facts = (("platform", MEASURED), *((name, value.hex()) for name, value in registers.items()))
+    if (known := trust.code_of(facts)) is not None:
+        return passed("code", f"The machine runs {known.name}.", facts), True
     name = sha256(b"".join(registers.values())).hexdigest()[:6]
     reason = f"The machine runs code {name}..; nobody in your trust has published what it is."
-    return cannot_check("code", reason), False
+    return cannot_check("code", reason, facts=facts), False

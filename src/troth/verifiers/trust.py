@@ -102,6 +102,12 @@ class Measurement:
     registers: tuple[tuple[str, str], ...] = ()
     """Intel TDX: names (`mrtd`, `rtmr1`, ...) with 48 bytes each as hex, instead of PCRs."""
 
+    @property
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """Return what a machine must have measured, register by register."""
+        pcrs = (("pcr0", self.pcr0), ("pcr2", self.pcr2))
+        return tuple((name, value) for name, value in (*pcrs, *self.registers) if value)
+
 
 @dataclass(frozen=True, slots=True)
 class CollateralSource:
@@ -244,6 +250,20 @@ class Trust:
 
     def expectation(self, provider: str, model: str) -> Expectation | None:
         return next((e for e in self.expectations if e.covers(provider, model)), None)
+
+    def code_of(self, measured: Iterable[tuple[str, str]]) -> Measurement | None:
+        """Return the code whose measurement this is (`platform` and registers); None for none."""
+        values = dict(measured)
+        return next(
+            (
+                code
+                for code in self.measurements
+                if code.values
+                and code.platform == values.get("platform")
+                and all(values.get(name) == value for name, value in code.values)
+            ),
+            None,
+        )
 
     def root_hashes(self, platform: str) -> frozenset[str]:
         return frozenset(root.sha256 for root in self.roots if root.platform == platform)

@@ -16,6 +16,7 @@ from troth.verifiers.trust import (
     CollateralSource,
     DistrustedKey,
     Expectation,
+    Measurement,
     PinnedKey,
     Trust,
 )
@@ -95,6 +96,18 @@ def with_distrust(text: str, key: DistrustedKey) -> str:
     return _append(without(text, "distrusted", key.fingerprint), "distrusted", fields)
 
 
+def with_measurement(text: str, code: Measurement) -> str:
+    """Return the file with code known by this name, in place of what had the name before."""
+    fields: dict[str, object] = {
+        "name": code.name,
+        "platform": code.platform,
+        **dict(code.values),
+        "source": code.source,
+        "read": code.read_on,
+    }
+    return _append(without(text, "measurement", code.name), "measurement", fields)
+
+
 def with_collateral(text: str, source: CollateralSource) -> str:
     """Return the file with a host to ask about a vendor's processors, instead of any other."""
     fields: dict[str, object] = {"platform": source.platform, "url": source.url}
@@ -116,19 +129,32 @@ def with_expectation(text: str, expectation: Expectation) -> str:
 _HEADER = re.compile(r"^[ \t]*\[", re.M)
 
 
-def _named(trust: Trust, name: str) -> tuple[PinnedKey | DistrustedKey | CollateralSource, ...]:
-    if name == "collateral":
-        return trust.collateral
-    return trust.keys if name == "key" else trust.distrusted
+_Entry = PinnedKey | DistrustedKey | CollateralSource | Measurement
 
 
-def _id(entry: PinnedKey | DistrustedKey | CollateralSource) -> str:
-    return entry.platform if isinstance(entry, CollateralSource) else entry.fingerprint
+def _named(trust: Trust, name: str) -> tuple[_Entry, ...]:
+    listed: dict[str, tuple[_Entry, ...]] = {
+        "key": trust.keys,
+        "distrusted": trust.distrusted,
+        "collateral": trust.collateral,
+        "measurement": trust.measurements,
+    }
+    return listed[name]
 
 
-def without(text: str, name: str, fingerprint: str) -> str:
-    """Return the file without the `[[key]]` or `[[distrusted]]` entries of a fingerprint, or
-    without the `[[collateral]]` entries of a platform.
+def _id(entry: _Entry) -> str:
+    match entry:
+        case CollateralSource():
+            return entry.platform
+        case Measurement():
+            return entry.name
+        case _:
+            return entry.fingerprint
+
+
+def without(text: str, name: str, entry_id: str) -> str:
+    """Return the file without the `[[key]]` or `[[distrusted]]` entries of a fingerprint, the
+    `[[collateral]]` entries of a platform, or the `[[measurement]]` entries of a name.
 
     Everything else stays as it was written. Raises TrustInvalid when the file is wrong, or written
     so that an entry cannot be cut out by its lines.
@@ -141,7 +167,7 @@ def without(text: str, name: str, fingerprint: str) -> str:
         raise TrustInvalid("cannot be edited here; please edit the file", key=name)
     changed = text
     for start, key in reversed(list(zip(starts, listed, strict=True))):
-        if _id(key) != fingerprint:
+        if _id(key) != entry_id:
             continue
         following = _HEADER.search(changed, changed.index("]]", start))
         block = changed[start : following.start() if following else len(changed)]
@@ -149,6 +175,6 @@ def without(text: str, name: str, fingerprint: str) -> str:
         block = re.sub(r"(?:^[ \t]*(?:#[^\n]*)?\n)*\Z", "", block, flags=re.M)
         changed = changed[:start] + changed[start + len(block) :]
     after = parse_trust(changed)
-    if _named(after, name) != tuple(key for key in listed if _id(key) != fingerprint):
+    if _named(after, name) != tuple(key for key in listed if _id(key) != entry_id):
         raise TrustInvalid("cannot be edited here; please edit the file", key=name)
     return changed

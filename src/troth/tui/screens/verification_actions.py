@@ -169,6 +169,10 @@ class VerificationActions:
                     await proofs.trust_file.distrust(key.fingerprint, choice.name)
                 case "trust-again":
                     await proofs.trust_file.trust_again(key.fingerprint)
+                case "know-code":
+                    await proofs.know_code(key, choice.name)
+                case "forget-code":
+                    await proofs.trust_file.forget(choice.name)
             verdict = await proofs.check_again(chat, message.id)
         except TrothError as error:
             self._screen.say_error(error)
@@ -229,6 +233,8 @@ _DONE = {
     "pin": "The key is pinned.",
     "unpin": "The pin is gone.",
     "distrust": "The key never counts again.",
+    "know-code": "The code has a name.",
+    "forget-code": "The code is unknown again.",
     "trust-again": "The key is no longer distrusted.",
 }
 

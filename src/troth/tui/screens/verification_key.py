@@ -1,8 +1,8 @@
-"""What a signing key is worth to you: pin it, name it, distrust it. You decide, nobody else."""
+"""What a signing key and the code that holds it are worth to you. You decide, nobody else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -20,12 +20,20 @@ from troth.tui.widgets.row_list import Row, RowList
 if TYPE_CHECKING:
     from troth.engine.known_keys import KnownKey
 
-Act = Literal["pin", "unpin", "distrust", "trust-again"]
+Act = Literal["pin", "unpin", "distrust", "trust-again", "know-code", "forget-code"]
 
 _ADVICE = (
     "A key that came with a reply proves nothing by itself. Compare this fingerprint with one that "
     "its owner gave you in another way, then pin it."
 )
+
+
+_PLACEHOLDERS: dict[Act, str] = {
+    "pin": "a name for the key",
+    "distrust": "why, for your own file",
+    "know-code": "what it is, and who told you",
+}
+"""What is asked for before an act is done; others need no words."""
 
 
 class KeyChoice(NamedTuple):
@@ -34,7 +42,7 @@ class KeyChoice(NamedTuple):
     act: Act
     key: KnownKey
     name: str = ""
-    """The name for a pin, the reason for a distrust."""
+    """The name for a pin or for code, the reason for a distrust."""
 
 
 class KeyScreen(ModalScreen[KeyChoice | None]):
@@ -85,6 +93,12 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
                     )
                 )
             rows.append(Row("distrust", "Distrust it: it never counts again"))
+        if key.is_own_code:
+            rows.append(
+                Row("forget-code", f"Know its code no longer (“{clean_line(key.code_name)}”)")
+            )
+        elif key.measured and not key.code_name:
+            rows.append(Row("know-code", "I know the code that holds it: give it a name"))
         return rows
 
     def _words(self) -> Content:
@@ -98,6 +112,8 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
         ]
         if not key.pinned_as and key.distrusted_because is None:
             pieces.append(f"\n{_ADVICE}\n")
+        if key.measured:
+            pieces.append(f"\n{clean_line(_code(key))}\n")
         return Content.assemble(*pieces)
 
     def action_move(self, by: int) -> None:
@@ -108,22 +124,14 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         message.stop()
-        act: Act
-        match message.row.id:
-            case "pin":
-                act = "pin"
-            case "distrust":
-                act = "distrust"
-            case "unpin":
-                self.dismiss(KeyChoice("unpin", self._key))
-                return
-            case _:
-                self.dismiss(KeyChoice("trust-again", self._key))
-                return
+        act = cast("Act", message.row.id)
+        if act not in _PLACEHOLDERS:
+            self.dismiss(KeyChoice(act, self._key, self._key.code_name))
+            return
         self._act = act
         field = self.query_one("#name", Input)
         field.value = self._key.pinned_as or self._key.provider if act == "pin" else ""
-        field.placeholder = "a name for the key" if act == "pin" else "why, for your own file"
+        field.placeholder = _PLACEHOLDERS[act]
         field.display = True
         self.query_one(RowList).display = False
         field.focus()
@@ -133,7 +141,7 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
         if self._act is None:
             return
         name = clean(message.value).strip()
-        if self._act == "pin" and not name:
+        if self._act != "distrust" and not name:
             return
         self.dismiss(KeyChoice(self._act, self._key, name))
 
@@ -152,3 +160,14 @@ def _standing(key: KnownKey) -> str:
     if key.registry:
         return f"{key.registry} lists it. You have not pinned it."
     return "Nobody you trust vouches for it."
+
+
+def _code(key: KnownKey) -> str:
+    value = dict(key.measured[1:]).get("pcr0") or key.measured[1][1]
+    measured = f"{value[:8]} .. {value[-8:]}"
+    if key.code_name:
+        return f"A genuine machine holds it, which runs “{key.code_name}” ({measured})."
+    return (
+        f"A genuine machine holds it. What that runs measures {measured}, and you know nothing by"
+        " that number. Compare it with one that you built, or have from somebody you trust."
+    )

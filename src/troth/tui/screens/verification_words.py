@@ -28,6 +28,7 @@ _SIMULATED = (
 )
 _WOULD_BE = "Were the service real and the checks below the same, this would read: ✓ verified."
 _WHOSE_KEY = "p shows the key. If its owner tells you the same number, you can pin it there."
+_WHICH_CODE = "p shows the measurement of its code. If you know it from elsewhere, name it there."
 BELOW = "It proves less than this chat asks for."
 KEPT_OUT = "This reply is kept out of what later models are given. a lets it in; nothing else will."
 LET_IN = "You let later models see this reply although it is not proven. a keeps it out again."
@@ -106,6 +107,8 @@ def _asides(verdict: Verdict, *, is_allowed: bool, is_short: bool) -> list[str]:
         asides.append(_WOULD_BE if verdict.state is State.SIMULATED else _SIMULATED)
     if verdict.state is State.SIGNED_UNKNOWN_KEY:
         asides.append(_WHOSE_KEY)
+    if verdict.state is State.VERIFIED_CODE_UNKNOWN:
+        asides.append(_WHICH_CODE)
     if is_short and not verdict.is_loud:
         asides.append(BELOW)
     if is_short or verdict.is_loud:
