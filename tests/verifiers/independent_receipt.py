@@ -253,7 +253,7 @@ def canonical(value: Any) -> bytes:
 
 
 def _profile(request: dict[str, Any], wanted: str) -> tuple[str, bytes]:
-    for profile in ("v1", "v2", "v1c", "v1p"):
+    for profile in ("v1", "v2", "v1c", "v1p", "v3"):
         try:
             built = _completion(request) if profile == "v1c" else _chat(request, profile)
         except KeyError:
@@ -275,8 +275,10 @@ def _chat(request: dict[str, Any], profile: str) -> dict[str, Any]:
     for name in ("stop", "tools", "response_format"):
         if request.get(name):
             built[name] = request[name]
-    if profile in {"v2", "v1p"} and request.get("web_search"):
+    if profile in {"v2", "v1p", "v3"} and request.get("web_search"):
         built["web_search"] = True
+    if profile == "v3":
+        built["reasoning_effort"] = request["reasoning_effort"]
     return built
 
 
@@ -298,7 +300,7 @@ def _completion(request: dict[str, Any]) -> dict[str, Any]:
 
 def _message(message: dict[str, Any], profile: str) -> dict[str, Any]:
     role, content = message["role"], message.get("content")
-    if role == "developer" and profile == "v2":
+    if role == "developer" and profile in {"v2", "v3"}:
         role = "system"
     match role:
         case "system":

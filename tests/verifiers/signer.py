@@ -61,8 +61,11 @@ def keccak(message: bytes) -> bytes:
     return b"".join(lanes[lane % 5][lane // 5].to_bytes(8, "little") for lane in range(4))
 
 
-def hash_request(request: dict[str, Any]) -> bytes:
-    """The request hash of the April 2026 gateway (v1), for requests of plain texts."""
+def hash_request(request: dict[str, Any], *, signs_effort: bool = False) -> bytes:
+    """The request hash of the April 2026 gateway (v1), for requests of plain texts.
+
+    With `signs_effort` that of a newer one, which for them differs in this alone.
+    """
     temperature = request.get("temperature")
     canonical: dict[str, Any] = {
         "model": request["model"],
@@ -80,6 +83,8 @@ def hash_request(request: dict[str, Any]) -> bytes:
     for name in ("max_tokens", "stop", "tools", "response_format"):
         if name in request and (request[name] or name == "max_tokens"):
             canonical[name] = request[name]
+    if signs_effort and request.get("reasoning_effort"):
+        canonical["reasoning_effort"] = request["reasoning_effort"]
     return keccak(json.dumps(canonical, sort_keys=True).encode())
 
 
@@ -97,6 +102,8 @@ class Gateway:
     private_key: rsa.RSAPrivateKey = field(default_factory=make_key)
     salt_bytes: int = 32
     mgf_hash: hashes.HashAlgorithm = field(default_factory=hashes.SHA256)
+    signs_effort: bool = False
+    """It is of the newer kind, whose hash of a request holds the effort of thinking."""
 
     @property
     def spki(self) -> bytes:
@@ -119,6 +126,9 @@ class Gateway:
     def sign(self, message: bytes) -> bytes:
         pss = padding.PSS(mgf=padding.MGF1(self.mgf_hash), salt_length=self.salt_bytes)
         return self.private_key.sign(message, pss, hashes.SHA256())
+
+    def hash(self, request: dict[str, Any]) -> bytes:
+        return hash_request(request, signs_effort=self.signs_effort)
 
     def proof(self, request_hash: bytes, output: str, timestamp: int) -> dict[str, Any]:
         """The five fields, for a request hash, the text (or tool calls' JSON) and a time."""
@@ -146,7 +156,7 @@ class Gateway:
             "model": request["model"],
             "object": "chat.completion",
             "usage": {"completion_tokens": 7, "prompt_tokens": 11, "total_tokens": 18},
-        } | self.proof(hash_request(request), text, timestamp)
+        } | self.proof(self.hash(request), text, timestamp)
         return json.dumps(answer, indent=2, sort_keys=True).encode() + b"\n"
 
     def stream(self, request: dict[str, Any], chunks: list[str], timestamp: int) -> bytes:
@@ -160,7 +170,7 @@ class Gateway:
             "choices": [{"delta": {}, "index": 0, "finish_reason": "stop"}],
             "model": request["model"],
             "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-        } | self.proof(hash_request(request), text, timestamp)
+        } | self.proof(self.hash(request), text, timestamp)
         return b"data: " + json.dumps(final).encode() + b"\n\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,60 @@ def test_a_gateway_that_hashes_parts_as_they_came_is_understood() -> None:
     developer = request | {"messages": [{"role": "developer", "content": "x"}]}
     with pytest.raises(NotCanonical):
         canonical_request(developer, "v1p")
+
+
+EFFORT: dict[str, Any] = {
+    "model": "gpt-5.5",
+    "messages": [{"role": "user", "content": "Warum?"}],
+    "reasoning_effort": "high",
+    "stream": True,
+}
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_a_gateway_that_signs_the_effort_of_thinking_is_understood(is_stream: bool) -> None:
+    """Newer gateways hash `reasoning_effort`; what they sign then holds for no other effort."""
+    gateway = Gateway(signs_effort=True)
+    answer = (
+        gateway.stream(EFFORT, ["ok"], STAMP) if is_stream else gateway.body(EFFORT, "ok", STAMP)
+    )
+    trust, facts = pinned_trust(gateway.spki), replace(FACTS, model="gpt-5.5")
+    exchange = exchange_of(EFFORT, answer, is_stream=is_stream)
+    verdict = verdict_for(exchange, {}, trust, exchange.received_at, facts=facts)
+    assert (verdict.state, verdict.scheme) == (State.VERIFIED_PINNED, "opengradient/v3")
+    assert "settings" not in {check.name for check in verdict.checks}
+    for other in (EFFORT | {"reasoning_effort": "low"}, _without_effort()):
+        swapped = exchange_of(other, answer, is_stream=is_stream)
+        judged = verdict_for(swapped, {}, trust, exchange.received_at, facts=facts)
+        assert judged.state is State.FAILED
+
+
+def test_an_effort_that_was_not_signed_is_said() -> None:
+    """An older gateway leaves it out, and so does one that never got it."""
+    gateway = Gateway()
+    exchange = exchange_of(EFFORT, gateway.stream(EFFORT, ["ok"], STAMP))
+    facts = replace(FACTS, model="gpt-5.5")
+    verdict = verdict_for(
+        exchange, {}, pinned_trust(gateway.spki), exchange.received_at, facts=facts
+    )
+    assert (verdict.state, verdict.scheme) == (State.VERIFIED_PINNED, "opengradient/v1")
+    settings_told = next(check.detail for check in verdict.checks if check.name == "settings")
+    assert "reasoning_effort" in settings_told
+
+
+def test_the_effort_stands_beside_all_that_the_second_form_has() -> None:
+    request = EFFORT | {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url"}]}
+        ],
+        "web_search": True,
+    }
+    second = json.loads(canonical_request(request, "v2"))
+    assert json.loads(canonical_request(request, "v3")) == second | {"reasoning_effort": "high"}
+    for nothing in (None, ""):
+        with pytest.raises(NotCanonical):
+            canonical_request(request | {"reasoning_effort": nothing}, "v3")
+
+
+def _without_effort() -> dict[str, Any]:
+    return {name: value for name, value in EFFORT.items() if name != "reasoning_effort"}

@@ -1,10 +1,11 @@
-"""OpenGradient's request hash: which bytes of a request the gateway hashes, in four dialects.
+"""OpenGradient's request hash: which bytes of a request the gateway hashes, in five dialects.
 
 The hash is Keccak-256 over UTF-8 `json.dumps(canonical, sort_keys=True)` as Python writes it:
 `", "` and `": "`, ASCII only, floats by `repr`, integers of any size. Sources, read 2026-11-22:
 tee-gateway `controllers/chat_controller.py` at 06ed1e2 (v1), SDK 1.1.4 `client/tee_verify.py` (v2),
 `controllers/completions_controller.py` at 06ed1e2 and `models/create_completion_request.py` (v1c).
-Between v1 and v2 the gateway hashed content parts as they came, attachments included (v1p).
+Between v1 and v2 the gateway hashed content parts as they came, attachments included (v1p). At
+1a727d1 (read 2026-11-29) the chat controller hashes the effort of thinking too (v3).
 On 66 signed exchanges of the real gateway: v1 fits all, v2 misses those with content parts.
 
 Weakness of the dialects, not ours: v1 writes content parts with Python's `str(list)`, so parts and
@@ -140,6 +141,13 @@ def _v1p(request: dict[str, Json]) -> dict[str, Json]:
     return _chat(request, _user_content_v1p)
 
 
+def _v3(request: dict[str, Json]) -> dict[str, Json]:
+    canonical = _v2(request)
+    if not request.get("reasoning_effort"):
+        raise NotCanonical("without an effort it is no other than v2")
+    return {**canonical, "reasoning_effort": request["reasoning_effort"]}
+
+
 def _v1c(request: dict[str, Json]) -> dict[str, Json]:
     if "messages" in request or "prompt" not in request:
         raise NotCanonical("this is not a text completion")
@@ -163,6 +171,7 @@ PROFILES: tuple[tuple[str, Callable[[dict[str, Json]], dict[str, Json]]], ...] =
     ("v2", _v2),
     ("v1c", _v1c),
     ("v1p", _v1p),
+    ("v3", _v3),
 )
 """In the order in which they are tried. The first that fits is the one that is recorded."""
 

@@ -15,6 +15,11 @@ from troth.verifiers.strict_json import as_list, as_object, as_text
 _SIGNED_SETTINGS = frozenset(
     {"model", "messages", "prompt", "temperature", "max_tokens", "stop", "tools", "response_format"}
 )
+_SIGNED_FROM = {
+    "v1": frozenset[str](),
+    "v3": frozenset({"web_search", "reasoning_effort"}),
+}
+"""What else a profile signs; those not named sign `web_search`."""
 _SIGNED_IN_MESSAGES = {
     "assistant": frozenset({"role", "content", "tool_calls"}),
     "tool": frozenset({"role", "content", "tool_call_id"}),
@@ -47,7 +52,7 @@ def _shown(request: dict[str, Json], reply: ReplyRead, profile: str, facts: Fact
     if profile != "v1p" and _has_attachments(request):
         sentences.append(
             "The contents of your attachments were not signed: others could have been put there."
-            if profile == "v2"
+            if profile in {"v2", "v3"}
             else "Your attachments were signed as text: the same text without them signs alike."
         )
     if sentences:
@@ -67,7 +72,7 @@ def _has_attachments(request: dict[str, Json]) -> bool:
 
 
 def _settings(request: dict[str, Json], profile: str) -> list[Finding]:
-    signed = _SIGNED_SETTINGS | ({"web_search"} if profile != "v1" else frozenset[str]())
+    signed = _SIGNED_SETTINGS | _SIGNED_FROM.get(profile, frozenset({"web_search"}))
     unsigned = sorted(set(request) - signed - _SILENT_SETTINGS)
     sentences: list[str] = []
     if beside := sorted(_unsigned_in_messages(request)):
