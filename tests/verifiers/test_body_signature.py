@@ -45,6 +45,22 @@ def test_a_real_answer_of_eigenai_is_partly_covered(fixtures_dir: Path) -> None:
     assert state(request, answer, pinned) is State.FAILED
 
 
+def test_content_in_parts_is_not_taken_for_an_answer_of_no_words(fixtures_dir: Path) -> None:
+    """The real answer moved behind the question leaves room for one that nobody signed."""
+    real = json.loads((fixtures_dir / "proofs/others/eigenai/real.json").read_text())
+    pinned = Trust(keys=(PinnedKey("EigenAI", real["signer"], scheme="eigenai"),))
+    request = {"model": real["model"], "messages": real["messages"]}
+    request["messages"][-1]["content"] += real["output"]
+    proof = {"signature": real["signature"], "signer": real["signer"]}
+    for content, expected in (
+        ("", State.PARTLY_COVERED),  # without borders, which the verdict says
+        ([{"type": "text", "text": "what nobody signed"}], State.FAILED),
+        ({"text": "what nobody signed"}, State.FAILED),
+    ):
+        choice = {"index": 0, "finish_reason": "stop", "message": {"content": content}}
+        assert state(request, {"choices": [choice]} | proof, pinned) is expected, content
+
+
 def test_a_real_signature_of_galadriel_is_by_its_key(fixtures_dir: Path) -> None:
     real = json.loads((fixtures_dir / "proofs/others/galadriel/sig.json").read_text())
     signature, digest = bytes.fromhex(real["signature"]), bytes.fromhex(real["hash"])

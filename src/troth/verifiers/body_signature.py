@@ -146,14 +146,16 @@ def check_eigenai(request: dict[str, Json], answer: dict[str, Json]) -> Signed:
     """Find the signer of an EigenAI answer; raise ValueError."""
     messages = [as_object(one).get("content") for one in as_list(request.get("messages"))]
     choices = as_list(answer.get("choices"))
-    if len(choices) != 1 or not all(isinstance(text, str) for text in messages):
+    content = as_object(as_object(choices[0] if choices else None).get("message")).get("content")
+    # Content in parts would be shown and count as nothing here: the answer would be anybody's.
+    output = "" if content is None else content
+    if len(choices) != 1 or not all(isinstance(text, str) for text in (*messages, output)):
         raise NotFitting("what it would be over is not plain text")
-    output = as_text(as_object(as_object(choices[0]).get("message")).get("content"))
     prompt = "".join(as_text(text) for text in messages)
     signature = parse_hex(as_text(answer.get("signature")), 65)
     named = as_text(answer.get("signer")).lower()
     for chain in _CHAINS:
-        message = f"{chain}{as_text(request.get('model'))}{prompt}{output}".encode()
+        message = f"{chain}{as_text(request.get('model'))}{prompt}{as_text(output)}".encode()
         try:
             signer = recover_address(message, signature)
         except NotSigned as error:
