@@ -58,9 +58,13 @@ def _with_scheme(receipt: Receipt, trust: Trust) -> Trust:
 
 
 def _with_key(receipt: Receipt) -> Evidence:
-    """Put the receipt's key among the evidence, as if the gateway had served it: a mere claim."""
+    """Put the receipt's key among the evidence, as if the gateway had served it: a mere claim.
+
+    It stands before what the gateway did serve: that may be another key, or none, where the
+    exporter had the right one as a pin or from a registry.
+    """
     signed = receipt.signed
-    if signed is None or not signed.public_key or SIGNING_KEY in receipt.evidence:
+    if signed is None or not signed.public_key:
         return receipt.evidence
     text = "\n".join(textwrap.wrap(base64.b64encode(signed.public_key).decode("ascii"), 64))
     pem = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n"
