@@ -95,6 +95,23 @@ def test_who_pins_the_key_verifies_it_years_later_under_any_provider_name() -> N
     assert states(receipt_bytes(), elsewhere)[0] is State.VERIFIED_PINNED
 
 
+def test_what_a_gateway_serves_later_undoes_no_receipt() -> None:
+    """It was restarted with another key, or serves none: the exporter had the right one pinned."""
+    another = {"public_key": Gateway(make_key("other")).pem}
+    for answer in (HttpResponse(404, (), b""), HttpResponse(200, (), json.dumps(another).encode())):
+        received = receipt_bytes(evidence={"signing-key": answer})
+        only_a_name = Trust(keys=(replace(pin(GATEWAY.spki), spki=b""),))
+        assert states(received, only_a_name)[0] is State.VERIFIED_PINNED
+        assert states(received, Trust())[0] is State.SIGNED_UNKNOWN_KEY
+
+
+def test_a_password_with_an_at_sign_stays_out_whole() -> None:
+    exchange = exchange_of(REQUEST, b"{}", url=f"https://user:p@{SECRET}@api.example/v1/chat?x")
+    verdict = verdict_for(exchange, {}, Trust(), ASKED_AT, facts=FACTS)
+    received = build_receipt(exchange, {}, verdict, None, facts=FACTS)
+    assert parse_receipt(received).exchange.url == "https://api.example/v1/chat"
+
+
 def test_a_key_from_the_receipt_proves_nothing() -> None:
     unknown = (State.SIGNED_UNKNOWN_KEY, State.SIGNED_UNKNOWN_KEY)
     assert states(receipt_bytes(), Trust()) == unknown
@@ -203,11 +220,15 @@ def test_unknown_versions_and_forms_are_refused() -> None:
     evidence = whole["evidence"][0]
     for changes in (
         {"version": 2}, {"version": "1"}, {"version": True}, {"format": "receipt"}, {"more": 1},
+        {"version": 1.0},
         {"signed": {}}, {"signed": []}, {"evidence": {}}, {"evidence": [evidence, evidence]},
         {"evidence": [evidence | {"name": "../../etc/passwd"}]}, {"evidence": [evidence] * 100},
         {"route": "a b"}, {"sent_at": "2026-11-22"}, {"checks": [{"name": "x"}]},
         {"request": whole["request"] | {"headers": [["Authorization", "x"]]}},
         {"request": whole["request"] | {"body": "a"}}, {"request": None},
+        *({"request": whole["request"] | {"url": f"https://{url}"}}
+          for url in ("me:word@host/v1", "me:w@rd@host/v1", "host/v1?key=x", "host/v1#x")),
+        *({"outer_sha256": digest} for digest in ("x", "A" * 64, "0" * 63)),
         {"response": whole["response"] | {"status": -1}},
         {"response": whole["response"] | {"is_complete": 1}},
         {"verdict": whole["verdict"] | {"state": "verified-very"}},

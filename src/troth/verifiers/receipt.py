@@ -36,6 +36,7 @@ MAX_TEXT = 20_000
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _SLUG = re.compile(r"[A-Za-z0-9:._-]{1,200}\Z")
+_DIGEST = re.compile(r"(?:[0-9a-f]{64})?\Z")
 _KEPT_HEADERS = frozenset(
     {
         "accept", "content-type", "date", "sgx-enclave-identity-issuer-chain",
@@ -80,7 +81,8 @@ def _kept(headers: Headers) -> list[Json]:
 def _bare_url(url: str) -> str:
     """Return a URL without what may be secret: user, query and fragment."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", bare)
+    # Up to the last @: a password may hold one itself.
+    return re.sub(r"^(\w+://)[^/]*@", r"\1", bare)
 
 
 def _time(moment: datetime) -> str:
@@ -185,6 +187,18 @@ class _Fields:
             raise self._fault(name)
         return value
 
+    def digest(self, name: str) -> str:
+        value = self.text(name)
+        if not _DIGEST.match(value):
+            raise self._fault(name)
+        return value
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        if _bare_url(value) != value:
+            raise self._fault(name)
+        return value
+
     def slug(self, name: str) -> str:
         value = self.text(name)
         if not _SLUG.match(value):
@@ -250,7 +264,7 @@ def parse_receipt(received: bytes) -> Receipt:
     if raw.get("format") != FORMAT:
         raise ReceiptInvalid("This is not a receipt of Troth.")
     version = raw.get("version")
-    if isinstance(version, bool) or version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise ReceiptInvalid("The receipt has a version that this Troth does not know.")
     top = _Fields(raw, "outer part", _FIELDS)
     if top.text("digest") != _digest(raw):
@@ -282,7 +296,7 @@ def _exchange(top: _Fields) -> Exchange:
         raise ReceiptInvalid("The receipt says that the reply came before the question.")
     return Exchange(
         method=request.slug("method"),
-        url=request.text("url"),
+        url=request.url("url"),
         request_headers=request.headers("headers"),
         request_body=request.content("body"),
         status=response.number("status", 999),
@@ -291,7 +305,7 @@ def _exchange(top: _Fields) -> Exchange:
         sent_at=sent_at,
         received_at=received_at,
         is_complete=response.flag("is_complete"),
-        outer_sha256=top.text("outer_sha256"),
+        outer_sha256=top.digest("outer_sha256"),
     )
 
 
