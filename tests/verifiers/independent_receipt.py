@@ -1,7 +1,10 @@
 """A second checker of receipts, written from SECURITY.md alone: it shares no code with Troth.
 
-`python independent_receipt.py FILE KEY.pem` says what it finds; `check` raises `Refused`. It knows
-OpenGradient's scheme, and hardware documents where a root is given. Keccak is `signer`'s own.
+    python independent_receipt.py FILE [KEY.pem ...]
+
+needs this one file, Python 3.11, `cryptography`, and `cbor2` where a hardware document came along.
+It knows OpenGradient's scheme; the keys given are those that you trust, and so is Amazon's root for
+hardware documents. Exit code 0: the reply is proven; 1: it is not, and why; 2: how it is run.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cbor2
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
@@ -28,8 +30,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
     load_pem_public_key,
 )
-
-from verifiers.signer import keccak
 
 _FIELDS = {
     "checks", "digest", "evidence", "format", "message", "model", "outer_sha256", "provider",
@@ -42,6 +42,8 @@ _HEADERS = {
     "x-aci-version", "x-receipt-id", "tcb-info-issuer-chain", "sgx-tcb-info-issuer-chain",
     "sgx-enclave-identity-issuer-chain",
 }  # fmt: skip
+_AMAZON = "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b"
+"""SHA-256 of the root certificate of AWS Nitro Enclaves (G1)."""
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
 
 
@@ -65,6 +67,12 @@ def check(
 ) -> Proven:
     """Check a receipt; `keys` and `roots` are what the checker trusts, as SHA-256 in hex."""
     outer = _read(receipt)
+    signed = outer["signed"]
+    _demand(signed is not None, "nothing in it is signed")
+    _demand(signed["scheme"].startswith("opengradient/"), "of a scheme that is not known here")
+    is_answer = 200 <= outer["response"]["status"] < 300 and outer["route"] != "import"
+    _demand(is_answer, "there is no reply in it")
+    _demand(outer["response"]["is_complete"], "cut")
     request = _json(_bytes(outer["request"]["body"]))
     _demand(request.get("model") == outer["model"], "another model was asked")
     reply = _Reply(outer["response"])
@@ -74,7 +82,6 @@ def check(
     profile, canonical = _profile(request, proof["tee_request_hash"])
     stamp = proof["tee_timestamp"]
     message = keccak(keccak(canonical) + keccak(output) + stamp.to_bytes(32, "big"))
-    signed = outer["signed"]
     signature = _bytes(proof["tee_signature"])
     spelt_out = {
         "canonical_request": canonical,
@@ -167,12 +174,13 @@ class _Reply:
     def __init__(self, response: dict[str, Any]) -> None:
         body = _bytes(response["body"])
         kind = next((v for k, v in response["headers"] if k.lower() == "content-type"), "")
+        start = body.lstrip(b"\xef\xbb\xbf\r\n ")
         self.text = ""
         self.finish: Any = None
         self.calls: dict[int, dict[str, Any]] = {}
         self.proof: dict[str, Any] = {}
-        if kind.startswith("text/event-stream"):
-            self._read_stream(body)
+        if "event-stream" in kind.lower() or start.startswith((b"data:", b":", b"event:")):
+            self._read_stream(body.removeprefix(b"\xef\xbb\xbf"))
         else:
             self._read_object(_json(body))
         _demand(set(self.proof) == set(_PROOF), "the proof is not whole")
@@ -347,8 +355,8 @@ def _user(content: Any, profile: str) -> Any:
 
 def _served(outer: dict[str, Any]) -> bytes:
     served = next((e for e in outer["evidence"] if e["name"] == "signing-key"), None)
-    _demand(served is not None, "there is no key in it")
-    assert served is not None
+    if served is None or served["status"] != 200:
+        raise Refused("there is no key in it")
     pem = _json(_bytes(served["body"]))["public_key"].encode()
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     return load_pem_public_key(pem).public_bytes(*form)
@@ -358,6 +366,8 @@ def _attested(outer: dict[str, Any], spki: bytes, roots: frozenset[str], came: d
     entry = next((e for e in outer["evidence"] if e["name"].startswith("attestation:")), None)
     if entry is None or entry["status"] != 200 or not roots:
         return False
+    import cbor2
+
     received = _bytes(entry["body"])
     try:
         document = base64.b64decode(received, validate=True)
@@ -381,7 +391,7 @@ def _attested(outer: dict[str, Any], spki: bytes, roots: frozenset[str], came: d
     _demand(abs(came - issued) <= timedelta(hours=3), "too far from the reply")
     nonce = bytes.fromhex(entry["name"].partition(":")[2])
     _demand(len(nonce) >= 16 and payload["nonce"] == nonce, "another nonce")
-    _demand(any(payload["pcrs"][0]), "a debug enclave")
+    _demand(any(payload["pcrs"][0]) and any(payload["pcrs"][2]), "a debug enclave")
     data = payload["user_data"]
     _demand(data[:2] == data[34:36] == b"\x12\x20" and len(data) == 68, "another binding")
     _demand(data[36:] == sha256(spki).digest(), "it speaks for another key")
@@ -391,7 +401,83 @@ def _attested(outer: dict[str, Any], spki: bytes, roots: frozenset[str], came: d
     return True
 
 
+_LANE = (1 << 64) - 1
+_ROTATIONS = (
+    (0, 1, 62, 28, 27), (36, 44, 6, 55, 20), (3, 10, 43, 25, 39), (41, 45, 15, 21, 8),
+    (18, 2, 61, 56, 14),
+)  # fmt: skip
+_ROUNDS = (
+    0x1, 0x8082, 0x800000000000808A, 0x8000000080008000, 0x808B, 0x80000001, 0x8000000080008081,
+    0x8000000000008009, 0x8A, 0x88, 0x80008009, 0x8000000A, 0x8000808B, 0x800000000000008B,
+    0x8000000000008089, 0x8000000000008003, 0x8000000000008002, 0x8000000000000080, 0x800A,
+    0x800000008000000A, 0x8000000080008081, 0x8000000000008080, 0x80000001, 0x8000000080008008,
+)  # fmt: skip
+
+
+def keccak(message: bytes) -> bytes:
+    """Keccak-256 as Ethereum has it. `state` is 25 lanes, row by row."""
+    padded = bytearray(message + b"\1").ljust(-(-(len(message) + 1) // 136) * 136, b"\0")
+    padded[-1] |= 0x80
+    state = [0] * 25
+    for start in range(0, len(padded), 136):
+        for lane in range(17):
+            state[lane] ^= int.from_bytes(padded[start + 8 * lane : start + 8 * lane + 8], "little")
+        for constant in _ROUNDS:
+            state = _mixed(state)
+            state[0] ^= constant
+    return b"".join(lane.to_bytes(8, "little") for lane in state[:4])
+
+
+def _mixed(state: list[int]) -> list[int]:
+    column = [state[x] ^ state[x + 5] ^ state[x + 10] ^ state[x + 15] ^ state[x + 20]
+              for x in range(5)]  # fmt: skip
+    moved = [0] * 25
+    for place, lane in enumerate(state):
+        y, x = divmod(place, 5)
+        mixed = lane ^ column[(x + 4) % 5] ^ _turned(column[(x + 1) % 5], 1)
+        moved[y + (2 * x + 3 * y) % 5 * 5] = _turned(mixed, _ROTATIONS[y][x])
+    return [
+        lane ^ (~moved[row + (x + 1) % 5] & moved[row + (x + 2) % 5])
+        for row in range(0, 25, 5)
+        for x, lane in enumerate(moved[row : row + 5])
+    ]
+
+
+def _turned(lane: int, count: int) -> int:
+    return (lane << count | lane >> (64 - count)) & _LANE
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments:
+        print(__doc__)
+        return 2
+    try:
+        receipt, *pems = (Path(name).read_bytes() for name in arguments)
+        form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        ders = [load_pem_public_key(pem).public_bytes(*form) for pem in pems]
+    except (OSError, ValueError) as error:
+        print(f"cannot be read: {error}")
+        return 2
+    keys = frozenset(sha256(der).hexdigest() for der in ders)
+    try:
+        proven = check(receipt, keys=keys, roots=frozenset({_AMAZON}))
+    except Refused as refusal:
+        print(f"not proven: {refusal}")
+        return 1
+    except (LookupError, TypeError, ValueError, AttributeError, InvalidSignature) as error:
+        print(f"not proven: it is not formed as a receipt must be ({error!r})")
+        return 1
+    whose = "an AWS Nitro enclave holds" if proven.is_attested else "you trust"
+    print(f"proven: {proven.scheme}, signed {proven.signed_at:%Y-%m-%d %H:%M:%S} UTC by a key that")
+    print(f"{whose}, {sha256(proven.spki).hexdigest()}:\n")
+    # The words are a stranger's: none may move the cursor or write over what stands above.
+    print(
+        "".join(
+            c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in proven.text
+        )
+    )
+    return 0
+
+
 if __name__ == "__main__":
-    key = load_pem_public_key(Path(sys.argv[2]).read_bytes())
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    print(check(Path(sys.argv[1]).read_bytes(), keys=frozenset({sha256(der).hexdigest()})))
+    sys.exit(main(sys.argv[1:]))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from troth.verifiers.receipt import build_receipt, parse_receipt
 from troth.verifiers.receipt_check import verify_receipt
 from troth.verifiers.registry import signed_parts_of, verdict_for
 from troth.verifiers.trust import Trust, TrustedRoot
+from verifiers import independent_receipt
 from verifiers.enclave import Machine, binding
 from verifiers.independent_receipt import Refused, check
 from verifiers.setting import FACTS, REQUEST, STAMP, Recorded, exchange_of, pinned_trust
@@ -122,3 +126,37 @@ def test_a_key_out_of_the_file_proves_nothing_to_a_stranger() -> None:
     receipt = receipt_of(exchange, pinned_trust(gateway.spki))
     with pytest.raises(Refused, match="vouches"):
         check(receipt)
+
+
+def run_alone(*arguments: Path) -> tuple[int, str]:
+    """Run the checker as a stranger does: its own file, nothing of ours on the path."""
+    command = [sys.executable, "-I", independent_receipt.__file__, *map(str, arguments)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
+    assert run.stderr == ""
+    return run.returncode, run.stdout
+
+
+def test_a_stranger_runs_the_checker_alone(tmp_path: Path) -> None:
+    gateway = Gateway(make_key("pinned"))
+    exchange = exchange_of(REQUEST, gateway.stream(REQUEST, ["Grüße", "\x1b[2J"], STAMP))
+    receipt, pem = tmp_path / "reply.receipt", tmp_path / "key.pem"
+    receipt.write_bytes(receipt_of(exchange, pinned_trust(gateway.spki)))
+    pem.write_text(gateway.pem)
+    code, said = run_alone(receipt, pem)
+    assert (code, "proven: opengradient/v1" in said, "Grüße" in said) == (0, True, True)
+    assert "\x1b" not in said
+    code, said = run_alone(receipt)
+    assert (code, said) == (1, "not proven: nobody vouches for the key\n")
+    outer = json.loads(receipt.read_bytes())
+    for changes in (
+        {"signed": None},
+        {"request": []},
+        {"response": outer["response"] | {"body": ""}},
+    ):
+        receipt.write_bytes(sealed_again(outer | changes))
+        code, said = run_alone(receipt, pem)
+        assert code == 1, changes
+        assert said.startswith("not proven: "), changes
+    assert (
+        run_alone()[0] == run_alone(tmp_path / "missing")[0] == run_alone(receipt, receipt)[0] == 2
+    )
