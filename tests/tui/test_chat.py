@@ -170,7 +170,9 @@ async def test_a_cut_stream_keeps_its_text_and_says_so(tmp_path: Path) -> None:
     ) as stage:
         await stage.say("go")
         assert "half of it" in stage.text
-        assert "cut off before its end" in stage.text
+        assert "The reply was cut short" in stage.text
+        assert "cut off" not in stage.text, "its end is told once"
+        assert "/continue lets the model go on" in stage.text
 
 
 async def test_a_reply_goes_on_while_another_chat_is_shown(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ async def test_a_cut_answer_says_so_and_goes_on_with_the_key_that_it_names(
         assert head.badge is not None
         assert head.badge.words == "cut off"
         assert ". lets this column go on" in stage.text
+        assert ". goes on" not in stage.text, "its end is told once"
         assert "/continue" not in stage.text
         answers["beta"] = openai_chat_stream(["the other half."])
         await stage.pilot.press("2", "full_stop")

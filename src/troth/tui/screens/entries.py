@@ -238,8 +238,8 @@ def _lead_notes(message: Message) -> tuple[str, ...]:
 
 
 def _endings(message: Message, face: Face) -> tuple[str, ...]:
-    if message.finish is None or message.finish not in _ENDINGS:
-        return ()
+    if message.finish is None or message.finish not in _ENDINGS or message.failure is not None:
+        return ()  # `_problem` tells of a failure how the reply ended, and what goes on
     note = _ENDINGS[message.finish]
     goes_on = "." if face == "columns" else "/continue"
     return (f"{note}; {goes_on} goes on",) if message.is_partial and message.text else (note,)
