@@ -160,6 +160,8 @@ def test_what_was_left_out_is_counted_and_named() -> None:
     as_text = LeftOut("pdf_as_text", 1, "sent_as_text")
     assert left_out_words((as_text,)) == "sent 1 PDF as text only"
     assert left_out_words((as_text, items[2])) == "left out 1 image; sent 1 PDF as text only"
+    plan = left_out_words((as_text, items[2]), is_sent=False)
+    assert plan == "leaves out 1 image; sends 1 PDF as text only"
     assert list(left_out_lines(items))[2] == "1 image: the model reads no images"
 
 

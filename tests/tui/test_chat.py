@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from textual.widgets import Static
 
+from pdf_files import pdf, words
 from servers import (
     Answer,
     RecordedRequest,
@@ -342,6 +343,20 @@ async def test_a_file_goes_along_with_the_next_message(tmp_path: Path) -> None:
         await stage.say("read it")
         assert "the answer is 42" in stage.server.requests[0].body.decode()
         assert "with  note.txt" not in stage.text
+
+
+async def test_what_the_next_message_leaves_out_is_told_of_that_message(tmp_path: Path) -> None:
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(pdf(words("The sky is green.")))
+    async with run_app(tmp_path) as stage:
+        await stage.say("hello")
+        await stage.desk.talking.attach(str(paper))
+        told = "The next message to alpha  sends 1 PDF as text only."
+        await stage.until(lambda: told in stage.text)
+        assert "answers from the next message on" not in stage.text, "it answered already"
+        await stage.desk.talking.use_model(ModelRef("scripted", "beta"))
+        switched = "beta answers from the next message on.  That one sends 1 PDF as text only."
+        await stage.until(lambda: switched in " ".join(stage.text.split("\n ")))
 
 
 async def test_a_dropped_path_is_taken_with_its_quotes_and_no_address_is_fetched(

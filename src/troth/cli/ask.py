@@ -201,7 +201,8 @@ async def _say_what_stays_behind(
     if plan.left_out:
         from troth.explain import left_out_words
 
-        console.note(f"troth: {left_out_words(plan.left_out)} ({model} cannot take it).")
+        left_out = left_out_words(plan.left_out, is_sent=False)
+        console.note(f"troth: the request {left_out} ({model} cannot take it).")
     limit = plan.context_limit
     if limit is not None and plan.context_tokens > limit:
         from troth.explain import too_long_words

@@ -132,8 +132,8 @@ class PlainChat:
         """Send a message with what is attached, and print the reply to it."""
         parts = [*self.attached, TextPart(text)] if text.strip() else [*self.attached]
         plan = await self.engine.plan(self.chat, parts)
-        if words := left_out_words(plan.left_out):
-            self.console.line(f"({words})")
+        if words := left_out_words(plan.left_out, is_sent=False):
+            self.console.line(f"(the request {words})")
         limit = plan.context_limit
         if limit is not None and plan.context_tokens > limit:
             model = str(plan.model.ref)

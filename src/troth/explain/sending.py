@@ -70,10 +70,15 @@ QUIET_NOTICES = frozenset({"never-seen-here"})
 """Vault notices that are true of every vault that was just restored or copied, and ask nothing."""
 
 
-def left_out_words(items: Sequence[LeftOut]) -> str:
+_SENT = ("left out", "sent")
+_TO_SEND = ("leaves out", "sends")
+
+
+def left_out_words(items: Sequence[LeftOut], *, is_sent: bool = True) -> str:
     """Return one line such as `left out 3 thinking blocks, 1 image; sent 1 PDF as text only`.
 
-    "" when everything went as it is.
+    Of what is not sent yet: `leaves out 1 image; sends 1 PDF as text only`. "" when everything
+    goes as it is.
     """
     amounts: dict[tuple[str, str], int] = {}
     for item in items:
@@ -83,9 +88,9 @@ def left_out_words(items: Sequence[LeftOut]) -> str:
         verb: ", ".join(
             _amount(kind, name, count)
             for (kind, name), count in amounts.items()
-            if (kind == "pdf_as_text") is (verb == "sent")
+            if (kind == "pdf_as_text") is is_as_text
         )
-        for verb in ("left out", "sent")
+        for verb, is_as_text in zip(_SENT if is_sent else _TO_SEND, (False, True), strict=True)
     }
     return "; ".join(f"{verb} {things}" for verb, things in listed.items() if things)
 

@@ -87,8 +87,11 @@ def _words(plan: SendPlan, told: str, *, is_switch: bool, is_begun: bool) -> Wor
             "It proves nothing. ctrl+t shows the checks; ctrl+o, or /demo tamper, lets it cheat.",
             tone="warn",
         )
-    left_out = left_out_words(plan.left_out)
-    if left_out and (is_switch or left_out != told):
-        return Words(f"{name} answers from the next message on;", f"{left_out}.", tone="warn")
+    left_out = left_out_words(plan.left_out, is_sent=False)
+    if left_out and is_switch:
+        title = f"{name} answers from the next message on."
+        return Words(title, f"That one {left_out}.", tone="warn")
+    if left_out and left_out_words(plan.left_out) != told:
+        return Words(f"The next message to {name}", f"{left_out}.", tone="warn")
     # Before the first message the title says all of it.
     return Words(f"{name} answers from the next message on.") if is_switch and is_begun else None
