@@ -18,7 +18,7 @@ from troth.engine.known_code import read_measured
 from troth.engine.receipts import verify
 from verifiers.enclave import Machine
 from verifiers.independent_receipt import check
-from verifiers.signer import Gateway, make_key
+from verifiers.signer import Gateway, keccak, make_key
 
 
 @pytest.fixture
@@ -164,7 +164,12 @@ async def test_code_that_a_person_knows_is_named_from_a_reply_and_forgotten(
     trust_machine(tmp_path, machine, knows_code=False)
     enclave = Enclave(Gateway(make_key("unknown")), machine=machine, certificate=CERTIFICATE.der)
     gateway = await home.serve(enclave, certificate=CERTIFICATE)
-    record = registry_record(enclave.gateway, endpoint=gateway.url, certificate=CERTIFICATE.der)
+    record = registry_record(
+        enclave.gateway,
+        endpoint=gateway.url,
+        certificate=CERTIFICATE.der,
+        pcr=keccak(b"\x9b" * 48 + b"\x4b" * 48 + b"\x76" * 48),
+    )
     registry = await home.serve(Registry([record]))
     engine = await home.open("", registry=f"{registry.url}:{ADDRESS}")
     chat = await engine.new_chat(model=MODEL)
@@ -174,6 +179,9 @@ async def test_code_that_a_person_knows_is_named_from_a_reply_and_forgotten(
     proofs = engine.proofs
     key = await proofs.known_key(chat, message.id)
     assert dict(key.measured)["pcr0"] == "9b" * 48
+    assert key.registry == "og's registry"
+    code = next(check for check in verdict.checks if check.name == "code")
+    assert "og's registry lists it" in code.detail
     receipt = await proofs.receipt(chat, message.id)
     assert read_measured(receipt, proofs.trust_file.load()) == key.measured
     await proofs.know_code(key, "what I built")

@@ -11,6 +11,7 @@ from troth.engine.known_code import code_named, measured_in
 from troth.engine.trusting import TrustFile
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import MeasuredFacts
+from troth.verifiers.opengradient_records import known_records
 from troth.verifiers.registry import signed_parts_of
 from troth.verifiers.trust import PinnedKey, Trust, fingerprint_of
 
@@ -53,7 +54,8 @@ def known_key_of(
     distrust = trust.distrust_of(fingerprint)
     measured = () if verdict.is_simulated else measured_in(verdict)
     known = trust.code_of(measured)
-    record = next((r for r in trust.records if fingerprint_of(r.public_key) == fingerprint), None)
+    records = known_records(evidence, trust, facts)
+    record = next((r for r in records if fingerprint_of(r.public_key) == fingerprint), None)
     return KnownKey(
         fingerprint=fingerprint,
         scheme=verdict.scheme.partition("/")[0],

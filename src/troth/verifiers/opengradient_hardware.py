@@ -22,6 +22,7 @@ from troth.verifiers.nitro import (
     parse_binding,
 )
 from troth.verifiers.opengradient_names import ATTESTATION
+from troth.verifiers.opengradient_records import known_records
 from troth.verifiers.trust import Trust
 
 MIN_NONCE_BYTES = 16
@@ -58,6 +59,7 @@ def check_hardware(
         return Hardware((cannot_check("hardware", reason),))
     try:
         document = open_document(document_bytes(response.body))
+        trust = trust.with_records(known_records(evidence, trust, facts))
         return _judge(document, name.removeprefix(ATTESTATION), received_at, trust, facts, spki)
     except NitroInvalid as error:
         return Hardware((failed("hardware", str(error)),))

@@ -26,7 +26,7 @@ from troth.verifiers.fold import Finding, cannot_check, failed, passed, stronges
 from troth.verifiers.keccak import keccak256
 from troth.verifiers.opengradient_hardware import Hardware
 from troth.verifiers.opengradient_names import SCHEME, SIGNING_KEY
-from troth.verifiers.opengradient_records import stored_records
+from troth.verifiers.opengradient_records import known_records
 from troth.verifiers.opengradient_registry import ohttp_config_hash
 from troth.verifiers.strict_bytes import parse_base64
 from troth.verifiers.strict_json import NotStrict, as_text, parse_object
@@ -97,8 +97,7 @@ def candidate_keys(evidence: Evidence, trust: Trust, facts: Facts) -> tuple[Sign
     """Return every key that might have signed, each once, with all who vouch for it."""
     served = served_key(evidence)
     pins = _pins(trust, facts)
-    kept = () if facts.is_foreign else stored_records(evidence)
-    records = {record.public_key: record for record in (*trust.records, *kept)}
+    records = {record.public_key: record for record in known_records(evidence, trust, facts)}
     found: dict[bytes, None] = dict.fromkeys(pin.spki for pin in pins if pin.spki)
     found.update(dict.fromkeys(records))
     if served:

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from troth.domain.exchange import HttpResponse
 from troth.domain.model import Json
-from troth.verifiers.base import Evidence
+from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.strict_bytes import parse_base64
 from troth.verifiers.strict_json import NotStrict, as_list, as_object, as_text, parse_object
-from troth.verifiers.trust import OhttpConfig, RegistryRecord
+from troth.verifiers.trust import OhttpConfig, RegistryRecord, Trust
 
 RECORDS = "registry-records"
 FORMAT = 1
@@ -92,6 +92,12 @@ def stored_records(evidence: Evidence) -> tuple[RegistryRecord, ...]:
         return parse_records(answer.body)
     except RecordsInvalid:
         return ()
+
+
+def known_records(evidence: Evidence, trust: Trust, facts: Facts) -> tuple[RegistryRecord, ...]:
+    """Return what registries said, now or when the reply came; a stranger's copy does not count."""
+    kept = () if facts.is_foreign else stored_records(evidence)
+    return (*trust.records, *kept)
 
 
 def _number(entry: dict[str, Json], name: str) -> int:

@@ -110,7 +110,7 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
             ("\n".join(line for line in lines if line), "bold"),
             f"\n\n{clean_line(_standing(key))}\n",
         ]
-        if not key.pinned_as and key.distrusted_because is None:
+        if not (key.pinned_as or key.measured) and key.distrusted_because is None:
             pieces.append(f"\n{_ADVICE}\n")
         if key.measured:
             pieces.append(f"\n{clean_line(_code(key))}\n")
@@ -157,8 +157,9 @@ def _standing(key: KnownKey) -> str:
         who = "You pinned it" if key.is_own_pin else "It comes pinned with Troth"
         since = f" on {key.since.day} {key.since:%b %Y}" if key.since else ""
         return f"{who}{since} as “{key.pinned_as}”."
-    if key.registry:
-        return f"{key.registry} lists it. You have not pinned it."
+    listed = f"{key.registry} lists it. " if key.registry else ""
+    if listed or key.measured:
+        return f"{listed}You have not pinned it."
     return "Nobody you trust vouches for it."
 
 
@@ -166,8 +167,8 @@ def _code(key: KnownKey) -> str:
     value = dict(key.measured[1:]).get("pcr0") or key.measured[1][1]
     measured = f"{value[:8]} .. {value[-8:]}"
     if key.code_name:
-        return f"A genuine machine holds it, which runs “{key.code_name}” ({measured})."
+        return f"A genuine sealed computer holds it and runs “{key.code_name}” ({measured})."
     return (
-        f"A genuine machine holds it. What that runs measures {measured}, and you know nothing by"
-        " that number. Compare it with one that you built, or have from somebody you trust."
+        f"A genuine sealed computer holds it. Its program measures {measured}, which you know"
+        " nothing by. Compare that with what you built, or what somebody you trust has told you."
     )
