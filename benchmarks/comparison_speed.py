@@ -195,7 +195,9 @@ async def main(arguments: argparse.Namespace) -> None:
             environ = {"TROTH_HOME": home}
             async with await Engine.open(paths=find_paths(environ), environ=environ) as engine:
                 url = f"http://127.0.0.1:{port}/v1"
-                await engine.add_endpoint(Endpoint("mock", "openai-chat", url, needs_key=False))
+                await engine.providers.add_endpoint(
+                    Endpoint("mock", "openai-chat", url, needs_key=False)
+                )
                 await engine.warm_up(ModelRef("mock", "0-1"))
                 for count in (4, 8):
                     await measure_columns(engine, count, arguments.seconds)

@@ -1,7 +1,7 @@
 """Troth: a terminal chat for every model, with a vault and a verdict on each reply.
 
     async with troth.open() as engine:
-        chat = await engine.new_chat(model=engine.resolve_model("local/smollm2-135m"))
+        chat = await engine.new_chat(model=engine.providers.resolve_model("local/smollm2-135m"))
         reply = await engine.send(chat, "Why is the sky blue?")
         print((await reply.wait()).text)
 

@@ -36,7 +36,7 @@ async def engines(tmp_path: Path) -> AsyncIterator[Opener]:
             for number, script in enumerate(scripts):
                 server = await stack.enter_async_context(ScriptedServer(script))
                 servers.append(server)
-                await engine.add_endpoint(
+                await engine.providers.add_endpoint(
                     Endpoint(f"server{number}", "openai-chat", server.url + "/v1", needs_key=False)
                 )
             return engine, servers

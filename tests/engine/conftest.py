@@ -31,7 +31,7 @@ async def open_engine(tmp_path: Path) -> AsyncIterator[Opener]:
             home = {"TROTH_HOME": str(tmp_path), **(environ or {})}
             engine = await Engine.open(paths=find_paths(home), environ=home)
             await stack.enter_async_context(engine)
-            await engine.add_endpoint(
+            await engine.providers.add_endpoint(
                 Endpoint("scripted", wire, server.url + "/v1", needs_key=False)
             )
             return engine, server

@@ -21,7 +21,7 @@ async def run(home: str, directory: str, recovery_words: str, url: str) -> None:
     environ = {"TROTH_HOME": home}
     vault = await Vault.open(Path(directory), recovery_words=recovery_words)
     engine = await Engine.open(paths=find_paths(environ), vault=vault, environ=environ)
-    await engine.add_endpoint(Endpoint("scripted", "openai-chat", url, needs_key=False))
+    await engine.providers.add_endpoint(Endpoint("scripted", "openai-chat", url, needs_key=False))
     chat = await engine.new_chat(model=ModelRef("scripted", "scripted-1"))
     reply = await engine.send(chat, "are you there")
     async for event in reply.follow():

@@ -38,7 +38,7 @@ class Home:
             environ["TROTH_OG_PRIVATE_KEY"] = wallet
         engine = await Engine.open(paths=find_paths(environ), environ=environ)
         await self._stack.enter_async_context(engine)
-        await engine.add_endpoint(
+        await engine.providers.add_endpoint(
             Endpoint(
                 "og",
                 "opengradient",

@@ -295,7 +295,7 @@ async def test_the_same_model_twice_with_other_parameters(opener: Opener) -> Non
 
 async def test_a_column_without_a_key_says_so_and_the_others_answer(opener: Opener) -> None:
     engine, _ = await opener(openai_chat_stream(["x"]))
-    await engine.add_endpoint(Endpoint("locked", "openai-chat", "http://127.0.0.1:9/v1"))
+    await engine.providers.add_endpoint(Endpoint("locked", "openai-chat", "http://127.0.0.1:9/v1"))
     chat = await engine.new_chat()
     columns = [spec(0), ColumnSpec(ModelRef("locked", "m"))]
     comparison = await engine.comparisons.start(chat, "hi", columns)

@@ -333,7 +333,7 @@ async def test_an_answer_of_nothing_is_a_row_too(tmp_path: Path, opener: Opener)
 
 async def test_nothing_is_begun_that_cannot_work(tmp_path: Path, opener: Opener) -> None:
     engine, servers = await opener(echo)
-    await engine.add_endpoint(Endpoint("locked", "openai-chat", "http://127.0.0.1:9/v1"))
+    await engine.providers.add_endpoint(Endpoint("locked", "openai-chat", "http://127.0.0.1:9/v1"))
     prompts_file(tmp_path, 1)
     for model, error in (("nobody", NotFound), ("locked", KeyMissing)):
         plan = BatchPlan((spec(0), ColumnSpec(ModelRef(model, "m"))))

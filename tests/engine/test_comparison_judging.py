@@ -135,9 +135,9 @@ async def test_what_never_left_this_computer_is_not_shown_to_a_judge_unasked(
     tmp_path: Path, opener: Opener
 ) -> None:
     engine, servers = await opener(GOOD, POOR, judging(lambda *_: "TIE"))
-    own = engine.endpoint("server0")
-    await engine.remove_endpoint("server0")
-    await engine.add_endpoint(replace(own, is_own=True))
+    own = engine.providers.endpoint("server0")
+    await engine.providers.remove_endpoint("server0")
+    await engine.providers.add_endpoint(replace(own, is_own=True))
     comparison = await compared(engine)
     with pytest.raises(BoundaryUnasked):
         await judge_turn(engine, comparison, 0, spec(2).model)

@@ -58,7 +58,7 @@ async def stage(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         engine = await stack.enter_async_context(
             await Engine.open(paths=find_paths(home), environ=home)
         )
-        await engine.add_endpoint(
+        await engine.providers.add_endpoint(
             Endpoint(
                 "sim",
                 "opengradient",
@@ -144,7 +144,9 @@ async def test_without_a_model_on_this_computer_it_says_so(tmp_path: Path) -> No
         with pytest.raises(UsageError):
             await engine.enclaves.start_demo("sideways")
         with pytest.raises(UsageError):
-            await engine.add_endpoint(Endpoint("demo", "openai-chat", "http://127.0.0.1:1"))
+            await engine.providers.add_endpoint(
+                Endpoint("demo", "openai-chat", "http://127.0.0.1:1")
+            )
 
 
 async def test_one_running_enclave_shows_every_mode() -> None:

@@ -49,7 +49,7 @@ async def program(tmp_path: Path, gate: Gate) -> AsyncIterator[Program]:
             engine = await Engine.open(paths=find_paths(environ), vault=vault, environ=environ)
             await stack.enter_async_context(engine)
             if "scripted" not in engine.settings.providers:
-                await engine.add_endpoint(
+                await engine.providers.add_endpoint(
                     Endpoint("scripted", "openai-chat", server.url + "/v1", needs_key=False)
                 )
             return engine

@@ -65,7 +65,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         engine = await Engine.open(paths=find_paths(environ), vault=made.vault, environ=environ)
         await stack.enter_async_context(engine)
         endpoint = Endpoint("scripted", "openai-chat", server.url + "/v1", needs_key=False)
-        await engine.add_endpoint(endpoint)
+        await engine.providers.add_endpoint(endpoint)
         chat = await engine.new_chat(model=MODEL)
         reply = await engine.send(chat, "are you there")
         await half_of(reply)

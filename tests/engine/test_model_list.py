@@ -28,8 +28,8 @@ async def test_each_row_says_what_it_still_wants(open_engine: Opener) -> None:
     engine, _ = await open_engine(
         json_answer({"data": [{"id": "scripted-1"}]}), environ={"OPENAI_API_KEY": "sk-test"}
     )
-    await engine.refresh_models("scripted")
-    lacks = {choice.endpoint.name: choice.lack for choice in engine.models()}
+    await engine.providers.refresh_models("scripted")
+    lacks = {choice.endpoint.name: choice.lack for choice in engine.providers.models()}
     assert lacks["scripted"] == ""
     assert lacks["openai"] == ""
     assert lacks["anthropic"] == "key"
@@ -41,8 +41,8 @@ async def test_what_is_ready_stands_first(open_engine: Opener) -> None:
     engine, _ = await open_engine(
         json_answer({"data": [{"id": "scripted-1"}]}), environ={"OPENAI_API_KEY": "sk-test"}
     )
-    await engine.refresh_models("scripted")
-    ready = [choice.is_ready for choice in engine.models()]
+    await engine.providers.refresh_models("scripted")
+    ready = [choice.is_ready for choice in engine.providers.models()]
     assert ready == sorted(ready, reverse=True)
     assert ready.count(True) > 1
 
@@ -51,25 +51,27 @@ async def test_models_whose_replies_are_signed_are_known_before_they_are_asked(
     open_engine: Opener,
 ) -> None:
     engine, _ = await open_engine(json_answer({"data": [{"id": "scripted-1"}]}))
-    await engine.refresh_models("scripted")
-    signers = await engine.proofs.signers(engine.models())
+    await engine.providers.refresh_models("scripted")
+    signers = await engine.proofs.signers(engine.providers.models())
     assert {"opengradient", "nearai"} <= {ref.provider for ref in signers}
     assert not {"openai", "anthropic", "scripted", "local"} & {ref.provider for ref in signers}
 
 
 async def test_a_pinned_key_says_that_its_provider_signs(open_engine: Opener) -> None:
     engine, _ = await open_engine(json_answer({"data": [{"id": "scripted-1"}]}))
-    await engine.refresh_models("scripted")
+    await engine.providers.refresh_models("scripted")
     engine.proofs.trust_file.file.parent.mkdir(parents=True, exist_ok=True)
     engine.proofs.trust_file.file.write_text(PIN, encoding="utf-8")
-    assert ModelRef("scripted", "scripted-1") in await engine.proofs.signers(engine.models())
+    assert ModelRef("scripted", "scripted-1") in await engine.proofs.signers(
+        engine.providers.models()
+    )
 
 
 async def test_a_broken_trust_file_leaves_the_list_standing(open_engine: Opener) -> None:
     engine, _ = await open_engine(json_answer({}))
     engine.proofs.trust_file.file.parent.mkdir(parents=True, exist_ok=True)
     engine.proofs.trust_file.file.write_text("version = ", encoding="utf-8")
-    assert await engine.proofs.signers(engine.models()) == frozenset()
+    assert await engine.proofs.signers(engine.providers.models()) == frozenset()
 
 
 async def test_the_models_chosen_last_are_kept_newest_first_and_once() -> None:
@@ -90,7 +92,9 @@ async def test_the_models_chosen_last_are_kept_newest_first_and_once() -> None:
 async def test_a_provider_that_is_known_to_list_nothing_is_believed(open_engine: Opener) -> None:
     engine, _ = await open_engine(Answer(status=404))
     with pytest.raises(ProviderError):
-        await engine.refresh_models("scripted")
-    quiet = replace(engine.endpoint("scripted"), name="quiet", options={"lists_models": False})
-    await engine.add_endpoint(quiet)
-    assert await engine.refresh_models("quiet") == ()
+        await engine.providers.refresh_models("scripted")
+    quiet = replace(
+        engine.providers.endpoint("scripted"), name="quiet", options={"lists_models": False}
+    )
+    await engine.providers.add_endpoint(quiet)
+    assert await engine.providers.refresh_models("quiet") == ()

@@ -37,7 +37,7 @@ async def open_gateway(tmp_path: Path) -> AsyncIterator[Opener]:
             engine = await Engine.open(paths=find_paths(home), environ=home)
             await stack.enter_async_context(engine)
             endpoint = Endpoint("og", "opengradient", server.url + suffix, needs_key=False)
-            await engine.add_endpoint(endpoint)
+            await engine.providers.add_endpoint(endpoint)
             if pin is not None:
                 key = pinned_key(pin.pem.encode(), "og", source="test")
                 await engine.proofs.trust_file.pin(key)
@@ -261,8 +261,8 @@ async def test_a_gateway_that_lists_no_models_still_has_those_that_gateways_carr
         return Answer(status=404) if request.path == "/v1/models" else enclave(request)
 
     engine, _ = await open_gateway(listless)
-    listed = await engine.refresh_models("og")
+    listed = await engine.providers.refresh_models("og")
     assert ModelRef("og", "gpt-4.1") in {info.ref for info in listed}
-    assert {choice.info.ref for choice in engine.models() if choice.endpoint.name == "og"} == {
-        info.ref for info in listed
-    }
+    assert {
+        choice.info.ref for choice in engine.providers.models() if choice.endpoint.name == "og"
+    } == {info.ref for info in listed}

@@ -163,9 +163,9 @@ async def test_an_answer_that_was_sealed_in_one_piece_is_opened_and_verified(sta
 async def test_a_gateway_that_takes_sealed_prompts_itself_is_a_relay_too(stage: Stage) -> None:
     await stage.open(by_registry=False, pin=True)
     url = f"{stage.relay_server.url}/v1/ohttp"
-    await stage.engine.remove_endpoint("og")
+    await stage.engine.providers.remove_endpoint("og")
     options = {"route": "relay", "gateway": stage.gateway_server.url}
-    await stage.engine.add_endpoint(
+    await stage.engine.providers.add_endpoint(
         Endpoint("og", "opengradient", url, needs_key=False, options=dict(options))
     )
     _, verdict = await stage.ask()

@@ -21,7 +21,7 @@ HELLO = openai_chat_stream(["Hel", "lo"])
 async def test_a_receipt_can_be_checked_without_vault_or_network(open_engine: Opener) -> None:
     engine, _ = await open_engine(HELLO)
     chat = await engine.new_chat(model=MODEL)
-    await engine.set_key("scripted", "sk-very-secret-1234")
+    await engine.providers.set_key("scripted", "sk-very-secret-1234")
     reply = await engine.send(chat, "hi")
     message = await reply.wait()
     async for _event in reply.follow():

@@ -267,7 +267,9 @@ async def test_thinking_that_the_provider_no_longer_takes_is_left_out_and_named(
 
 async def test_without_a_key_nothing_leaves_and_nothing_is_stored(open_engine: Opener) -> None:
     engine, server = await open_engine(HELLO)
-    await engine.add_endpoint(Endpoint("closed", "openai-chat", server.url, needs_key=True))
+    await engine.providers.add_endpoint(
+        Endpoint("closed", "openai-chat", server.url, needs_key=True)
+    )
     chat = await engine.new_chat(model=ModelRef("closed", "m"))
     with pytest.raises(KeyMissing):
         await engine.send(chat, "hi")
@@ -279,7 +281,7 @@ async def test_a_key_is_sent_in_its_header_and_kept_out_of_the_exchange(
     open_engine: Opener,
 ) -> None:
     engine, server = await open_engine(HELLO)
-    await engine.set_key("scripted", "sk-very-secret-1234")
+    await engine.providers.set_key("scripted", "sk-very-secret-1234")
     _, reply = await ask(engine)
     message = await reply.wait()
     assert ("authorization", "Bearer sk-very-secret-1234") in [
@@ -287,18 +289,18 @@ async def test_a_key_is_sent_in_its_header_and_kept_out_of_the_exchange(
     ]
     exchange = await engine.vault.exchange(message.id)
     assert "sk-very-secret" not in repr(exchange)
-    status = engine.key_status("scripted")
+    status = engine.providers.key_status("scripted")
     assert status is not None
     assert (status.source, status.last4) == ("vault", "1234")
 
 
 async def test_a_key_does_not_follow_a_base_url_that_changed(open_engine: Opener) -> None:
     engine, server = await open_engine(HELLO)
-    await engine.set_key("scripted", "sk-very-secret-1234")
-    await engine.add_endpoint(
+    await engine.providers.set_key("scripted", "sk-very-secret-1234")
+    await engine.providers.add_endpoint(
         Endpoint("scripted", "openai-chat", server.url + "/other", needs_key=False)
     )
-    assert engine.key_status("scripted") is None
+    assert engine.providers.key_status("scripted") is None
     _, reply = await ask(engine)
     await reply.wait()
     assert "sk-very-secret" not in repr(server.requests[0].headers)
@@ -348,9 +350,9 @@ async def test_the_plan_names_what_will_not_go(open_engine: Opener) -> None:
 
 async def test_a_cloud_model_behind_ones_own_ollama_is_not_local(open_engine: Opener) -> None:
     engine, server = await open_engine([HELLO, HELLO])
-    own = replace(engine.endpoint("scripted"), is_own=True)
-    await engine.remove_endpoint("scripted")
-    await engine.add_endpoint(own)
+    own = replace(engine.providers.endpoint("scripted"), is_own=True)
+    await engine.providers.remove_endpoint("scripted")
+    await engine.providers.add_endpoint(own)
     states = dict[str, State]()
     for model in ("gpt-oss:20b", "gpt-oss:120b-cloud"):
         chat = await engine.new_chat(model=ModelRef("scripted", model))

@@ -137,7 +137,9 @@ async def test_one_that_was_sent_before_the_crash_does_not_come_back(open_engine
 async def test_a_refused_one_stays_says_why_and_goes_when_it_can(open_engine: Opener) -> None:
     gate = Gate()
     engine, server = await open_engine([gated_after(HELLO, 2, gate), HELLO, HELLO])
-    await engine.add_endpoint(Endpoint("locked", "openai-chat", server.url + "/v1", needs_key=True))
+    await engine.providers.add_endpoint(
+        Endpoint("locked", "openai-chat", server.url + "/v1", needs_key=True)
+    )
     chat = await engine.new_chat(model=MODEL)
     reply = await engine.send(chat, "hi")
     await half_of(reply)
@@ -154,7 +156,7 @@ async def test_a_refused_one_stays_says_why_and_goes_when_it_can(open_engine: Op
         ("second", ""),
     ]
     assert chat.queue[1].is_held
-    await engine.set_key("locked", "sk-test")
+    await engine.providers.set_key("locked", "sk-test")
     await (await engine.waiting.send(chat, chat.queue[0].id)).closed()
     async with asyncio.timeout(30):
         while chat.queue or chat.is_replying:
@@ -191,7 +193,7 @@ async def test_a_lock_while_the_reply_arrives_loses_nothing(tmp_path: Path) -> N
     async with ScriptedServer([gated_after(HELLO, 2, gate), HELLO]) as server:
         engine = await Engine.open(paths=find_paths(environ), vault=made.vault, environ=environ)
         async with engine:
-            await engine.add_endpoint(
+            await engine.providers.add_endpoint(
                 Endpoint("scripted", "openai-chat", server.url + "/v1", needs_key=False)
             )
             chat = await engine.new_chat(model=MODEL)

@@ -16,7 +16,7 @@ from troth.engine.engine import Engine
 
 async def main():
     async with await Engine.open() as engine:
-        await engine.add_endpoint(Endpoint("mine", sys.argv[1], "https://x.example/v1"))
+        await engine.providers.add_endpoint(Endpoint("mine", sys.argv[1], "https://x.example/v1"))
         await engine.warm_up(ModelRef("mine", "m1"))
     print(*(n for n in sys.modules if n.startswith(("httpx", "troth.verifiers", "cryptography"))))
 

@@ -245,7 +245,7 @@ NETWORK = {
 @pytest.mark.parametrize("url", NETWORK)
 async def test_a_network_that_leads_nowhere_is_named(open_engine: Opener, url: str) -> None:
     engine, _ = await open_engine(hello("openai-chat"))
-    await engine.add_endpoint(Endpoint("scripted", "openai-chat", url, needs_key=False))
+    await engine.providers.add_endpoint(Endpoint("scripted", "openai-chat", url, needs_key=False))
     message, _ = await told(engine)
     assert message.finish is Finish.FAILED
     assert_explained(message, NETWORK[url])
@@ -256,7 +256,9 @@ async def test_a_certificate_that_proves_nothing_is_named(open_engine: Opener) -
     async with ScriptedServer(hello("openai-chat"), certificate=make_certificate()) as server:
         url = server.url + "/v1"
         assert url.startswith("https://")
-        await engine.add_endpoint(Endpoint("scripted", "openai-chat", url, needs_key=False))
+        await engine.providers.add_endpoint(
+            Endpoint("scripted", "openai-chat", url, needs_key=False)
+        )
         message, retries = await told(engine)
     assert_explained(message, "tls-failed")
     assert (retries, len(server.requests)) == (0, 0)
@@ -268,7 +270,7 @@ async def test_a_proxy_that_refuses_is_named(
     async with ScriptedProxy(refuses_with=403) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         engine, _ = await open_engine(hello("openai-chat"))
-        await engine.add_endpoint(
+        await engine.providers.add_endpoint(
             Endpoint("scripted", "openai-chat", "https://api.example.test/v1", needs_key=False)
         )
         message, _ = await told(engine)

@@ -43,7 +43,7 @@ async def make_home(home: Path, url: str, editor: str = "cat") -> str:
     made = await Vault.create(home / "data", PASSPHRASE, memory_kib=65_536)
     environ = {"TROTH_HOME": str(home)}
     engine = await Engine.open(paths=find_paths(environ), vault=made.vault, environ=environ)
-    await engine.set_key("s", KEY)
+    await engine.providers.set_key("s", KEY)
     await engine.close()
     return made.recovery_words
 

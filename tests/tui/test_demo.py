@@ -36,7 +36,7 @@ async def test_demo_begins_a_chat_that_says_simulated_wherever_it_names_the_mode
         await stage.until(lambda: len(chat.verdicts) == 1, "the reply was judged", 120)
         await stage.until(lambda: "~ SIMULATED" in stage.text)
         assert "SIMULATED demo/honest" in stage.text
-        assert stage.desk.engine.default_model() == ModelRef("scripted", "alpha")
+        assert stage.desk.engine.providers.default_model() == ModelRef("scripted", "alpha")
         await stage.pilot.press("ctrl+n")
         await stage.until(lambda: stage.screen.title_bar.model == "alpha")
 

@@ -154,14 +154,14 @@ async def _engine_for(
 async def _can_do_without_vault(arguments: Arguments) -> bool:
     async with await Engine.open() as engine:
         try:
-            ref = engine.resolve_model(name) if (name := arguments.text("model")) else None
-            ref = ref or engine.default_model()
+            providers, name = engine.providers, arguments.text("model")
+            ref = providers.resolve_model(name) if name else providers.default_model()
             if ref is None:
                 return False
-            endpoint = engine.endpoint(ref.provider)
+            endpoint = providers.endpoint(ref.provider)
         except NotFound:
             return False
-        return not endpoint.needs_key or engine.key_status(endpoint.name) is not None
+        return not endpoint.needs_key or providers.key_status(endpoint.name) is not None
 
 
 async def _chat_for(arguments: Arguments, engine: Engine) -> Chat:
@@ -179,7 +179,7 @@ async def _chat_for(arguments: Arguments, engine: Engine) -> Chat:
 
 def _model_for(arguments: Arguments, engine: Engine, chat: Chat) -> ModelRef:
     if name := arguments.text("model"):
-        return engine.resolve_model(name)
+        return engine.providers.resolve_model(name)
     if chat.conversation.model is None:
         raise UsageError(NO_MODEL)
     return chat.conversation.model

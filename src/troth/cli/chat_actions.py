@@ -45,7 +45,7 @@ async def _help(talk: PlainChat, _argument: str) -> None:
 async def _model(talk: PlainChat, name: str) -> None:
     engine = talk.engine
     if not name:
-        ready = [choice for choice in engine.models() if choice.is_ready]
+        ready = [choice for choice in engine.providers.models() if choice.is_ready]
         for choice in ready[:_MOST_LISTED]:
             talk.console.line(str(choice.info.ref))
         if len(ready) > _MOST_LISTED:
@@ -53,8 +53,8 @@ async def _model(talk: PlainChat, name: str) -> None:
         if not ready:
             talk.console.line("None is ready. `troth local install` fetches one.")
         return
-    ref = engine.resolve_model(name)
-    engine.endpoint(ref.provider)
+    ref = engine.providers.resolve_model(name)
+    engine.providers.endpoint(ref.provider)
     await engine.update_chat(talk.chat, model=ref)
     talk.console.line(f"{ref} answers from the next message on.")
 

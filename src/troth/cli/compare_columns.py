@@ -19,7 +19,10 @@ def columns_of(arguments: Arguments, engine: Engine) -> tuple[ColumnSpec, ...]:
         temperature=cast("float | None", arguments.temperature),
         max_output_tokens=cast("int | None", arguments.max_tokens),
     )
-    specs = [parse_spec(text, engine.resolve_model, defaults) for text in arguments.texts("model")]
+    specs = [
+        parse_spec(text, engine.providers.resolve_model, defaults)
+        for text in arguments.texts("model")
+    ]
     if name := arguments.text("lineup"):
         specs += lineup(engine, name, defaults)
     if not specs:

@@ -47,7 +47,9 @@ async def run_save(arguments: Arguments, console: Console) -> int:
     """Save two to eight columns; a model that is not there is refused."""
     name = arguments.text("name")
     async with opened_engine(console, VaultUse.NONE) as engine:
-        specs = [parse_spec(text, engine.resolve_model) for text in arguments.texts("model")]
+        specs = [
+            parse_spec(text, engine.providers.resolve_model) for text in arguments.texts("model")
+        ]
         await save_lineup(engine, name, specs)
     console.note(f"troth: {name} is saved: troth compare --lineup {name!r} asks it.")
     return ExitCode.OK

@@ -32,7 +32,7 @@ def configure(parser: Parser) -> None:
 async def run_set(arguments: Arguments, console: Console) -> int:
     provider = arguments.text("provider")
     async with opened_engine(console, VaultUse.REQUIRED) as engine:
-        endpoint = engine.endpoint(provider)
+        endpoint = engine.providers.endpoint(provider)
         if provider == "local":
             raise UsageError("the model on this computer needs no key")
         if not endpoint.base_url and endpoint.wire != "opengradient":
@@ -46,7 +46,7 @@ async def run_set(arguments: Arguments, console: Console) -> int:
             key = ask_hidden(f"Key for {provider} ({_place_of(endpoint)}): ")
         else:
             raise UsageError("no terminal to ask at; give the key to --stdin")
-        await engine.set_key(provider, key)
+        await engine.providers.set_key(provider, key)
         console.note(f"The key for {provider} is in the vault, for {_place_of(endpoint)} only.")
     return ExitCode.OK
 
@@ -59,12 +59,12 @@ async def run_list(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.IF_THERE) as engine:
         found = [
             (endpoint.name, status)
-            for endpoint in engine.endpoints()
-            if (status := engine.key_status(endpoint.name)) is not None
+            for endpoint in engine.providers.endpoints()
+            if (status := engine.providers.key_status(endpoint.name)) is not None
         ]
         # Keys whose provider now points elsewhere are not used, but they are there.
         used = {name for name, status in found if status.source == "vault"}
-        unused = sorted(set(engine.stored_keys()) - used)
+        unused = sorted(set(engine.providers.stored_keys()) - used)
         if console.is_json:
             console.json(
                 [
@@ -89,7 +89,7 @@ async def run_list(arguments: Arguments, console: Console) -> int:
 async def run_remove(arguments: Arguments, console: Console) -> int:
     provider = arguments.text("provider")
     async with opened_engine(console, VaultUse.REQUIRED) as engine:
-        await engine.remove_key(provider)
+        await engine.providers.remove_key(provider)
         console.note(f"The key for {provider} is deleted.")
     return ExitCode.OK
 

@@ -38,7 +38,7 @@ def configure(parser: Parser) -> None:
 async def run_install(_arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.NONE) as engine:
         bar = _Progress(console)
-        model = await engine.install_local(bar.show)
+        model = await engine.providers.install_local(bar.show)
         console.note(
             f"local/{model.name} is installed ({model.size_bytes / 1e6:.0f} MB, checksum right). "
             "It is small and often wrong; it shows that everything works."
@@ -90,7 +90,7 @@ def _existing(name: str) -> Path:
 async def run_remove(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.NONE) as engine:
         name = arguments.text("name").removeprefix("local/")
-        if all(model.name != name for model in engine.local_models()):
+        if all(model.name != name for model in engine.providers.local_models()):
             raise NotFound("model", f"local/{name}")
         model = weights.remove(engine.paths.models_dir, name)
         kept = "" if model.is_ours else f" {model.path} stays."

@@ -30,12 +30,14 @@ async def run(arguments: Arguments, console: Console) -> int:
     provider = arguments.text("provider")
     async with opened_engine(console, VaultUse.IF_FREE) as engine:
         if provider:
-            engine.endpoint(provider)
+            engine.providers.endpoint(provider)
         failures: list[TrothError] = []
         if not arguments.flag("offline"):
             failures = await _ask(engine, _to_ask(engine, provider, arguments.flag("refresh")))
         choices = [
-            choice for choice in engine.models() if not provider or choice.endpoint.name == provider
+            choice
+            for choice in engine.providers.models()
+            if not provider or choice.endpoint.name == provider
         ]
         if provider and failures and not choices:
             raise failures[0]
@@ -61,17 +63,20 @@ def _to_ask(engine: Engine, provider: str, everyone: bool) -> list[str]:
         return [provider] if provider != "local" else []
     ready = [
         endpoint.name
-        for endpoint in engine.endpoints()
-        if endpoint.base_url and (not endpoint.needs_key or engine.key_status(endpoint.name))
+        for endpoint in engine.providers.endpoints()
+        if endpoint.base_url
+        and (not endpoint.needs_key or engine.providers.key_status(endpoint.name))
     ]
     if everyone:
         return ready
-    known = {choice.endpoint.name for choice in engine.models()}
+    known = {choice.endpoint.name for choice in engine.providers.models()}
     return [name for name in ready if name in engine.settings.providers and name not in known]
 
 
 async def _ask(engine: Engine, providers: list[str]) -> list[TrothError]:
-    answers = await asyncio.gather(*map(engine.refresh_models, providers), return_exceptions=True)
+    answers = await asyncio.gather(
+        *map(engine.providers.refresh_models, providers), return_exceptions=True
+    )
     failures: list[TrothError] = []
     for answer in answers:
         if isinstance(answer, TrothError):

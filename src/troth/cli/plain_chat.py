@@ -56,7 +56,7 @@ class PlainChat:
         else:
             self._chat = await engine.new_chat()
         if name := arguments.text("model"):
-            await engine.update_chat(self.chat, model=engine.resolve_model(name))
+            await engine.update_chat(self.chat, model=engine.providers.resolve_model(name))
         if (prompt := arguments.maybe_text("system")) is not None:
             await engine.update_chat(self.chat, system_prompt=prompt)
         say(f"Troth {__version__}, line by line. /help lists the commands, /quit leaves.")

@@ -50,7 +50,7 @@ async def run_list(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.IF_FREE) as engine:
         endpoints = [
             endpoint
-            for endpoint in engine.endpoints()
+            for endpoint in engine.providers.endpoints()
             if not arguments.flag("ready") or _is_ready(engine, endpoint)
         ]
         if console.is_json:
@@ -60,7 +60,9 @@ async def run_list(arguments: Arguments, console: Console) -> int:
                 (
                     endpoint.name,
                     endpoint.wire,
-                    key_words(engine.key_status(endpoint.name), needed=endpoint.needs_key),
+                    key_words(
+                        engine.providers.key_status(endpoint.name), needed=endpoint.needs_key
+                    ),
                     endpoint.base_url,
                 )
                 for endpoint in endpoints
@@ -89,11 +91,11 @@ async def run_add(arguments: Arguments, console: Console) -> int:
             is_own=arguments.flag("own"),
         )
         pinned = await read_pin(arguments, name)  # a file that is not there leaves no provider
-        await engine.add_endpoint(with_route(arguments, endpoint))
+        await engine.providers.add_endpoint(with_route(arguments, endpoint))
         if pinned is not None:
             await engine.proofs.trust_file.pin(pinned)
         if key:
-            await engine.set_key(name, key)
+            await engine.providers.set_key(name, key)
         console.note(f"{name} is added. `troth providers test {name}` asks it for its models.")
     return ExitCode.OK
 
@@ -101,7 +103,7 @@ async def run_add(arguments: Arguments, console: Console) -> int:
 async def run_remove(arguments: Arguments, console: Console) -> int:
     name = arguments.text("name")
     async with opened_engine(console, VaultUse.IF_THERE) as engine:
-        await engine.remove_endpoint(name)
+        await engine.providers.remove_endpoint(name)
         console.note(f"{name} is removed.")
     return ExitCode.OK
 
@@ -109,7 +111,7 @@ async def run_remove(arguments: Arguments, console: Console) -> int:
 async def run_test(arguments: Arguments, console: Console) -> int:
     name = arguments.text("name")
     async with opened_engine(console, VaultUse.IF_THERE) as engine:
-        endpoint = engine.endpoint(name)
+        endpoint = engine.providers.endpoint(name)
         if name == "local":
             raise UsageError("local is on this computer: `troth local status` looks at it")
         if endpoint.wire == "opengradient" and not endpoint.base_url:
@@ -117,9 +119,9 @@ async def run_test(arguments: Arguments, console: Console) -> int:
             count = len(listing.records)
             console.note(f"{listing.source.name} answers: it lists {count} enclaves for {name}.")
         models = (
-            await engine.refresh_models(name)
+            await engine.providers.refresh_models(name)
             if endpoint.base_url
-            else tuple(c.info for c in engine.models() if c.endpoint.name == name)
+            else tuple(c.info for c in engine.providers.models() if c.endpoint.name == name)
         )
         if console.is_json:
             console.json({"provider": name, "models": [info.ref.model for info in models]})
@@ -132,11 +134,11 @@ async def run_test(arguments: Arguments, console: Console) -> int:
 
 
 def _is_ready(engine: Engine, endpoint: Endpoint) -> bool:
-    return not endpoint.needs_key or engine.key_status(endpoint.name) is not None
+    return not endpoint.needs_key or engine.providers.key_status(endpoint.name) is not None
 
 
 def _endpoint_json(engine: Engine, endpoint: Endpoint) -> Json:
-    status = engine.key_status(endpoint.name)
+    status = engine.providers.key_status(endpoint.name)
     return {
         "name": endpoint.name,
         "title": endpoint.title,

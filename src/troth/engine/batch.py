@@ -143,7 +143,10 @@ class Batch:
         if count is None:
             count = await asyncio.to_thread(self.count)
         self._refuse_broken(count)
-        infos = {str(spec.model): self._engine.describe_model(spec.model) for spec in self._specs}
+        infos = {
+            str(spec.model): self._engine.providers.describe_model(spec.model)
+            for spec in self._specs
+        }
         self._check_keys()
         budget = Budget(self._plan.max_cost_usd, infos)
         lock = RunLock(self._results_path)
@@ -186,8 +189,8 @@ class Batch:
 
     def _check_keys(self) -> None:
         for spec in self._specs:
-            endpoint = self._engine.endpoint(spec.model.provider)
-            if endpoint.needs_key and self._engine.key_status(endpoint.name) is None:
+            endpoint = self._engine.providers.endpoint(spec.model.provider)
+            if endpoint.needs_key and self._engine.providers.key_status(endpoint.name) is None:
                 raise KeyMissing(endpoint.name, endpoint.key_variables)
 
     def _open_files(self, count: PromptCount, infos: dict[str, ModelInfo], budget: Budget) -> None:
@@ -196,7 +199,7 @@ class Batch:
         repair_end(self._journal_path)
         found = scan(self._results_path)
         self._manifest = Manifest(self._results_path)
-        endpoints = [self._engine.endpoint(spec.model.provider) for spec in self._specs]
+        endpoints = [self._engine.providers.endpoint(spec.model.provider) for spec in self._specs]
         described = [
             (infos[str(spec.model)], endpoint)
             for spec, endpoint in zip(self._specs, endpoints, strict=True)
@@ -224,7 +227,7 @@ class Batch:
             async with asyncio.TaskGroup() as group:
                 for provider, specs in by_provider.items():
                     tasks = self._tasks(specs)
-                    for _ in range(self._plan.workers(self._engine.endpoint(provider))):
+                    for _ in range(self._plan.workers(self._engine.providers.endpoint(provider))):
                         group.create_task(self._work(tasks, rows, journal, budget))
         except* TrothError as errors:
             # One is enough: the others say the same, that the disk is full for instance.

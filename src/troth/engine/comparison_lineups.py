@@ -30,7 +30,7 @@ def lineup(engine: Engine, name: str, defaults: Params | None = None) -> tuple[C
     columns = engine.settings.lineups.get(name)
     if columns is None:
         raise NotFound("line-up", name)
-    return tuple(parse_spec(text, engine.resolve_model, defaults) for text in columns)
+    return tuple(parse_spec(text, engine.providers.resolve_model, defaults) for text in columns)
 
 
 async def save_lineup(engine: Engine, name: str, specs: Sequence[ColumnSpec]) -> None:

@@ -1,7 +1,7 @@
 """The engine: the one thing that faces and library users hold.
 
-It wires the floors together and delegates; the work is in `talk`, `chats`, `directory`,
-`local_models` and `verification`. Opening it contacts nobody.
+It wires the floors together and delegates; the work is in `talk`, `chats`, `providers`,
+`directory`, `local_models` and `verification`. Opening it contacts nobody.
 """
 
 from __future__ import annotations
@@ -9,26 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
-from troth.domain.error import ConfigError, NotFound, TrothError
+from troth.domain.error import ConfigError, TrothError
 from troth.domain.message import BlobPart, Part
-from troth.domain.model import Endpoint, ModelInfo, ModelRef
+from troth.domain.model import Endpoint, ModelRef
 from troth.domain.verdict import Verdict
 from troth.engine.attach import as_parts, read_attachment
 from troth.engine.chat import Chat
 from troth.engine.chats import ChatChanges, Chats
-from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
-from troth.engine.endpoints import DEMO_PROVIDER, erase_endpoint, wire_problems, write_endpoint
+from troth.engine.directory import Directory
+from troth.engine.endpoints import DEMO_PROVIDER, wire_problems
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
 from troth.engine.prepare import Preparation, SendPlan
 from troth.engine.proofs import Proofs
+from troth.engine.providers import Providers
 from troth.engine.recent_models import RecentModels
 from troth.engine.refused import RefusedParameters
 from troth.engine.reply import Reply
@@ -43,8 +44,6 @@ from troth.vault.vault import Vault
 if TYPE_CHECKING:
     from troth.engine.comparisons import Comparisons
     from troth.engine.enclaves import Enclaves
-    from troth.local.installer import InstallProgress
-    from troth.local.shelf import InstalledModel
 
 
 class Engine:
@@ -70,6 +69,16 @@ class Engine:
         self._feed = Feed()
         self._directory = Directory(settings, vault, self._transport, environ)
         self._local = LocalModels(paths.models_dir, self.ledger)
+        self.recent_models = RecentModels()
+        self.providers = Providers(
+            paths,
+            lambda: self.settings,
+            self.reload_settings,
+            self._directory,
+            self._local,
+            self.recent_models,
+        )
+        """Models, providers and keys."""
         self._chats = Chats(lambda: self.vault, lambda: self.settings, self._feed)
         self.housekeeping = Housekeeping(lambda: self.vault, self._feed, self._chats.elsewhere)
         key_for = self._directory.key_for
@@ -83,7 +92,6 @@ class Engine:
         self._talk = Talk(
             self._preparation, self._chats, self._transport, self._feed, self._verification
         )
-        self.recent_models = RecentModels()
 
     @cached_property
     def comparisons(self) -> Comparisons:
@@ -150,7 +158,7 @@ class Engine:
     async def warm_up(self, model: ModelRef | None = None) -> None:
         """Do what the first message would wait for: imports, the model's start. Asks nobody."""
         await self._transport.warm_up()
-        model = model or self.default_model()
+        model = model or self.providers.default_model()
         if model is None:
             return
         with contextlib.suppress(TrothError):  # the first message will say what is wrong
@@ -198,7 +206,7 @@ class Engine:
         """Begin a chat with `model`, else with the default or the last one."""
         chat = await self._chats.new(model=model, persona=persona, is_incognito=is_incognito)
         if chat.conversation.model is None:
-            await self._chats.update(chat, model=self.default_model())
+            await self._chats.update(chat, model=self.providers.default_model())
         return chat
 
     async def open_chat(self, conversation_id: str, *, newest: int = 200) -> Chat:
@@ -310,87 +318,6 @@ class Engine:
     async def verdict(self, chat: Chat, message_id: str) -> Verdict | None:
         """Return a reply's newest verdict, if any."""
         return chat.verdicts.get(message_id)
-
-    # models, providers, keys
-
-    def default_model(self) -> ModelRef | None:
-        """Return the model for new chats: config, last used, installed, else None."""
-        if configured := ModelRef.parse(self.settings.default_model):
-            return configured
-        if self.recent_models.last is not None:
-            return self.recent_models.last
-        return next((info.ref for info in self._local.infos()), None)
-
-    def models(self) -> list[ModelChoice]:
-        """Return every model that is known offline, ready ones first."""
-        return self._directory.models()
-
-    def describe_model(self, ref: ModelRef) -> ModelInfo:
-        return self._directory.describe(ref)
-
-    def resolve_model(self, text: str) -> ModelRef:
-        """Read what a user typed for a model; raise NotFound."""
-        return self._directory.resolve(text)
-
-    async def refresh_models(self, provider: str) -> tuple[ModelInfo, ...]:
-        """Ask a provider for its models, by the user's act only."""
-        return await self._directory.refresh(provider)
-
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        return self._directory.endpoints()
-
-    def endpoint(self, name: str) -> Endpoint:
-        return self._directory.endpoint(name)
-
-    async def add_endpoint(self, endpoint: Endpoint) -> None:
-        """Write a provider of the user's into config.toml; the file keeps its comments."""
-        await write_endpoint(self.paths, endpoint)
-        self.reload_settings()
-
-    async def remove_endpoint(self, name: str) -> None:
-        """Take a provider of the user's out of config.toml, and its key out of the vault."""
-        if name not in self.settings.providers:
-            raise NotFound("provider in config.toml", name)
-        await erase_endpoint(self.paths, name)
-        if name in self.stored_keys():
-            await self.remove_key(name)
-        self.reload_settings()
-
-    async def test_key(self, provider: str, key: str) -> tuple[ModelInfo, ...]:
-        """Try a key with the provider's free model list, without storing it."""
-        return await self._directory.test_key(provider, key)
-
-    async def test_url(self, endpoint: Endpoint, key: str | None = None) -> tuple[ModelInfo, ...]:
-        """Try a server that is not configured yet."""
-        return await self._directory.test_url(endpoint, key)
-
-    def key_status(self, provider: str) -> KeyStatus | None:
-        """Return where a provider's key comes from, never the key."""
-        return self._directory.key_status(provider)
-
-    def stored_keys(self) -> tuple[str, ...]:
-        return self._directory.stored_keys()
-
-    async def set_key(self, provider: str, key: str) -> None:
-        await self._directory.set_key(provider, key)
-
-    async def remove_key(self, provider: str) -> None:
-        await self._directory.remove_key(provider)
-
-    async def find_local_servers(self) -> list[FoundServer]:
-        """Look for model servers on this machine, by the user's act only."""
-        return await self._directory.find_local_servers()
-
-    # the embedded model
-
-    def local_models(self) -> tuple[InstalledModel, ...]:
-        return self._local.installed()
-
-    async def install_local(self, on_progress: Callable[[InstallProgress], None]) -> InstalledModel:
-        """Download the embedded model after the user's yes."""
-        model = await self._local.install(on_progress)
-        self._directory.set_local(self._local.infos())
-        return model
 
     async def _reach(self, ref: ModelRef) -> tuple[Endpoint, str | None]:
         if ref.provider == LOCAL_PROVIDER:

@@ -69,7 +69,7 @@ class ImportBatch:
         batch_id = report.batch_id or await self._begin()
         conversation = chat.conversation
         if known is None and chat.kind is not Kind.TROTH:
-            conversation = replace(conversation, model=self._engine.default_model())
+            conversation = replace(conversation, model=self._engine.providers.default_model())
         elif known is not None and known.head_id not in {None, *known.imported_ids}:
             conversation = replace(conversation, head_id=known.head_id)  # the user went on here
         arrivals = (self._arrival(chat, message) for message in fresh)

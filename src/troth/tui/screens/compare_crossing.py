@@ -53,7 +53,10 @@ class Border:
     ) -> bool:
         if crossing is None:
             return True
-        titles = [self._engine.endpoint(model.provider).title or model.provider for model in models]
+        titles = [
+            self._engine.providers.endpoint(model.provider).title or model.provider
+            for model in models
+        ]
         screen = CrossingScreen(
             crossing,
             _listed(titles),

@@ -156,7 +156,9 @@ class Deeds:
             if answer is None:
                 return
             if answer.needs_key:
-                screen.announce(lack_in_columns(screen.engine.endpoint(answer.ref.provider)))
+                screen.announce(
+                    lack_in_columns(screen.engine.providers.endpoint(answer.ref.provider))
+                )
                 return
             work = then(ColumnSpec(answer.ref))
             if work is not None:

@@ -90,7 +90,7 @@ class _AskingScreen(ModalScreen[str | None]):
 
     def _first_model(self) -> ModelRef | None:
         """Begin with the usual model, unless it would read its own answer."""
-        usual = self.engine.default_model()
+        usual = self.engine.providers.default_model()
         return None if usual in self._own_models() and self._is_judge() else usual
 
     def _is_judge(self) -> bool:
@@ -136,7 +136,7 @@ class _AskingScreen(ModalScreen[str | None]):
     def action_model(self) -> None:
         def picked(answer: Picked | None) -> None:
             if answer is not None and answer.needs_key:
-                self.say(lack_in_columns(self.engine.endpoint(answer.ref.provider)))
+                self.say(lack_in_columns(self.engine.providers.endpoint(answer.ref.provider)))
             elif answer is not None:
                 self.model = answer.ref
                 self._draw_who()

@@ -98,7 +98,7 @@ class StartScreen(ModalScreen[LineUp | None]):
             yield Static("", markup=False, classes="hint")
 
     def on_mount(self) -> None:
-        self._choices = self._engine.models()
+        self._choices = self._engine.providers.models()
         self._draw()
 
     # -- drawing
@@ -156,9 +156,10 @@ class StartScreen(ModalScreen[LineUp | None]):
         known = {choice.endpoint.name for choice in self._choices}
         return [
             Row(endpoint.name, endpoint.title or endpoint.name, "Enter asks for its models")
-            for endpoint in self._engine.endpoints()
+            for endpoint in self._engine.providers.endpoints()
             if endpoint.name not in known and endpoint.name != "local"
-            if not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
+            if not endpoint.needs_key
+            or self._engine.providers.key_status(endpoint.name) is not None
             if fuzzy_rank(words, f"{endpoint.name} {endpoint.title}") is not None
         ]
 
@@ -181,7 +182,7 @@ class StartScreen(ModalScreen[LineUp | None]):
         if settings and "?" not in text:
             text = f"{text}?{settings}"
         try:
-            self._specs.append(parse_spec(text, self._engine.resolve_model))
+            self._specs.append(parse_spec(text, self._engine.providers.resolve_model))
         except TrothError as error:
             words = explain(error)
             self._hint(f"{words.title} {words.detail}")
@@ -227,12 +228,12 @@ class StartScreen(ModalScreen[LineUp | None]):
     async def _refresh(self, provider: str) -> None:
         self._hint(f"Asking {provider} for its models ...")
         try:
-            models = await self._engine.refresh_models(provider)
+            models = await self._engine.providers.refresh_models(provider)
         except TrothError as error:
             words = explain(error)
             self._hint(f"{words.title} {words.next_step}")
             return
-        self._choices = self._engine.models()
+        self._choices = self._engine.providers.models()
         self._draw()
         self._hint(f"{provider}: {len(models)} models.")
 

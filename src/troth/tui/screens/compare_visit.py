@@ -66,7 +66,7 @@ class Comparing:
             if name in engine.settings.lineups:
                 specs += lineup(engine, name)
             else:
-                specs.append(parse_spec(name, engine.resolve_model))
+                specs.append(parse_spec(name, engine.providers.resolve_model))
         return _BLIND_WORD in words, specs
 
     async def _choose(self, chat: Chat, known: LineUp, *, is_ready: bool) -> None:
@@ -175,7 +175,7 @@ class Comparing:
         found: list[ColumnSpec] = []
         for name in cast("list[str]", row.get("columns") or []):
             try:
-                found.append(parse_spec(name, engine.resolve_model))
+                found.append(parse_spec(name, engine.providers.resolve_model))
             except TrothError:
                 continue
         if len(found) < MIN_COLUMNS:

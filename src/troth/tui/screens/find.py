@@ -79,11 +79,11 @@ class FindScreen(Screen[SearchHit | None]):
 
     async def on_mount(self) -> None:
         folders = await self._engine.housekeeping.folders()
-        choices = self._engine.models()
+        choices = self._engine.providers.models()
         self._known = {
             "in": [folder.name for folder in folders],
             "model": sorted({choice.info.ref.model for choice in choices if choice.is_ready}),
-            "provider": [endpoint.name for endpoint in self._engine.endpoints()],
+            "provider": [endpoint.name for endpoint in self._engine.providers.endpoints()],
         }
         if self._words:
             self.run_worker(self._search(self._words), exclusive=True)

@@ -56,7 +56,7 @@ class ModelScreen(ModalScreen[Picked | None]):
         self._choices: list[ModelChoice] = []
         self._signers: frozenset[ModelRef] | None = None
         """The models that sign; None until the trust file was read."""
-        self._providers = {endpoint.name for endpoint in engine.endpoints()}
+        self._providers = {endpoint.name for endpoint in engine.providers.endpoints()}
 
     def compose(self) -> ComposeResult:
         with DialogBox(classes="dialog -wide -tall -told") as box:
@@ -76,7 +76,7 @@ class ModelScreen(ModalScreen[Picked | None]):
             yield Static("", markup=False, classes="hint")
 
     def on_mount(self) -> None:
-        self._choices = self._engine.models()
+        self._choices = self._engine.providers.models()
         self._show(self._words)
         self.run_worker(self._learn_signers())
 
@@ -114,12 +114,12 @@ class ModelScreen(ModalScreen[Picked | None]):
         hint = self.query_one(".hint", Static)
         hint.update(f"Asking {clean_line(provider)} for its models ...")
         try:
-            models = await self._engine.refresh_models(provider)
+            models = await self._engine.providers.refresh_models(provider)
         except TrothError as error:
             words = explain(error)
             hint.update(clean_line(f"{words.title} {words.next_step}"))
             return
-        self._choices = self._engine.models()
+        self._choices = self._engine.providers.models()
         self._show(self.picker.field.value)
         await self._learn_signers()
         hint.update(f"{clean_line(provider)}: {len(models)} models.")
@@ -156,8 +156,11 @@ class ModelScreen(ModalScreen[Picked | None]):
                 listed.add(str(ref))
                 rows.append(Row(str(ref), ref.model, cells=(ref.provider, "", "", word)))
         known = {choice.endpoint.name for choice in self._choices}
-        for endpoint in self._engine.endpoints():
-            is_ready = not endpoint.needs_key or self._engine.key_status(endpoint.name) is not None
+        for endpoint in self._engine.providers.endpoints():
+            is_ready = (
+                not endpoint.needs_key
+                or self._engine.providers.key_status(endpoint.name) is not None
+            )
             if endpoint.name in known or not is_ready or not endpoint.base_url:
                 continue  # without an address there is nobody to ask
             if fuzzy_rank(words, f"{endpoint.name} {endpoint.title}") is not None:

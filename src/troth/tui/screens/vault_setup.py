@@ -204,10 +204,10 @@ class VaultScreen(Screen[None]):
         """Put what step 1 found into the vault: keys, and the lists of models."""
         engine = await self._host.engine_ready()
         for provider, key in self._found.keys.items():
-            await engine.set_key(provider, key)
+            await engine.providers.set_key(provider, key)
         for provider in self._found.providers:
             try:
-                await engine.refresh_models(provider)
+                await engine.providers.refresh_models(provider)
             except TrothError:
                 continue  # it answered a minute ago; the list can be asked for again with ^r
 

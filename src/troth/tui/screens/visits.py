@@ -49,7 +49,7 @@ class Visits:
         engine, chat = self._talking.engine, self._talking.chat
         if name:
             try:
-                await self._use(Picked(engine.resolve_model(name), needs_key=False))
+                await self._use(Picked(engine.providers.resolve_model(name), needs_key=False))
             except TrothError:
                 pass  # not one model's whole name: the list opens with it typed
             else:
@@ -67,7 +67,7 @@ class Visits:
             await self._talking.use_model(picked.ref)
 
     def _ask_key(self, ref: ModelRef) -> None:
-        endpoint = self._talking.engine.endpoint(ref.provider)
+        endpoint = self._talking.engine.providers.endpoint(ref.provider)
         if wants_login(endpoint):
             self._screen.run_worker(self.log_in(ref.provider, ref=ref), group="login")
             return
@@ -81,9 +81,11 @@ class Visits:
         engine = self._talking.engine
         self._screen.announce("Trying the key ...")
         try:
-            if engine.endpoint(ref.provider).base_url:  # else there is no list to try it with
-                await engine.test_key(ref.provider, key.strip())
-            await engine.set_key(ref.provider, key)
+            if engine.providers.endpoint(
+                ref.provider
+            ).base_url:  # else there is no list to try it with
+                await engine.providers.test_key(ref.provider, key.strip())
+            await engine.providers.set_key(ref.provider, key)
         except TrothError as error:
             self._screen.say_error(error)
             return
@@ -109,7 +111,7 @@ class Visits:
         if chat is None:
             return
         model = chat.conversation.model
-        info = engine.describe_model(model) if model is not None else None
+        info = engine.providers.describe_model(model) if model is not None else None
         self._screen.ask(
             SettingsScreen(chat.conversation, engine.settings.personas, info, is_held=chat.is_held),
             lambda wanted: self._screen.run_worker(self._keep_settings(wanted)),
@@ -200,7 +202,7 @@ class Visits:
     async def demo(self, mode: str = "") -> None:
         """Let the simulated enclave answer, in a chat of its own; `mode` is how it cheats."""
         engine = self._talking.engine
-        if not engine.local_models():
+        if not engine.providers.local_models():
             self.set_up("demo")  # it answers with the model on this computer: ask for that first
             return
         self._screen.announce("Starting the simulated enclave ...")
@@ -218,7 +220,7 @@ class Visits:
         """Log in to a provider with the browser; `ref` is the model to go on with."""
         engine = self._talking.engine
         try:
-            endpoint = engine.endpoint(name or "opengradient")
+            endpoint = engine.providers.endpoint(name or "opengradient")
         except TrothError as error:
             self._screen.say_error(error)
             return

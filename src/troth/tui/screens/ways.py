@@ -86,7 +86,7 @@ class Ways:
     # -- the embedded model
 
     def _download(self) -> Found:
-        installed = self._engine.local_models()
+        installed = self._engine.providers.local_models()
         if installed:
             self.found.ref = ModelRef("local", installed[0].name)
             return self.found
@@ -99,7 +99,7 @@ class Ways:
 
     async def _install(self) -> InstalledModel | None:
         try:
-            model = await self._engine.install_local(self._progressed)
+            model = await self._engine.providers.install_local(self._progressed)
         except TrothError as error:
             words = explain(error)
             self.found.failure = clean_line(f"{words.title} {words.detail} {words.next_step}")
@@ -122,7 +122,7 @@ class Ways:
 
     async def _look_for_servers(self) -> Found | None:
         self._speaker.say("Looking on 127.0.0.1 ...")
-        servers = await self._engine.find_local_servers()
+        servers = await self._engine.providers.find_local_servers()
         self._speaker.say("")
         if not servers:
             self._speaker.say("No model server answers on this computer. Start one and try again.")
@@ -150,27 +150,29 @@ class Ways:
     # -- a provider with a key
 
     async def _bring_key(self) -> Found | None:
-        endpoints = [endpoint for endpoint in self._engine.endpoints() if endpoint.needs_key]
+        endpoints = [
+            endpoint for endpoint in self._engine.providers.endpoints() if endpoint.needs_key
+        ]
         rows: list[Row] = []
         for endpoint in endpoints:
-            status = self._engine.key_status(endpoint.name)
+            status = self._engine.providers.key_status(endpoint.name)
             word = "" if status is None else f"key in {status.variable or 'the vault'}"
             rows.append(Row(endpoint.name, endpoint.title or endpoint.name, word))
         chosen = await self._app.push_screen_wait(ChoiceScreen("Provider", rows, title_width=22))
         if chosen is None:
             return None
-        endpoint = self._engine.endpoint(chosen)
-        if self._engine.key_status(chosen) is None and wants_login(endpoint):
+        endpoint = self._engine.providers.endpoint(chosen)
+        if self._engine.providers.key_status(chosen) is None and wants_login(endpoint):
             if not await self._app.push_screen_wait(LoginScreen(self._app, self._engine, endpoint)):
                 return None
-        elif self._engine.key_status(chosen) is None:
+        elif self._engine.providers.key_status(chosen) is None:
             key = await self._ask_key(endpoint)
             if not key:
                 return None
             if endpoint.base_url:  # without one there is no list to try it with
                 self._speaker.say(f"Trying the key with {endpoint.title or chosen} ...")
-                await self._engine.test_key(chosen, key)
-            await self._engine.set_key(chosen, key)
+                await self._engine.providers.test_key(chosen, key)
+            await self._engine.providers.set_key(chosen, key)
             self.found.keys[chosen] = key
         self._speaker.say("")
         return await self._choose_model(chosen)
@@ -202,27 +204,27 @@ class Ways:
             name, "openai-chat", url, title=host, needs_key=bool(key), is_own=is_own
         )
         self._speaker.say(f"Asking {clean_line(host)} for its models ...")
-        await self._engine.test_url(endpoint, key)
+        await self._engine.providers.test_url(endpoint, key)
         return await self._use_endpoint(endpoint, key or "")
 
     # -- the rest of the way
 
     async def _use_endpoint(self, endpoint: Endpoint, key: str) -> Found | None:
-        known = {known.name: known for known in self._engine.endpoints()}
+        known = {known.name: known for known in self._engine.providers.endpoints()}
         same = known.get(endpoint.name)
         if same is None or same.base_url != endpoint.base_url:
-            await self._engine.add_endpoint(endpoint)
+            await self._engine.providers.add_endpoint(endpoint)
         if key:
-            await self._engine.set_key(endpoint.name, key)
+            await self._engine.providers.set_key(endpoint.name, key)
             self.found.keys[endpoint.name] = key
         return await self._choose_model(endpoint.name)
 
     async def _choose_model(self, provider: str) -> Found | None:
-        if self._engine.endpoint(provider).base_url:
+        if self._engine.providers.endpoint(provider).base_url:
             self.found.providers.append(provider)
-            models = await self._engine.refresh_models(provider)
+            models = await self._engine.providers.refresh_models(provider)
         else:
-            choices = self._engine.models()
+            choices = self._engine.providers.models()
             models = tuple(c.info for c in choices if c.info.ref.provider == provider)
         if not models:
             self._speaker.say("It lists no models. Load one there, or choose another way.")

@@ -105,7 +105,7 @@ class WelcomeScreen(Screen["ModelRef | None"]):
 
     async def _look_for_model(self) -> None:
         """Promise no download where a model is on this computer already."""
-        models = (await self._host.engine_ready()).local_models()
+        models = (await self._host.engine_ready()).providers.local_models()
         if not models:
             return
         name = clean_line(models[0].name)
