@@ -19,6 +19,7 @@ from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.opengradient.pinning import pinned_key
 from troth.settings import find_paths
+from troth.verifiers.trust import fingerprint_of
 from verifiers.signer import Gateway, make_key
 
 MODEL = ModelRef("og", "gpt-4.1")
@@ -93,6 +94,23 @@ async def test_every_parameter_that_is_signed_is_sent_as_it_is_signed(
     assert [m["role"] for m in sent["messages"]] == ["system", "user", "assistant", "user"]
 
 
+async def test_a_gateway_that_signs_the_effort_is_verified_and_says_so(
+    open_gateway: Opener,
+) -> None:
+    enclave = Enclave(Gateway(signs_effort=True))
+    engine, _ = await open_gateway(enclave, pin=enclave.gateway)
+    chat = await engine.new_chat(model=MODEL)
+    schemes: list[str] = []
+    for effort in ("high", None):
+        await engine.update_chat(chat, params=Params(effort=effort))
+        _, verdict = await ask(engine, chat)
+        assert verdict is not None
+        assert verdict.state is State.VERIFIED_PINNED, verdict
+        schemes.append(verdict.scheme)
+    assert enclave.asked[0].json()["reasoning_effort"] == "high"
+    assert schemes == ["opengradient/v3", "opengradient/v1"]
+
+
 async def test_an_unpinned_gateway_is_a_valid_signature_of_nobody(open_gateway: Opener) -> None:
     engine, _ = await open_gateway(Enclave())
     _, verdict = await ask(engine, await engine.new_chat(model=MODEL))
@@ -129,6 +147,36 @@ async def test_a_key_that_changes_in_mid_chat_fails_aloud(open_gateway: Opener) 
     assert len(enclave.asked) == 2
     assert message.failure is not None
     assert message.failure.kind == "enclave-refused"
+
+
+async def test_a_refusal_is_never_by_what_the_gateway_said_before(open_gateway: Opener) -> None:
+    """Refused once, and right again: nobody has to leave the app or wait for minutes."""
+    first, second = Gateway(), Gateway(make_key("restarted"))
+    enclave = Enclave(first, served=second)
+    engine, _ = await open_gateway(enclave, pin=first)
+    chat = await engine.new_chat(model=MODEL)
+    message, _ = await ask(engine, chat)
+    assert message.failure is not None
+    assert message.failure.kind == "enclave-refused"
+    enclave.served = None
+    _, verdict = await ask(engine, chat)
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_PINNED, verdict
+
+
+async def test_a_new_pin_counts_for_the_next_message(open_gateway: Opener) -> None:
+    """The gateway was restarted and its new key pinned, minutes after the old one was asked for."""
+    enclave = Enclave()
+    engine, _ = await open_gateway(enclave, pin=enclave.gateway)
+    chat = await engine.new_chat(model=MODEL)
+    await ask(engine, chat)
+    enclave.gateway = Gateway(make_key("restarted"))
+    trust_file = engine.proofs.trust_file
+    await trust_file.unpin(fingerprint_of(Gateway().spki))
+    await trust_file.pin(pinned_key(enclave.gateway.pem.encode(), "og", source="test"))
+    _, verdict = await ask(engine, chat)
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_PINNED, verdict
 
 
 async def test_a_restart_of_an_unpinned_gateway_is_seen_and_nothing_worse(

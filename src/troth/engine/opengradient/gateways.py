@@ -1,7 +1,8 @@
 """Who would read the prompt: a gateway's key and hardware document, fetched before it is sent.
 
 Fetched once and used again for some minutes: the same evidence then stands beside every reply of
-that time, which needs no question afterwards.
+that time, which needs no question afterwards. Nothing is refused by what was fetched before: the
+gateway may have another key by now, or the user may have pinned it.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class _Asked:
 
     fetched: Fetched
     spki: bytes
+    was_kept: bool
+    """It said so some minutes ago."""
     certificate: bytes | None = None
     """DER of the only certificate that was accepted, where the registry names one."""
 
@@ -81,6 +84,52 @@ class Gateways:
         that certificate is not shown; other silence is judged as missing evidence.
         """
         asked = await self._asked(base_url, conditions, record)
+        checked = await self._judge(asked, conditions)
+        if asked.was_kept and not checked.before.is_allowed:
+            asked = await self._asked(base_url, conditions, record, is_fresh=True)
+            checked = await self._judge(asked, conditions)
+        return checked
+
+    async def check_record(self, record: RegistryRecord, conditions: Conditions) -> Checked:
+        """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
+        listed = _Asked(records_evidence((record,)), record.public_key, was_kept=False)
+        return await self._judge_sealing(listed, conditions, record)
+
+    async def check_sealed(
+        self, base_url: str, conditions: Conditions, record: RegistryRecord | None = None
+    ) -> Checked:
+        """Ask the enclave at `base_url` itself who it is before a prompt is sealed for a relay.
+
+        It learns this computer's address from that, and no word of the prompt. Raises as `check`.
+        """
+        asked = await self._asked(base_url, conditions, record, seals=True)
+        checked = await self._judge_sealing(asked, conditions, record)
+        if asked.was_kept and not checked.before.is_allowed:
+            asked = await self._asked(base_url, conditions, record, seals=True, is_fresh=True)
+            checked = await self._judge_sealing(asked, conditions, record)
+        return checked
+
+    async def _asked(
+        self,
+        base_url: str,
+        conditions: Conditions,
+        record: RegistryRecord | None,
+        *,
+        seals: bool = False,
+        is_fresh: bool = False,
+    ) -> _Asked:
+        """Ask a gateway who it is; the registry's word, where there is one, goes before its own."""
+        certificate = record.tls_certificate if record is not None and _is_tls(base_url) else None
+        place = (base_url, certificate or b"", seals)
+        kept = None if is_fresh else self._still_fresh(place)
+        fetched = kept if kept is not None else await self._fetched(place)
+        if record is None:
+            key = _claimed_key(answers_of(fetched), conditions)
+            return _Asked(fetched, key, kept is not None)
+        listed = {**fetched, **records_evidence((record,))}
+        return _Asked(listed, record.public_key, kept is not None, certificate)
+
+    async def _judge(self, asked: _Asked, conditions: Conditions) -> Checked:
         now = datetime.now(UTC)
         before = await asyncio.to_thread(
             check_before_send,
@@ -92,38 +141,6 @@ class Gateways:
             policy=conditions.policy,
         )
         return Checked(asked.fetched, before, now)
-
-    async def check_record(self, record: RegistryRecord, conditions: Conditions) -> Checked:
-        """Judge an enclave and its sealing key by the registry alone; contacts nobody."""
-        listed = _Asked(records_evidence((record,)), record.public_key)
-        return await self._judge_sealing(listed, conditions, record)
-
-    async def check_sealed(
-        self, base_url: str, conditions: Conditions, record: RegistryRecord | None = None
-    ) -> Checked:
-        """Ask the enclave at `base_url` itself who it is before a prompt is sealed for a relay.
-
-        It learns this computer's address from that, and no word of the prompt. Raises as `check`.
-        """
-        asked = await self._asked(base_url, conditions, record, seals=True)
-        return await self._judge_sealing(asked, conditions, record)
-
-    async def _asked(
-        self,
-        base_url: str,
-        conditions: Conditions,
-        record: RegistryRecord | None,
-        *,
-        seals: bool = False,
-    ) -> _Asked:
-        """Ask a gateway who it is; the registry's word, where there is one, goes before its own."""
-        if record is None:
-            fetched = await self._evidence(base_url, None, seals=seals)
-            return _Asked(fetched, _claimed_key(answers_of(fetched), conditions))
-        certificate = record.tls_certificate if _is_tls(base_url) else None
-        fetched = await self._evidence(base_url, certificate, seals=seals)
-        listed = {**fetched, **records_evidence((record,))}
-        return _Asked(listed, record.public_key, certificate)
 
     async def _judge_sealing(
         self, asked: _Asked, conditions: Conditions, record: RegistryRecord | None
@@ -151,21 +168,20 @@ class Gateways:
         """Ask again the next time: a gateway has changed, or may have."""
         self._kept.clear()
 
-    async def _evidence(
-        self, base_url: str, certificate: bytes | None, *, seals: bool = False
-    ) -> Fetched:
-        key = (base_url, certificate or b"", seals)
-        kept = self._kept.get(key)
-        now = datetime.now(UTC)
-        if kept is not None and timedelta() <= now - kept[1] < _FRESH:
-            return kept[0]
-        nonce = secrets.token_bytes(32)
-        wanted = (
-            wanted_for_sealing(base_url, nonce) if seals else wanted_from_gateway(base_url, nonce)
-        )
-        fetched = await self._fetch(wanted, certificate)
+    def _still_fresh(self, place: _Place) -> Fetched | None:
+        kept = self._kept.get(place)
+        if kept is None or not timedelta() <= datetime.now(UTC) - kept[1] < _FRESH:
+            return None
+        return kept[0]
+
+    async def _fetched(self, place: _Place) -> Fetched:
+        base_url, certificate, seals = place
+        asked_at, nonce = datetime.now(UTC), secrets.token_bytes(32)
+        ask = wanted_for_sealing if seals else wanted_from_gateway
+        wanted = ask(base_url, nonce)
+        fetched = await self._fetch(wanted, certificate or None)
         if len(fetched) == len(wanted):  # an answer that failed is asked for again
-            self._kept[key] = fetched, now
+            self._kept[place] = fetched, asked_at
         return fetched
 
     async def _fetch(self, wanted: Sequence[Wanted], certificate: bytes | None) -> Fetched:
