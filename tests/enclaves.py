@@ -34,6 +34,8 @@ class Enclave:
 
     gateway: Gateway = field(default_factory=Gateway)
     words: tuple[str, ...] = REPLY
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What stands unsigned in the last frame of a stream: `images`, `citations`, `moderation`."""
     clock_offset_s: int = 0
     asked: list[RecordedRequest] = field(default_factory=list)
     served: Gateway | None = None
@@ -106,7 +108,7 @@ class Enclave:
     def reply_to(self, asked: dict[str, Any]) -> Answer:
         stamp = int(time.time()) + self.clock_offset_s
         if asked.get("stream"):
-            return event_stream(self.gateway.stream(asked, list(self.words), stamp))
+            return event_stream(self.gateway.stream(asked, list(self.words), stamp, **self.beside))
         body = self.gateway.body(asked, "".join(self.words), stamp)
         return Answer(headers=(("Content-Type", "application/json"),), steps=(body,))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from enclaves import Enclave, event_stream
 from servers import Answer, RecordedRequest, ScriptedServer
 from troth.domain.error import PolicyRefused
-from troth.domain.message import Finish, Message
+from troth.domain.message import BlobPart, Finish, Message
 from troth.domain.model import Endpoint, ModelRef, Params
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.chat import Chat
@@ -20,6 +21,7 @@ from troth.engine.engine import Engine
 from troth.engine.opengradient.pinning import pinned_key
 from troth.settings import find_paths
 from troth.verifiers.trust import fingerprint_of
+from tui.pictures import quarters
 from verifiers.signer import Gateway, make_key
 
 MODEL = ModelRef("og", "gpt-4.1")
@@ -109,6 +111,25 @@ async def test_a_gateway_that_signs_the_effort_is_verified_and_says_so(
         schemes.append(verdict.scheme)
     assert enclave.asked[0].json()["reasoning_effort"] == "high"
     assert schemes == ["opengradient/v3", "opengradient/v1"]
+
+
+async def test_a_picture_without_a_word_is_kept_and_said_to_be_unsigned(
+    open_gateway: Opener,
+) -> None:
+    """As gateways answer for image models: it stands in the last frame, and is called a JPEG."""
+    url = f"data:image/jpeg;base64,{base64.b64encode(quarters()).decode()}"
+    enclave = Enclave(words=(), beside={"images": [url], "moderation": {"flagged": False}})
+    engine, _ = await open_gateway(enclave, pin=enclave.gateway)
+    chat = await engine.new_chat(model=ModelRef("og", "gpt-image-2"))
+    message, verdict = await ask(engine, chat)
+    (part,) = message.parts
+    assert isinstance(part, BlobPart)
+    assert part.blob.media_type == "image/png"
+    assert await engine.blob(chat, part.blob.sha256) == quarters()
+    assert message.failure is None
+    assert verdict is not None
+    assert verdict.state is State.PARTLY_COVERED, verdict
+    assert "images" in next(c.detail for c in verdict.checks if c.name == "coverage")
 
 
 async def test_an_unpinned_gateway_is_a_valid_signature_of_nobody(open_gateway: Opener) -> None:

@@ -159,18 +159,24 @@ class Gateway:
         } | self.proof(self.hash(request), text, timestamp)
         return json.dumps(answer, indent=2, sort_keys=True).encode() + b"\n"
 
-    def stream(self, request: dict[str, Any], chunks: list[str], timestamp: int) -> bytes:
+    def stream(
+        self, request: dict[str, Any], chunks: list[str], timestamp: int, **beside: Any
+    ) -> bytes:
         """A streamed answer with the proof in the last frame before `[DONE]`."""
         frames = [text_frame(request["model"], chunk) for chunk in chunks]
-        frames.append(self.final_frame(request, "".join(chunks), timestamp))
+        frames.append(self.final_frame(request, "".join(chunks), timestamp, **beside))
         return b"".join(frames) + b"data: [DONE]\n\n"
 
-    def final_frame(self, request: dict[str, Any], text: str, timestamp: int) -> bytes:
+    def final_frame(
+        self, request: dict[str, Any], text: str, timestamp: int, **beside: Any
+    ) -> bytes:
+        """The last frame; `beside` stands next to the choices, unsigned: `images`, `citations`."""
         final = {
             "choices": [{"delta": {}, "index": 0, "finish_reason": "stop"}],
             "model": request["model"],
             "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
         } | self.proof(self.hash(request), text, timestamp)
+        final |= beside
         return b"data: " + json.dumps(final).encode() + b"\n\n"
 
 

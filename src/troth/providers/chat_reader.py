@@ -250,9 +250,7 @@ class ChatReader:
                 self._take_call(as_object(call), position, events)
         elif function := delta.get("function_call"):
             self._take_call({"function": function}, 0, events)
-        if images := delta.get("images"):
-            for image in as_list(images):
-                self._take_image(image, events)
+        self._take_images(delta, events)
         if annotations := delta.get("annotations"):
             for annotation in as_list(annotations):
                 self._take_source(annotation, events)
@@ -301,6 +299,11 @@ class ChatReader:
             arguments = dump_json(arguments).decode()
         events.append(ToolCallDelta(slot, call_id, name, as_text(arguments)))
 
+    def _take_images(self, value: Object, events: list[WireEvent]) -> None:
+        """Take images beside the text, and those beside the choices (OpenGradient's last frame)."""
+        for image in as_list(value.get("images")):
+            self._take_image(image, events)
+
     def _take_image(self, image: Json, events: list[WireEvent]) -> None:
         """OpenRouter and OpenGradient send `images` whole, some twice (delta and last message)."""
         part = as_object(image)
@@ -319,7 +322,7 @@ class ChatReader:
             parsed = (as_text(part.get("media_type")) or sniff_media_type(content), content)
         if parsed is not None and parsed[1]:
             self.has_content = True
-            events.append(BlobArrived(parsed[1], parsed[0]))
+            events.append(BlobArrived(parsed[1], _media_type(parsed[1], parsed[0])))
 
     def _take_finish(self, reason: str, choice: Object) -> None:
         if self._finish is None:
@@ -328,6 +331,7 @@ class ChatReader:
         self._wire_finish = f"{reason} ({native})" if native and native != reason else reason
 
     def _take_extras(self, value: Object, choice: Object, events: list[WireEvent]) -> None:
+        self._take_images(value, events)
         usage = usage_of(value, choice)
         if usage is not None and usage != self._usage:
             self._usage = usage
@@ -356,6 +360,12 @@ class ChatReader:
         if self._reasoning:
             payload = dump_json(["".join(self._reasoning)])
             yield RawItem(provider, model, WIRE, "reasoning_content", payload)
+
+
+def _media_type(content: bytes, claimed: str) -> str:
+    """Believe the bytes: OpenGradient calls every image a JPEG, and others refuse a false name."""
+    seen = sniff_media_type(content)
+    return claimed if seen == "application/octet-stream" else seen
 
 
 def _choice_0(choices: Json) -> Object:
