@@ -233,6 +233,33 @@ def test_an_error_inside_a_200_goes_by_its_own_code() -> None:
     assert (unknown.kind, unknown.status) == ("server-failed", 200)
 
 
+@pytest.mark.parametrize("status", [200, 500, 502])
+def test_the_vendors_no_behind_a_gateway_is_the_vendors(status: int) -> None:
+    """Of an account that is the gateway's own, the user's key is not to blame."""
+    for vendor, kind, told in (
+        (429, "rate-limited", 429),
+        (400, "request-refused", 400),
+        (401, "server-failed", status),
+        (402, "server-failed", status),
+        (503, "server-failed", 503),
+    ):
+        named = {"error": "no", "source": "provider", "provider_status": vendor}
+        for body in (named, {"error": f"Error code: {vendor} - no"}):
+            error = refusal(status, body)
+            assert (error.kind, error.status, error.detail) == (kind, told, "no")
+
+
+def test_a_status_in_the_words_of_the_vendor_itself_is_not_taken_for_another() -> None:
+    error = refusal(403, {"error": {"message": "Error code: 429 - no"}})
+    assert (error.kind, error.status) == ("access-denied", 403)
+
+
+def test_what_no_time_heals_is_asked_once_whatever_its_status() -> None:
+    for words in ("Model 'gpt-99' is not supported", "maximum context length is 8 tokens"):
+        assert not is_worth_retrying(refusal(500, {"error": words}))
+    assert is_worth_retrying(refusal(500, {"error": "Request processing failed"}))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (

@@ -52,9 +52,9 @@ _CLEAR_CODES: dict[Kind, frozenset[str]] = {
     ModelUnknown: frozenset({
         "deploymentnotfound", "invalid_model", "invalidendpointormodel.modelidaccessdisabled",
         "invalidendpointormodel.notfound", "model_decommissioned", "model_not_active",
-        "model_not_available", "model_not_exist", "model_not_found", "model_not_supported",
-        "modelnotfound", "modelnotfoundexception", "modelnotopen", "unknown_model",
-        "unsupported_model",
+        "model_not_available", "model_not_exist", "model_not_found", "model_not_served_upstream",
+        "model_not_supported", "modelnotfound", "modelnotfoundexception", "modelnotopen",
+        "unknown_model", "unsupported_model",
         "1211",  # Z.ai: model does not exist
     }),
 }  # fmt: skip

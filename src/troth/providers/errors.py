@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-from troth.domain.error import NoCredit, ProviderError, RateLimited, ReplyMalformed, ServerFailed
+from troth.domain.error import (
+    ContentRefused,
+    ContextTooLong,
+    ModelUnknown,
+    NoCredit,
+    ProviderError,
+    RateLimited,
+    ReplyMalformed,
+    ServerFailed,
+)
 from troth.domain.exchange import Headers, find_header
 from troth.domain.model import Json
 from troth.providers.framing import title_of_markup
@@ -61,6 +70,8 @@ class _Facts:
     parameter: str = ""
     request_id: str = ""
     status: int | None = None
+    vendor_status: int | None = None
+    """What the vendor behind a gateway answered, where that says so."""
     retry_after_s: float | None = None
 
 
@@ -127,8 +138,8 @@ def is_worth_retrying(error: ProviderError, headers: Headers = ()) -> bool:
     told = (find_header(headers, "x-should-retry") or "").strip().lower()
     if told in {"true", "false"}:
         return told == "true"
-    if isinstance(error, NoCredit):
-        return False
+    if isinstance(error, NoCredit | ModelUnknown | ContentRefused | ContextTooLong):
+        return False  # by their words, whatever the status is: no time heals it
     if isinstance(error, RateLimited | ServerFailed):
         return True
     return error.status in {408, 409, 429} or (error.status or 0) >= 500
@@ -168,12 +179,21 @@ def parse_duration(text: str) -> float | None:
 
 def _build(facts: _Facts, status: int, *, provider: str, model: str) -> ProviderError:
     from troth.providers.error_kinds import kind_of, refused_parameter  # 10 ms of patterns
+    from troth.providers.relayed_errors import relayed_error
 
     told = facts.status if facts.status is not None and 400 <= facts.status < 600 else None
     effective = told if told is not None and not 400 <= status < 600 else status
+    behind = None
+    if not 400 <= status < 500:  # else it is the server's own no
+        behind = relayed_error(facts.message, facts.vendor_status)
+    if behind is not None:
+        facts.message = behind.message or facts.message
+        facts.codes += behind.codes
+        effective = effective if behind.is_gateways_own else behind.status
     codes = {code.lower() for code in facts.codes}
     parameter = refused_parameter(facts.parameter, facts.message, codes)
-    kind = kind_of(effective, codes, facts.message, parameter)
+    is_own = behind is not None and behind.is_gateways_own
+    kind = ServerFailed if is_own else kind_of(effective, codes, facts.message, parameter)
     return kind(
         _presentable(facts.message),
         provider=provider,
@@ -254,6 +274,9 @@ def _gather_codes(value: Object, facts: _Facts) -> None:
             facts.codes.append(str(int(number)))
         elif isinstance(code, str) and code.lower() not in {"", "error", "none", "null"}:
             facts.codes.append(code)
+    vendors = as_number(value.get("provider_status"))
+    if vendors is not None and 400 <= vendors < 600:
+        facts.vendor_status = int(vendors)
 
 
 def _parameter_of(value: Object) -> str:
