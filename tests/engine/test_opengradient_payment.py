@@ -151,7 +151,7 @@ def test_recorded_authorisations_are_over_what_we_would_sign(fixtures_dir: Path)
         ({"asset": "0x" + "11" * 20}, "another token"),
         ({"network": "eip155:1"}, "another network"),
         ({"payTo": "0x" + "22" * 20}, "neither the registry"),
-        ({"maxTimeoutSeconds": 301}, "300 are allowed"),
+        ({"maxTimeoutSeconds": 3601}, "your limit is 3600 s"),
         ({"scheme": "exact"}, "does not know"),
         ({"extra": {**TERMS["accepts"][0]["extra"], "assetTransferMethod": "approve"}}, "not know"),
     ],

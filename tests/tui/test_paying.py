@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +21,7 @@ REQUEST = PaymentRequest(
     pay_to="0x" + "bb" * 20,
     facilitator="0x" + "cc" * 20,
     network="eip155:8453",
-    valid_until=datetime(2026, 11, 22, 9, 5, tzinfo=UTC),
+    valid_s=300,
     settlement="individual",
     publishes=SETTLEMENTS["individual"],
     max_per_session=Decimal(1),
@@ -34,7 +33,7 @@ REQUEST = PaymentRequest(
 def test_everything_that_counts_is_shown() -> None:
     shown = " ".join(value for _, value in payment_lines(REQUEST))
     for part in (REQUEST.wallet, REQUEST.pay_to, REQUEST.facilitator, "0.1 OPG", "whole prompt",
-                 "0.3 authorised", "not known", REQUEST.network):  # fmt: skip
+                 "0.3 authorised", "not known", REQUEST.network, "5 minutes"):  # fmt: skip
         assert part in shown
 
 

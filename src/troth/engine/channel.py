@@ -47,6 +47,8 @@ class Trace:
     """What to trust alone when more evidence is fetched from there."""
     outer_sha256: str = ""
     """Digest of the sealed bytes, request then answer; "" where nothing was sealed."""
+    authorised: tuple[str, ...] = ()
+    """Payments that were signed for the request, each as an amount and who may draw it."""
 
 
 class Channel(Protocol):

@@ -5,6 +5,7 @@ Nothing here signs; `engine.opengradient` does, and is imported when a gateway a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +20,11 @@ OPG = 10**18
 
 _BASE = "eip155:8453"
 SETTLEMENTS = {
-    "private": "Only that you paid this gateway, and how much, goes on the chain.",
-    "batch": "A digest of many replies, this one among them, goes on the chain.",
+    "private": "Only that you paid this gateway, and how much, is to go on the chain.",
+    "batch": "A digest of many replies, this one among them, is to go on the chain.",
     "individual": "Your whole prompt and the whole reply are published on the chain, for ever.",
 }
-"""Settlement type -> what it makes public."""
+"""Settlement type -> what it makes public, where the gateway keeps to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class PaymentRequest:
     pay_to: str
     facilitator: str
     network: str
-    valid_until: datetime
+    valid_s: int
+    """How many seconds it can be drawn on, counted from the yes."""
     settlement: str
     publishes: str
     """What this settlement type makes public, as a sentence."""
@@ -50,7 +52,19 @@ class PaymentRequest:
     """Before this one."""
     allowed: Decimal | None = None
     """What the token lets Permit2 draw; None where no RPC endpoint for it is configured."""
+    other_host: str = ""
+    """Where the gateway says that the payment is for a host that was not asked: that one."""
 
+    def covers(self, other: PaymentRequest) -> bool:
+        """Whether a yes to this one is a yes to `other`: nothing in it is new, nothing more."""
+        return (
+            self.amount >= other.amount
+            and self.valid_s >= other.valid_s
+            and all(getattr(self, name) == getattr(other, name) for name in _SAME)
+        )
+
+
+_SAME = ("provider", "wallet", "pay_to", "facilitator", "network", "settlement", "other_host")
 
 Consent = Callable[[PaymentRequest], Awaitable[bool]]
 
@@ -63,6 +77,9 @@ class Limits:
     session: int
     day: int
     settlement: str
+    valid_s: int = 3600
+    """The longest that an authorisation may be drawn on. The published gateway asks for an hour
+    (tee-gateway `definitions.py` at 2028486), which older ones kept to five minutes."""
     pay_to: tuple[str, ...] = ()
     """Lower-case addresses that may be paid where no registry names one."""
     balance_rpc: str = ""
@@ -81,6 +98,7 @@ class Limits:
             session=to_base_units(options.get("max_opg_session", "1")),
             day=to_base_units(options.get("max_opg_day", "2")),
             settlement=settlement,
+            valid_s=_seconds(options.get("max_valid_s", 3600)),
             pay_to=tuple(str(address).lower() for address in listed),
             balance_rpc=str(options.get("balance_rpc", "")),
         )
@@ -95,21 +113,20 @@ class Payments:
 
     vault: Callable[[], Vault]
     ask: Consent | None = None
-    _agreed: dict[tuple[str, str, str], int] = field(
-        default_factory=dict[tuple[str, str, str], int]
-    )
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from the look at the caps until the authorisation is counted: two replies at once are
+    asked about one after the other, and never count on the same rest."""
+    _agreed: list[PaymentRequest] = field(default_factory=list[PaymentRequest])
     _sessions: dict[str, str] = field(default_factory=dict[str, str])
     _authorised: int = 0
 
     async def consents(self, request: PaymentRequest) -> bool:
-        """Whether the user agrees: asked once a session for a wallet, payee and amount."""
-        key = (request.provider, request.wallet, request.pay_to.lower())
-        amount = int(request.amount * OPG)
-        if self._agreed.get(key, -1) >= amount:
+        """Whether the user agrees: asked again where anything but the balance is new."""
+        if any(agreed.covers(request) for agreed in self._agreed):
             return True
         if self.ask is None or not await self.ask(request):
             return False
-        self._agreed[key] = amount
+        self._agreed.append(request)
         return True
 
     @property
@@ -121,20 +138,23 @@ class Payments:
         return int(await self.vault().state(_today()) or "0")
 
     async def note(self, amount: int) -> None:
-        """Count an authorisation of `amount` base units, before it is sent."""
+        """Count an authorisation of `amount` base units, before it is sent. Take `turn` first."""
         self._authorised += amount
         await self.vault().set_state(_today(), str(await self.authorised_today() + amount))
 
     # sessions are bearer secrets: in memory only, never in an exchange, receipt or the vault
 
-    def session(self, base_url: str) -> str:
-        return self._sessions.get(base_url, "")
+    def session(self, purse: str) -> str:
+        """Return the session that `purse` opened, which names gateway, provider and wallet."""
+        return self._sessions.get(purse, "")
 
-    def keep_session(self, base_url: str, session: str) -> None:
-        self._sessions[base_url] = session
+    def keep_session(self, purse: str, session: str) -> None:
+        self._sessions[purse] = session
 
-    def drop_session(self, base_url: str) -> None:
-        self._sessions.pop(base_url, None)
+    def drop_session(self, purse: str, session: str) -> None:
+        """Forget a session that has ended, unless another one has taken its place."""
+        if self._sessions.get(purse) == session:
+            del self._sessions[purse]
 
 
 def to_base_units(given: object) -> int:
@@ -146,6 +166,12 @@ def to_base_units(given: object) -> int:
     if not amount.is_finite() or not 0 <= amount <= 1_000_000:
         raise UsageError("an amount of OPG is a number such as 0.1")
     return int(amount * OPG)
+
+
+def _seconds(given: object) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 86_400:
+        raise UsageError("max_valid_s is a number of seconds, at most 86400")
+    return given
 
 
 def to_opg(base_units: int) -> Decimal:
@@ -179,11 +205,28 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         *_allowance_line(request),
         ("settled by", request.facilitator),
         ("network", f"Base ({request.network})" if request.network == _BASE else request.network),
-        ("valid until", f"{request.valid_until.astimezone():%d %b %Y %H:%M:%S}"),
-        ("settlement", f"{request.settlement}. {request.publishes}"),
+        ("valid", f"for {_duration(request.valid_s)} after your yes"),
+        ("settlement", f"{request.settlement}, if the gateway keeps to it. {request.publishes}"),
         (
             "your limits",
             f"{request.max_per_session} OPG a session, {request.max_per_day} a day;"
             f" {request.authorised_today} authorised today",
         ),
+        ("asked again", "not for the same terms until Troth ends; your limits hold all the same"),
+        *_stranger_line(request),
     )
+
+
+def _duration(seconds: int) -> str:
+    for size, name in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    raise AssertionError("every number of seconds is one of seconds")
+
+
+def _stranger_line(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
+    if not request.other_host:
+        return ()
+    words = f"the gateway says that this pays for {request.other_host}, which you did not ask"
+    return (("BEWARE", words),)

@@ -266,10 +266,11 @@ class ReplyRun:
             raw_items=tuple(self._assembly.raw_items),
             cost_usd=estimate_cost(info, self._assembly.usage),
         )
-        outer_sha256 = self._job.channel.trace().outer_sha256
-        exchange = record.exchange(outer_sha256) if record else None
+        trace = self._job.channel.trace()
+        exchange = record.exchange(trace.outer_sha256) if record else None
         await self._seal(message, exchange, self._assembly)
-        self._job.reply.publish([ReplyEnded(message)])
+        paid = [Notice("authorised", amount) for amount in trace.authorised]
+        self._job.reply.publish([*paid, ReplyEnded(message)])
         if self._crash is not None:
             raise self._crash
 

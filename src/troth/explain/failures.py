@@ -160,7 +160,8 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
 
 _SAID_ALREADY = (
     "config", "usage", "not-found", "import-refused", "receipt-refused",
-    "enclave-refused", "payment-refused", "login-failed", "policy-refused", "boundary",
+    "enclave-refused", "payment-refused", "payment-not-taken", "login-failed", "policy-refused",
+    "boundary",
 )  # fmt: skip
 """Kinds whose own words hold the reason."""
 

@@ -62,6 +62,7 @@ _NOTICES = {
     "paced": "This provider allows only so many requests; the next one leaves in {} s.",
     "not_saved": "The reply is not kept, but it is all here: {}.",
     "not_judged": "The reply is kept, but could not be checked: {}.",
+    "authorised": "Up to {} is authorised; what was used of it is settled later.",
     "parameter_dropped": "{} is not taken by this model; it was left out and asked again.",
 }
 

@@ -292,6 +292,11 @@ OTHERS = {
         "{reason_words} No money was authorised.",
         "`troth providers list` shows the provider; its limits stand in config.toml.",
     ),
+    "payment-not-taken": Words(
+        "{who} did not take the payment",
+        "{reason_words} The authorisation has left this computer and counts for your limits.",
+        "`troth pay status {provider_name}` shows what the wallet holds and what may be drawn.",
+    ),
     "login-missing": Words(
         "There is no login for {who}",
         "Its relay wants an account, or the login has ended.",

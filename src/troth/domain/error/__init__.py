@@ -28,6 +28,7 @@ TrothError
 ├── EnclaveRefused        who would read the prompt is not who may; nothing was sent
 ├── RegistryFailed        no registry endpoint said which enclaves there are
 ├── PaymentRefused        the asked payment is not one that may be made
+├── PaymentNotTaken       an authorisation left, and the gateway did not accept it
 ├── LoginMissing          no login for this provider, or it has ended; LoginFailed: it did not work
 ├── ExtraMissing          a part of Troth that is installed apart
 ├── VaultError
@@ -91,6 +92,7 @@ from troth.domain.error.own import (
     LoginFailed,
     LoginMissing,
     NotFound,
+    PaymentNotTaken,
     PaymentRefused,
     PlatformUnsupported,
     PolicyRefused,
@@ -149,6 +151,7 @@ __all__ = [
     "NoCredit",
     "NotFound",
     "ParameterRefused",
+    "PaymentNotTaken",
     "PaymentRefused",
     "PlatformUnsupported",
     "PolicyRefused",

@@ -57,6 +57,17 @@ class PaymentRefused(TrothError):
         self.reason = reason
 
 
+class PaymentNotTaken(TrothError):
+    """The gateway did not accept an authorisation, which left this computer: `reason` says why."""
+
+    kind = "payment-not-taken"
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"{provider}: {reason}")
+        self.provider = provider
+        self.reason = reason
+
+
 class LoginMissing(TrothError):
     kind = "login-missing"
 

@@ -91,6 +91,7 @@ class DirectChannel:
             evidence=self._checked.evidence if self._checked else {},
             tls_certificate=self._shown,
             pinned_certificate=self._certificate(),
+            authorised=tuple(self._payer.authorised),
         )
 
     async def _pay_as_asked(self, request: HttpRequest, stack: AsyncExitStack) -> ResponseStream:
@@ -98,13 +99,13 @@ class DirectChannel:
 
         A session that has ended is a 402 without terms: it is dropped, and all begins anew.
         """
-        base_url, payments = _base_of(request), self._payer.payments
-        if session := payments.session(base_url):
+        base_url, payer = _base_of(request), self._payer
+        if session := payer.session(base_url):
             self.is_repeatable = False
             answer = await self._send(request, ((SESSION, session),), stack)
             if answer.status != 402:
                 return self._paid(base_url, answer)
-            payments.drop_session(base_url)
+            payer.drop_session(base_url, session)
             self.is_repeatable = True  # it was refused: nothing was taken
             if not find_header(answer.headers, REQUIRED):
                 await _read_out(answer)
@@ -118,13 +119,17 @@ class DirectChannel:
         await _read_out(answer)
         await stack.aclose()
         payee = self._picked.record.payment_address if self._picked else ""
-        signed = await self._payer.authorise(terms, payee)
+        signed = await payer.authorise(terms, payee, base_url)
         self.is_repeatable = False
-        return self._paid(base_url, await self._send(request, signed, stack))
+        answer = self._paid(base_url, await self._send(request, signed, stack))
+        if answer.status == 402:
+            await _read_out(answer)
+            raise payer.not_taken(answer.headers)
+        return answer
 
     def _paid(self, base_url: str, answer: ResponseStream) -> ResponseStream:
         if session := find_header(answer.headers, SESSION):
-            self._payer.payments.keep_session(base_url, session)
+            self._payer.keep_session(base_url, session)
         return answer
 
     async def _send(

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
 
-from troth.domain.error import NetworkError, PaymentRefused
+from troth.domain.error import NetworkError, PaymentNotTaken, PaymentRefused
 from troth.domain.exchange import Headers, find_header
 from troth.domain.model import Endpoint
 from troth.engine.opengradient.approval import Approver, Standing
-from troth.engine.opengradient.terms import TermsInvalid, choose_offer, parse_terms
-from troth.engine.opengradient.wallet import Wallet, WalletUnreadable
-from troth.engine.payment import (
-    SETTLEMENTS,
-    Limits,
-    PaymentRequest,
-    Payments,
-    to_opg,
+from troth.engine.opengradient.terms import (
+    Offer,
+    Terms,
+    TermsInvalid,
+    choose_offer,
+    other_host,
+    parse_terms,
+    rejection_words,
 )
+from troth.engine.opengradient.wallet import Wallet, WalletUnreadable
+from troth.engine.payment import SETTLEMENTS, Limits, PaymentRequest, Payments, to_opg
 from troth.transport import Transport
 
 REQUIRED = "PAYMENT-REQUIRED"
@@ -33,6 +36,8 @@ class Payer:
     private_key: str | None
     payments: Payments
     transport: Transport
+    authorised: list[str] = field(default_factory=list[str])
+    """What was authorised on this channel, each as words: `0.1 OPG at og`."""
 
     def settlement_headers(self) -> Headers:
         """Return the open header that says how a reply is to be settled; none without a wallet."""
@@ -40,8 +45,23 @@ class Payer:
             return ()
         return (("X-SETTLEMENT-TYPE", Limits.of(self.endpoint).settlement),)
 
-    async def authorise(self, headers: Headers, payee: str) -> Headers:
-        """Return the secret header that pays what a 402 with `headers` asks for.
+    def session(self, base_url: str) -> str:
+        """Return the session that this wallet has paid for at a gateway; "" where there is none."""
+        return self.payments.session(self._purse(base_url)) if self.private_key else ""
+
+    def keep_session(self, base_url: str, session: str) -> None:
+        self.payments.keep_session(self._purse(base_url), session)
+
+    def drop_session(self, base_url: str, session: str) -> None:
+        self.payments.drop_session(self._purse(base_url), session)
+
+    def _purse(self, base_url: str) -> str:
+        """Name who pays where: what one wallet paid for is not for the replies of another."""
+        wallet = sha256((self.private_key or "").encode()).hexdigest()
+        return f"{self.endpoint.name} {wallet} {base_url}"
+
+    async def authorise(self, headers: Headers, payee: str, base_url: str) -> Headers:
+        """Return the secret header that pays what the 402 of `base_url` with `headers` asks for.
 
         `payee` is the registry's payment address for this enclave, or empty. Raises PaymentRefused,
         or ExtraMissing; money is counted before the signature leaves.
@@ -59,12 +79,26 @@ class Payer:
             wallet = await asyncio.to_thread(Wallet, self.private_key)
         except (TermsInvalid, WalletUnreadable) as error:
             raise PaymentRefused(name, str(error)) from error
-        today = await self.payments.authorised_today()
-        self._check_caps(offer.base_units, today, limits)
-        standing = await self._standing()
+        async with self.payments.turn:
+            await self._check_caps(offer.base_units, limits)
+            request = await self._request(offer, limits, wallet, other_host(terms, base_url))
+            if not await self.payments.consents(request):
+                why = "You said no." if self.payments.ask else "Nobody was there to say yes."
+                raise PaymentRefused(name, f"It asks for up to {request.amount} OPG. {why}")
+            await self._check_caps(offer.base_units, limits)  # another program may have paid
+            await self.payments.note(offer.base_units)
+        # The time is that of the signature: a person may have thought about it for long.
         now = datetime.now(UTC)
-        request = PaymentRequest(
-            provider=name,
+        signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
+        self.authorised.append(f"{request.amount} OPG at {name}")
+        return (("PAYMENT-SIGNATURE", signed),)
+
+    async def _request(
+        self, offer: Offer, limits: Limits, wallet: Wallet, stranger: str
+    ) -> PaymentRequest:
+        standing = await self._standing(limits)
+        return PaymentRequest(
+            provider=self.endpoint.name,
             wallet=wallet.address,
             balance=standing.balance if standing else None,
             allowed=standing.allowed if standing else None,
@@ -72,35 +106,44 @@ class Payer:
             pay_to=offer.payTo,
             facilitator=offer.extra.facilitatorAddress,
             network=offer.network,
-            valid_until=now + timedelta(seconds=offer.maxTimeoutSeconds),
+            valid_s=offer.maxTimeoutSeconds,
             settlement=limits.settlement,
             publishes=SETTLEMENTS[limits.settlement],
             max_per_session=to_opg(limits.session),
             max_per_day=to_opg(limits.day),
-            authorised_today=to_opg(today),
+            authorised_today=to_opg(await self.payments.authorised_today()),
+            other_host=stranger,
         )
-        if not await self.payments.consents(request):
-            why = "You said no." if self.payments.ask else "Nobody was there to say yes."
-            raise PaymentRefused(name, f"It asks for up to {request.amount} OPG. {why}")
-        await self.payments.note(offer.base_units)
-        signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
-        return (("PAYMENT-SIGNATURE", signed),)
 
-    def _check_caps(self, amount: int, today: int, limits: Limits) -> None:
-        for spent, cap, when in (
-            (self.payments.authorised, limits.session, "since Troth was started"),
-            (today, limits.day, "today"),
+    def not_taken(self, headers: Headers) -> PaymentNotTaken:
+        """Return the error of a 402 that answers a payment, with the gateway's own reason."""
+        try:
+            terms: Terms | None = parse_terms(find_header(headers, REQUIRED) or "")
+        except TermsInvalid:
+            terms = None
+        reason = rejection_words((terms and terms.error) or "", self.endpoint.name)
+        return PaymentNotTaken(self.endpoint.name, reason)
+
+    async def _check_caps(self, amount: int, limits: Limits) -> None:
+        for spent, cap, option, when in (
+            (
+                self.payments.authorised,
+                limits.session,
+                "max_opg_session",
+                "since Troth was started",
+            ),
+            (await self.payments.authorised_today(), limits.day, "max_opg_day", "today"),
         ):
             if spent + amount > cap:
                 raise PaymentRefused(
                     self.endpoint.name,
                     f"It asks for up to {to_opg(amount)} OPG. {to_opg(spent)} OPG were authorised"
-                    f" {when}, and your limit is {to_opg(cap)}.",
+                    f" {when}, and your limit is {to_opg(cap)} (`{option}`).",
                 )
 
-    async def _standing(self) -> Standing | None:
+    async def _standing(self, limits: Limits) -> Standing | None:
         """Ask the user's own RPC endpoint about the wallet; None where none is set or helps."""
-        if not Limits.of(self.endpoint).balance_rpc:
+        if not limits.balance_rpc:
             return None
         try:
             return await Approver(self.endpoint, self.private_key, self.transport).standing()

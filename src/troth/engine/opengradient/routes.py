@@ -7,6 +7,7 @@
 | `gateway` | | with `relay` and no registry: the gateway behind it, asked who it is |
 | `pay_to` | | addresses that may be paid where no registry names one |
 | `max_opg_reply`, `max_opg_session`, `max_opg_day` | 0.1, 1, 2 | caps of authorisations |
+| `max_valid_s` | 3600 | the longest that an authorisation may hold, in seconds |
 | `settlement` | `private` | `batch` or `individual` |
 | `balance_rpc` | | endpoint of Base to ask for the wallet's balance |
 

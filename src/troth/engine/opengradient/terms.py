@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from troth.engine.payment import Limits, to_opg
+from troth.transport import host_of, is_loopback
 
 NETWORK = "eip155:8453"
 CHAIN_ID = 8453
@@ -23,8 +24,18 @@ ASSET = "0xfbc2051ae2265686a469421b2c5a2d5462fbf5eb"
 PERMIT2 = "0x000000000022D473030F116dDEE9F6B43aC78BA3"
 SPENDER = "0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002"
 """x402's `upto` proxy: the only contract that may draw on an authorisation."""
-LONGEST_S = 300
 _HEADER_LIMIT = 64 << 10
+_REJECTIONS = (
+    ("balance", "The wallet holds less OPG than it asks for: `troth pay status {}`."),
+    (
+        "allowance",
+        "Permit2 may not draw that much from the wallet yet: `troth pay approve {} --amount N`.",
+    ),
+    ("deadline", "It says that the authorisation is too old: look at this computer's clock."),
+    ("not_yet_valid", "It says that the authorisation is early: look at this computer's clock."),
+    ("signature", "It says that the signature does not hold."),
+)
+"""Part of a facilitator's code (og-x402 0.0.2, `upto/facilitator/errors.py`) -> what it means."""
 _Address = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
 
 
@@ -61,6 +72,8 @@ class Terms(_Strict):
     """A whole 402. `accepts` may hold ways that we do not know."""
 
     x402Version: int
+    error: str | None = None
+    """Why: that a payment is due, or what is wrong with the one that was sent."""
     accepts: list[dict[str, Any]] = Field(min_length=1, max_length=16)
     resource: dict[str, Any]
     extensions: dict[str, Any] = Field(default_factory=dict)
@@ -114,13 +127,35 @@ def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
             f"It wants to be paid at {offer.payTo}, which neither the registry nor your settings"
             " name. `pay_to` in the provider's options allows an address."
         )
-    if offer.maxTimeoutSeconds > LONGEST_S:
+    if offer.maxTimeoutSeconds > limits.valid_s:
         return (
-            f"It wants an authorisation for {offer.maxTimeoutSeconds} s; {LONGEST_S} are allowed."
+            f"It wants an authorisation that holds for {offer.maxTimeoutSeconds} s; your limit is"
+            f" {limits.valid_s} s (`max_valid_s`)."
         )
     if offer.base_units <= 0:
         return "It asks for an amount of zero, which no authorisation should have."
     if offer.base_units > limits.reply:
         asked, cap = to_opg(offer.base_units), to_opg(limits.reply)
-        return f"It asks for up to {asked} OPG for a reply; your limit is {cap}."
+        return f"It asks for up to {asked} OPG at once; your limit is {cap} (`max_opg_reply`)."
     return ""
+
+
+def other_host(terms: Terms, base_url: str) -> str:
+    """Return the host that the terms say is paid for, where that is not the one that was asked.
+
+    "" where it is, or where none is named: behind a proxy a gateway knows itself as this machine.
+    """
+    named = terms.resource.get("url")
+    if not isinstance(named, str) or not named or is_loopback(named):
+        return ""
+    host = host_of(named)
+    return "" if host == host_of(base_url) else host or "a place that cannot be read"
+
+
+def rejection_words(error: str, provider: str) -> str:
+    """Say why a gateway did not take an authorisation, from the code in its 402."""
+    for part, words in _REJECTIONS:
+        if part in error:
+            return words.format(provider)
+    quoted = " ".join(error.split())[:120]
+    return f"It says: “{quoted}”." if quoted else "It gives no reason."
