@@ -16,8 +16,12 @@ def _save(path: str, content: bytes) -> str:
     target = Path(path).expanduser().absolute()
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        except OSError:
+            target.unlink()  # half a file, that would stand in the way of the next try
+            raise
     except FileExistsError:
         return f"{target} is there already; nothing was written."
     except OSError as error:
