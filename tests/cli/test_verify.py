@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,6 +125,27 @@ def test_a_question_cannot_write_another_speaker_into_the_page(
     spoken = re.findall(r"<h3><bdi>(.*?)</bdi></h3>", page.read_text("utf-8"))
     assert "user" in spoken
     assert "assistant" not in spoken
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk to hand")
+def test_a_place_that_cannot_be_written_is_named_and_left_alone(with_vault: Troth) -> None:
+    receipt, folder = receipt_of(with_vault, honest()), with_vault.home
+    for place, why in ((folder, "Is a directory"), (Path("/dev/full"), "No space left")):
+        for words in (("receipt", "last", "-o"), ("verify", str(receipt), "--html")):
+            ran = with_vault(*words, str(place))
+            assert (ran.code, why in ran.err) == (2, True), ran.err
+            assert "The file could not be written" in ran.err
+            assert "config.toml" not in ran.err
+    assert Path("/dev/full").is_char_device()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no /dev/stdout")
+def test_a_receipt_goes_down_a_pipe(with_vault: Troth) -> None:
+    file = receipt_of(with_vault, honest())
+    ran = with_vault("receipt", "last", "-o", "/dev/stdout")
+    assert (ran.code, ran.out) == (0, file.read_text("utf-8"))
+    ran = with_vault("verify", "/dev/stdin", stdin=ran.out)
+    assert (ran.code, ran.out.startswith("VERIFIED\n")) == (0, True)
 
 
 def test_files_that_are_no_receipts_are_told_apart(inside: Inside, tmp_path: Path) -> None:

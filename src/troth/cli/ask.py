@@ -111,7 +111,7 @@ async def run(arguments: Arguments, console: Console) -> int:
 async def _write_images(
     console: Console, engine: Engine, chat: Chat, message: Message, folder: Path
 ) -> None:
-    """Write a reply's images under names made of their digests. Raises ConfigError."""
+    """Write a reply's images under names made of their digests. Raises NotWritten."""
     from troth.settings import write_private
 
     for blob in message.blobs:

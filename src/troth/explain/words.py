@@ -323,6 +323,11 @@ OTHERS = {
         "Give the export as it came: the zip, its folder, or the JSON file in it. "
         "`troth import --help` lists what can be read. Nothing of this file was kept.",
     ),
+    "not-written": Words(
+        "The file could not be written",
+        "{file}: {reason_sentence} What was there before is as it was.",
+        "Choose another place for it, or make room there, and do it again.",
+    ),
     "receipt-refused": Words(
         "This receipt proves nothing",
         "{reason_sentence}",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from troth.domain.error import ConfigError, UsageError
+from troth.domain.error import ConfigError, NotWritten, UsageError
 from troth.domain.model import Json
 from troth.settings.paths import Paths
 from troth.settings.reader import SourceFile
@@ -163,22 +163,31 @@ def _store(paths: Paths, document: TOMLDocument, changed: tuple[str, ...]) -> Se
 def write_private(file: Path, content: bytes) -> None:
     """Replace `file` in one step, mode 0600, folder 0700; a symbolic link keeps its target.
 
-    Raises ConfigError when the disk refuses.
+    A pipe or a device (`/dev/stdout`) is written into, not replaced. Raises NotWritten.
     """
+    given = file.expanduser()
+    try:
+        # Asked of the name as given: what a pipe's link leads to cannot be opened by that name.
+        if given.exists() and not (given.is_file() or given.is_dir()):
+            given.write_bytes(content)
+        else:
+            _replace(Path(os.path.realpath(given)), content)
+    except OSError as error:
+        raise NotWritten(str(file), error.strerror or type(error).__name__) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Put a whole file in the place of another, or leave that as it was; raise OSError."""
     import tempfile
 
-    target = Path(os.path.realpath(file.expanduser()))
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:  # mkstemp makes it 0600
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigError(str(file), f"cannot be written: {error.strerror}") from error
+        with os.fdopen(descriptor, "wb") as stream:  # mkstemp makes it 0600
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

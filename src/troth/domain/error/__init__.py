@@ -41,6 +41,7 @@ TrothError
 │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
 ├── ConfigError           file, line, key
 ├── ImportRefused         a file that cannot be taken in; `detail` says why
+├── NotWritten            a file could not be written; `detail` is the system's reason
 ├── NotFound              a chat, message, provider or file that does not exist
 ├── ReceiptRefused        not a receipt, or one that was changed
 └── UsageError            what was asked makes no sense; `detail` says why
@@ -92,6 +93,7 @@ from troth.domain.error.own import (
     LoginFailed,
     LoginMissing,
     NotFound,
+    NotWritten,
     PaymentNotTaken,
     PaymentRefused,
     PlatformUnsupported,
@@ -150,6 +152,7 @@ __all__ = [
     "NetworkError",
     "NoCredit",
     "NotFound",
+    "NotWritten",
     "ParameterRefused",
     "PaymentNotTaken",
     "PaymentRefused",

@@ -160,6 +160,17 @@ class ImportRefused(TrothError):
         self.detail = detail
 
 
+class NotWritten(TrothError):
+    """A file could not be written; `detail` is the system's reason."""
+
+    kind = "not-written"
+
+    def __init__(self, file: str, detail: str) -> None:
+        super().__init__(detail)
+        self.file = file
+        self.detail = detail
+
+
 class NotFound(TrothError):
     kind = "not-found"
 
