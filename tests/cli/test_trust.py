@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
 )
 
 from cli_runs import Ran, Troth
@@ -83,6 +85,43 @@ def test_a_private_key_is_refused_and_named(
     ran = inside("trust", "pin", str(file))
     assert ran.code == 2
     assert "private key" in ran.err
+
+
+def public_pem(folder: Path, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    file = folder / "other.pem"
+    form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    file.write_bytes(key.public_key().public_bytes(*form))
+    return str(file)
+
+
+def test_a_key_that_could_never_sign_is_not_pinned(inside: Inside, tmp_path: Path) -> None:
+    """It would look like protection, and no reply would ever be measured by it."""
+    weak = rsa.generate_private_key(65537, 1024)
+    for key in (weak, ec.generate_private_key(ec.SECP256R1())):
+        ran = inside("trust", "pin", public_pem(tmp_path, key))
+        assert (ran.code, "RSA of 2048 bits" in ran.err) == (2, True), ran.err
+    for name in ("0x" + "ab" * 20, "0x" + "ab" * 32):
+        ran = inside("trust", "pin", name)
+        assert (ran.code, "cannot be pinned for OpenGradient" in ran.err) == (2, True), ran.err
+    ran = inside("trust", "pin", public_pem(tmp_path, weak), "--scheme", "near")
+    assert (ran.code, "not a PEM file" in ran.err) == (2, True), ran.err
+    assert inside("trust", "list", "--json").json["keys"] == []
+    assert inside("trust", "pin", "0x" + "ab" * 20, "--scheme", "near").code == 0
+
+
+def test_a_short_fingerprint_is_told_its_length(inside: Inside) -> None:
+    ran = inside("trust", "pin", "ab" * 31)
+    assert (ran.code, "64 hex digits (62 are given)" in ran.err) == (2, True), ran.err
+
+
+def test_one_key_with_two_pins_goes_by_its_name(
+    inside: Inside, gateway: Gateway, tmp_path: Path
+) -> None:
+    pem = pem_file(tmp_path, gateway)
+    assert inside("trust", "pin", pem, "--name", "home", "--provider", "mine").code == 0
+    assert inside("trust", "pin", pem, "--name", "home").code == 0
+    assert inside("trust", "unpin", "home").code == 0
+    assert inside("trust", "list", "--json").json["keys"] == []
 
 
 def test_a_key_that_is_not_pinned_cannot_be_unpinned(inside: Inside) -> None:

@@ -117,8 +117,10 @@ async def read_pin(arguments: Arguments, provider: str) -> PinnedKey | None:
 def _read(given: str) -> bytes:
     try:
         return Path(given).expanduser().read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise NotFound("file", given) from error
+    except OSError as error:
+        raise UsageError(f"{given} cannot be read: {error.strerror}") from error
 
 
 def allow_payments(arguments: Arguments, engine: Engine) -> None:

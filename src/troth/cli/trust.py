@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import string
 from datetime import date
 from pathlib import Path
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
 from troth.cli.trust_code import code_json, code_row, run_code, run_forget
-from troth.domain.error import NotFound, UsageError
+from troth.domain.error import UsageError
 from troth.domain.model import Json
 from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
 from troth.settings import check_provider_name, find_paths
@@ -168,7 +169,7 @@ async def run_unpin(arguments: Arguments, console: Console) -> int:
     trust_file = _file()
     wanted = arguments.text("key")
     named = [key for key in trust_file.own().keys if key.name == wanted]
-    if len(named) > 1:
+    if len({key.fingerprint for key in named}) > 1:
         raise UsageError(f"{len(named)} keys are called {wanted!r}: give the fingerprint")
     fingerprint = named[0].fingerprint if named else (await _read_key(wanted))[0]
     await trust_file.unpin(fingerprint)
@@ -232,17 +233,24 @@ def _registry_json(source: RegistrySource) -> Json:
 
 
 async def _read_key(text: str) -> tuple[str, bytes]:
-    """Return a key's name and, where a file gave it, its SPKI; raise UsageError or NotFound."""
+    """Return a key's name and, where a file gave it, its SPKI; raise UsageError."""
     if name := key_name_in(text):
         return name, b""
     try:
         content = await asyncio.to_thread(Path(text).read_bytes)
     except FileNotFoundError as error:
-        raise NotFound("key file, and it is no fingerprint either", text) from error
+        raise UsageError(
+            f"{text!r} is no file here, and no fingerprint either: that has 64 hex digits"
+            f" ({_digits_in(text)} are given)"
+        ) from error
     except OSError as error:
-        raise UsageError(f"{text} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{text!r} cannot be read: {error.strerror}") from error
     spki = read_public_key(content)
     return fingerprint_of(spki), spki
+
+
+def _digits_in(text: str) -> int:
+    return sum(letter in string.hexdigits for letter in text.removeprefix("0x"))
 
 
 def _key_json(key: PinnedKey, *, is_own: bool) -> Json:

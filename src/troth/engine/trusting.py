@@ -61,7 +61,8 @@ class TrustFile:
         return self._parse(self._text()) or Trust()
 
     async def pin(self, key: PinnedKey) -> None:
-        """Trust a key from now on."""
+        """Trust a key from now on; raise UsageError for one that could never count."""
+        check_pin(key)
         await self._edit(lambda text: with_pin(text, replace(key, since=key.since or date.today())))
 
     async def unpin(self, fingerprint: str) -> None:
@@ -153,6 +154,32 @@ def key_name_in(text: str) -> str:
     """
     name = re.sub(r"[\s:]", "", text).lower()
     return name if _KEY_NAME.match(name) else ""
+
+
+def check_pin(key: PinnedKey) -> None:
+    """Raise UsageError for a key that could never have signed a reply of its scheme.
+
+    Pinned all the same it would look like protection and count nowhere.
+    """
+    name, scheme = key.fingerprint, key.scheme
+    if scheme == "opengradient":
+        from troth.verifiers.opengradient_keys import load_rsa_key
+
+        if key.spki and load_rsa_key(key.spki) is None:
+            raise UsageError(
+                "this is not the kind of key that OpenGradient's gateways sign with: RSA of 2048"
+                " bits or more"
+            )
+        if name.startswith("0x"):
+            raise UsageError(
+                "an address or a teeId cannot be pinned for OpenGradient: give the gateway's key"
+                " as a PEM file, or its fingerprint (64 hex digits); --scheme names another scheme"
+            )
+    elif key.spki:
+        raise UsageError(
+            f"keys of {scheme} are pinned by what its replies name them: an address (0x and 40"
+            " hex digits) or 64 hex digits, not a PEM file"
+        )
 
 
 def read_public_key(content: bytes) -> bytes:
