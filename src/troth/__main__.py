@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> int:
@@ -17,8 +18,9 @@ def main() -> int:
     if words in (["--version"], ["-V"]):
         from troth import __version__
 
-        sys.stdout.write(f"troth {__version__}\n")
-        return 0
+        with suppress(OSError):  # `run` says why it cannot be written
+            os.write(1, f"troth {__version__}\n".encode())
+            return 0
     if not words or words[0] in {"--memory", "--chat"}:
         return _open_app(words)
     if words == ["chat"] and _has_terminal():

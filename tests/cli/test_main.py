@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +103,58 @@ def test_wrong_usage_ends_with_2_and_says_how_it_goes(
     assert ran.code == 2
     assert ran.out == ""
     assert "Usage: troth" in ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "line",
+    ["--version", "--help", "ask --help", "models", "providers list --json", "ask -m mine/m1 x"],
+)
+def test_output_that_cannot_be_written_is_said_with_its_reason(
+    troth: Troth, provider: ScriptedServer, line: str
+) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            troth.command(*line.split()),
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=troth.full_environ(),
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == ExitCode.PROVIDER
+    assert b"The output cannot be written" in done.stderr
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "ask --help", "models", "completion bash"])
+def test_a_reader_who_has_enough_is_left_without_a_word(troth: Troth, line: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            troth.command(*line.split()),
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env=troth.full_environ(),
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shells of Windows close no stream")
+def test_closed_streams_are_as_good_as_nowhere(troth: Troth) -> None:
+    command = " ".join(map(shlex.quote, troth.command("ask", "--nonsense")))
+    done = subprocess.run(
+        ["sh", "-c", f"{command} <&- >&- 2>&-"], env=troth.full_environ(), timeout=60, check=False
+    )
+    assert done.returncode == ExitCode.USAGE
 
 
 def test_wrong_usage_is_one_json_object_where_json_was_asked_for(troth: Troth) -> None:

@@ -6,11 +6,12 @@ Nothing else is imported for it, so that `troth ask` pays for no other command.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple, NoReturn, Protocol, TypeAlias, cast
 
-from troth.cli.output import Console
+from troth.cli.output import Console, put
 from troth.domain.error import UsageError
 
 
@@ -89,6 +90,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}. {self.format_usage().strip().replace('usage:', 'Usage:')}")
+
+    def print_help(self, file: object = None) -> None:
+        """Write the help to stdout; argparse itself says nothing where that fails."""
+        put(sys.stdout, self.format_help())
 
 
 def parser_for(command: Command) -> Parser:

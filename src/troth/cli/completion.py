@@ -37,8 +37,7 @@ def configure(parser: Parser) -> None:
 async def run(arguments: Arguments, console: Console) -> int:
     nodes = list(_tree())
     writers = {"bash": _bash, "zsh": _zsh, "fish": _fish, "powershell": _powershell}
-    for line in writers[arguments.text("shell")](nodes):
-        console.stdout.write(f"{line}\n")
+    console.put("".join(f"{line}\n" for line in writers[arguments.text("shell")](nodes)))
     return ExitCode.OK
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from troth.cli.output import Console, silence_stdout
+from troth.domain.error import OutputFailed
 from troth.domain.event import (
     Notice,
     ReplyEnded,
@@ -56,9 +57,10 @@ class Follower:
         self._has_reader = True
         self._is_thinking = False
         self._unsaved = ""
+        self._unwritten: OutputFailed | None = None
 
     async def run(self) -> Outcome:
-        """Print until the reply is sealed and checked."""
+        """Print until the reply is sealed and checked. Raises OutputFailed after that."""
         console, reply = self._console, self._reply
         message: Message | None = None
         with stopping_on_signals(reply) as caught:
@@ -116,6 +118,9 @@ class Follower:
             self._has_reader = False
             silence_stdout()
             self._reply.stop()
+        except OutputFailed as error:
+            self._has_reader, self._unwritten = False, error
+            self._reply.stop()
 
     def _end_text(self) -> None:
         self._end_thinking()
@@ -124,6 +129,8 @@ class Follower:
                 self._console.end_text()
             except BrokenPipeError:
                 silence_stdout()
+        if self._unwritten is not None:
+            raise self._unwritten
 
     def _end_thinking(self) -> None:
         if self._is_thinking:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from troth.cli.command import BY_NAME, COMMANDS, Arguments, parser_for, usage_of
-from troth.cli.output import Console, ExitCode, prepare_streams, silence_stdout
+from troth.cli.output import Console, ExitCode, prepare_streams, put, silence_stdout
 from troth.domain.error import Failure, TrothError, UsageError
 
 Run = Callable[[Arguments, Console], Coroutine[Any, Any, int]]
@@ -75,7 +75,7 @@ def _dispatch(argv: list[str], console: Console) -> int:
         return stop.code if isinstance(stop.code, int) else ExitCode.OK
     chosen = cast("Run | None", getattr(arguments, "run", None))
     if chosen is None:
-        sys.stdout.write(parser.format_help())
+        parser.print_help()
         return ExitCode.USAGE
     # All modules are there: they need never be looked through again.
     gc.freeze()
@@ -85,11 +85,11 @@ def _dispatch(argv: list[str], console: Console) -> int:
 
 def _help(names: list[str]) -> int:
     if not names:
-        sys.stdout.write(usage_of(COMMANDS))
+        put(sys.stdout, usage_of(COMMANDS))
         return ExitCode.OK
     if names[0] not in BY_NAME:
         raise UsageError(unknown_command(names[0]))
-    sys.stdout.write(parser_for(BY_NAME[names[0]]).format_help())
+    parser_for(BY_NAME[names[0]]).print_help()
     return ExitCode.OK
 
 

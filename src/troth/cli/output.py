@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,6 +25,7 @@ from troth.domain.error import (
     NetworkError,
     NotFound,
     NotWritten,
+    OutputFailed,
     PolicyRefused,
     ProviderError,
     ReceiptRefused,
@@ -114,14 +116,17 @@ class Console:
 
     # data
 
+    def put(self, text: str) -> None:
+        """Write our own text to stdout as it is; raises BrokenPipeError and OutputFailed."""
+        put(self.stdout, text)
+
     def write(self, text: str) -> None:
-        """Write a piece of foreign text to stdout, at once; raises BrokenPipeError."""
+        """Write a piece of foreign text to stdout, at once; raises as `put` does."""
         if self._cleaner is not None:
             text = self._cleaner.feed(text)
         if text:
             self.clear_status()
-            self.stdout.write(text)
-            self.stdout.flush()
+            self.put(text)
             self._ends_line = text.endswith("\n")
 
     def end_text(self) -> None:
@@ -130,19 +135,16 @@ class Console:
             rest = self._cleaner.close()
             self._cleaner = _new_cleaner()
             if rest:
-                self.stdout.write(rest)
+                self.put(rest)
                 self._ends_line = rest.endswith("\n")
         if not self._ends_line:
-            self.stdout.write("\n")
+            self.put("\n")
             self._ends_line = True
-        self.stdout.flush()
 
     def line(self, text: str = "") -> None:
         """Write one line to stdout."""
         self.clear_status()
-        self.stdout.write(one_line(text) if self._cleaner is not None else text)
-        self.stdout.write("\n")
-        self.stdout.flush()
+        self.put((one_line(text) if self._cleaner is not None else text) + "\n")
 
     def rows(self, rows: Iterable[Sequence[str]]) -> None:
         """Write a table: aligned for a person, separated by tabs for a pipe."""
@@ -157,14 +159,12 @@ class Console:
                 cell + " " * (width - cells_of(cell))
                 for cell, width in zip(row, widths, strict=True)
             )
-            self.stdout.write("  ".join(cells).rstrip() + "\n")
-        self.stdout.flush()
+            self.put("  ".join(cells).rstrip() + "\n")
 
     def json(self, value: Json) -> None:
         """Write one JSON document. It is ASCII, so it can steer no terminal."""
         self.clear_status()
-        self.stdout.write(json.dumps(value, indent=2 if self.stdout.isatty() else None) + "\n")
-        self.stdout.flush()
+        self.put(json.dumps(value, indent=2 if self.stdout.isatty() else None) + "\n")
 
     # people
 
@@ -173,8 +173,12 @@ class Console:
         self.clear_status()
         if self.stdout.isatty() and not self._ends_line:
             self.end_text()
-        self.stderr.write(f"{self._wrapped(one_line(text))}\n")
-        self.stderr.flush()
+        self._say(f"{self._wrapped(one_line(text))}\n")
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError):  # whoever closed stderr, or filled its disk, wants no words
+            self.stderr.write(text)
+            self.stderr.flush()
 
     def _wrapped(self, text: str, indent: str = "") -> str:
         """Break a line between words where the terminal would break it inside one."""
@@ -200,29 +204,25 @@ class Console:
     def status(self, text: str) -> None:
         """Show a passing word at the bottom; nothing where no line can be rewritten."""
         if self.is_interactive and not self.is_json and self._ends_line:
-            self.stderr.write(f"\r\x1b[K{one_line(text)[:79]}")
-            self.stderr.flush()
+            self._say(f"\r\x1b[K{one_line(text)[:79]}")
             self._has_status = True
 
     def clear_status(self) -> None:
         """Take the passing word away."""
         if self._has_status:
-            self.stderr.write("\r\x1b[K")
-            self.stderr.flush()
+            self._say("\r\x1b[K")
             self._has_status = False
 
     def think(self, text: str) -> None:
         """Show a piece of a model's thinking at stderr, apart from the answer."""
         self.clear_status()
         self._thinking = self._thinking or _new_cleaner()
-        self.stderr.write(self._thinking.feed(text))
-        self.stderr.flush()
+        self._say(self._thinking.feed(text))
 
     def end_thinking(self) -> None:
         """End what `think` began with an empty line."""
         rest = self._thinking.close() if self._thinking else ""
-        self.stderr.write(f"{rest}\n\n")
-        self.stderr.flush()
+        self._say(f"{rest}\n\n")
         self._thinking = None
 
     def bold(self, text: str) -> str:
@@ -237,9 +237,15 @@ class Console:
         from troth.explain import explain_failure
 
         words = explain_failure(failure, "shell")
-        if self.is_json:
-            self.json({"error": error_json(words)})
-        else:
+        try:
+            if failure.kind == OutputFailed.kind:
+                raise OutputFailed(failure.facts.get("reason", ""))
+            if self.is_json:
+                self.json({"error": error_json(words)})
+            else:
+                self.explain(words)
+        except OutputFailed:  # JSON has no place to go either
+            silence_stdout()
             self.explain(words)
         return exit_code_for(failure.kind)
 
@@ -248,10 +254,9 @@ class Console:
         self.clear_status()
         if not self._ends_line:
             self.end_text()
-        self.stderr.write(f"troth: {self.bold(one_line(words.title))}\n")
+        self._say(f"troth: {self.bold(one_line(words.title))}\n")
         for text in (words.detail, words.next_step):
-            self.stderr.write(f"{self._wrapped(one_line(text), '  ')}\n")
-        self.stderr.flush()
+            self._say(f"{self._wrapped(one_line(text), '  ')}\n")
 
 
 def one_line(text: str) -> str:
@@ -292,8 +297,27 @@ def error_json(words: Explanation) -> dict[str, Json]:
     }
 
 
+def put(stdout: TextIO, text: str) -> None:
+    """Write to stdout at once; raises BrokenPipeError, and OutputFailed for all else."""
+    try:
+        stdout.write(text)
+        stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputFailed(error.strerror or type(error).__name__) from error
+
+
 def prepare_streams() -> None:
-    """Let no character that a stream cannot encode end the program; data is always UTF-8."""
+    """Let no character that a stream cannot encode end the program; data is always UTF-8.
+
+    A stream that was closed (`>&-`) takes all and says nothing. Its descriptor is taken, so that no
+    file is opened under the number that programs write their output to.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None:

@@ -57,8 +57,7 @@ def show_recovery_words(console: Console, recovery_words: str) -> None:
         return
     for row in range(0, len(words), 4):
         numbered = enumerate(words[row : row + 4], start=row + 1)
-        console.stdout.write("   " + "".join(f"{n:>2} {word:<10}" for n, word in numbered) + "\n")
-    console.stdout.flush()
+        console.put("   " + "".join(f"{n:>2} {word:<10}" for n, word in numbered) + "\n")
     if can_ask():
         _ask_back(console, words)
 

@@ -119,8 +119,7 @@ class PlainChat:
         pieces: list[str] = []
         while True:
             if self.lines.is_terminal:
-                self.console.stdout.write("... " if pieces else "\nYou: ")
-                self.console.stdout.flush()
+                self.console.put("... " if pieces else "\nYou: ")
             line = await self.lines.next()
             if line is None:
                 return "\n".join(pieces) if pieces else None

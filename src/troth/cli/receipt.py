@@ -56,8 +56,7 @@ async def run(arguments: Arguments, console: Console) -> int:
             await asyncio.to_thread(write_private, Path(target), receipt)
             console.note(f"The receipt is written to {target}. `troth verify {target}` checks it.")
         else:
-            console.stdout.write(receipt.decode("utf-8"))
-            console.stdout.flush()
+            console.put(receipt.decode("utf-8"))
     return ExitCode.OK
 
 

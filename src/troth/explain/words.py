@@ -312,6 +312,11 @@ OTHERS = {
         "This needs the extra “{extra}”, which is left out because few people need it.",
         "pip install 'troth[{extra}]' brings it in.",
     ),
+    "output-failed": Words(
+        "The output cannot be written",
+        "What it was sent to takes no more. What the vault keeps is safe.",
+        "Free some space or send it elsewhere, then {again}.",
+    ),
     "config": Words(
         "A setting is wrong",
         "{file}{line_hint}: {subject}.",

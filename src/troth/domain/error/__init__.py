@@ -43,6 +43,7 @@ TrothError
 ├── ImportRefused         a file that cannot be taken in; `detail` says why
 ├── NotWritten            a file could not be written; `detail` is the system's reason
 ├── NotFound              a chat, message, provider or file that does not exist
+├── OutputFailed          stdout cannot be written
 ├── ReceiptRefused        not a receipt, or one that was changed
 └── UsageError            what was asked makes no sense; `detail` says why
 """
@@ -94,6 +95,7 @@ from troth.domain.error.own import (
     LoginMissing,
     NotFound,
     NotWritten,
+    OutputFailed,
     PaymentNotTaken,
     PaymentRefused,
     PlatformUnsupported,
@@ -153,6 +155,7 @@ __all__ = [
     "NoCredit",
     "NotFound",
     "NotWritten",
+    "OutputFailed",
     "ParameterRefused",
     "PaymentNotTaken",
     "PaymentRefused",

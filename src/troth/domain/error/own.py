@@ -190,6 +190,16 @@ class ReceiptRefused(TrothError):
         self.detail = detail
 
 
+class OutputFailed(TrothError):
+    """stdout cannot be written: its disk is full, for instance. `reason` is the system's."""
+
+    kind = "output-failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class UsageError(TrothError):
     kind = "usage"
 
