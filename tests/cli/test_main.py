@@ -105,6 +105,14 @@ def test_wrong_usage_ends_with_2_and_says_how_it_goes(
     assert "Usage: troth" in ran.err
 
 
+def test_wrong_usage_is_told_in_one_line(troth: Troth) -> None:
+    ran = troth("ask", "--json", "--nonsense")
+    detail = ran.json["error"]["detail"]
+    assert detail.startswith("Unrecognized arguments: --nonsense. Usage: troth ask [-h] [-m PRO")
+    assert detail == " ".join(detail.split())
+    assert " ".join(detail.split()) in troth("ask", "--nonsense").err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize(
     "line",

@@ -89,7 +89,8 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors go through Troth's one way of saying what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. {self.format_usage().strip().replace('usage:', 'Usage:')}")
+        usage = " ".join(self.format_usage().split()).removeprefix("usage: ")
+        raise UsageError(f"{message.rstrip('.')}. Usage: {usage}")
 
     def print_help(self, file: object = None) -> None:
         """Write the help to stdout; argparse itself says nothing where that fails."""
