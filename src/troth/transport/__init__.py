@@ -5,7 +5,7 @@ compression. Secret headers reach the socket and nothing else: no error, log, re
 httpx is imported when the first request leaves, and nowhere else in Troth.
 """
 
-from troth.transport.address import host_of, is_loopback
+from troth.transport.address import host_of, is_loopback, origin_of
 from troth.transport.client import ResponseStream, Transport
 from troth.transport.ledger import Ledger, LedgerEntry, LedgerLine, Sight
 
@@ -18,4 +18,5 @@ __all__ = [
     "Transport",
     "host_of",
     "is_loopback",
+    "origin_of",
 ]

@@ -63,6 +63,15 @@ def host_of(url: str) -> str:
     return address.host if address else ""
 
 
+def origin_of(url: str) -> str:
+    """Return `scheme://host:port` of where `url` leads; "" when it leads nowhere."""
+    address = parse_address(url)
+    if address is None:
+        return ""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{address.scheme}://{host}:{address.port}"
+
+
 def is_loopback(url: str) -> bool:
     """Return whether `url` certainly leads to this machine and nowhere else."""
     address = parse_address(url)

@@ -26,10 +26,10 @@ from troth.domain.exchange import Headers, HttpRequest, HttpResponse
 from troth.transport.address import Address, load_proxy_rules, parse_address, proxy_address
 from troth.transport.ledger import Ledger, LedgerLine, Sight
 from troth.transport.retry import redirected_request, retry_delay_s
-from troth.transport.tls import pin, trust_authorities
+from troth.transport.tls import check_pinned, check_pinned_key, pin, trust_authorities
 
 if TYPE_CHECKING:
-    from troth.transport.pools import Call, Pool, Pools
+    from troth.transport.pools import Call, CheckPeer, Pool, Pools
 
 STREAM_LIMIT_BYTES = 256 << 20
 MOST_REDIRECTS = 5
@@ -49,6 +49,33 @@ class _Terms:
     limit_bytes: int
     sight: Sight | None
     pinned_certificate: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pins:
+    """What the other end must show, beside or instead of what public authorities vouch for."""
+
+    certificate: bytes | None = None
+    """DER; the only trust anchor."""
+    key_sha256: bytes | None = None
+    """Of the SPKI, DER; besides the public authorities."""
+
+    @property
+    def are_set(self) -> bool:
+        return self.certificate is not None or self.key_sha256 is not None
+
+    def check_at(self, address: Address) -> CheckPeer:
+        """Return what checks the certificate of the host; raise TlsFailed where there is none."""
+        if address.scheme != "https":
+            raise TlsFailed(address.host, "a pin needs https")
+
+        def check(presented: bytes | None) -> None:
+            if self.certificate is not None:
+                check_pinned(address.host, self.certificate, presented)
+            if self.key_sha256 is not None:
+                check_pinned_key(address.host, self.key_sha256, presented)
+
+        return check
 
 
 class ResponseStream:
@@ -190,6 +217,7 @@ class Transport:
         connect_timeout_s: float = 5,
         read_timeout_s: float = 600,
         pinned_certificate: bytes | None = None,
+        pinned_key: bytes | None = None,
         limit_bytes: int = STREAM_LIMIT_BYTES,
         sight: Sight | None = None,
     ) -> AsyncGenerator[ResponseStream]:
@@ -197,7 +225,9 @@ class Transport:
 
         `read_timeout_s` is the longest silence. With `pinned_certificate` (DER) that certificate
         is the only trust anchor, the host's name is not checked, and no proxy is used; it is
-        compared before a byte of the request leaves. `sight` is what the ledger says that the host
+        compared before a byte of the request leaves. `pinned_key` is the SHA-256 of a key's SPKI
+        (DER): beside all that counts otherwise, the host must show a certificate with that key, on
+        a connection made for this request alone. `sight` is what the ledger says that the host
         can see; without it: an address, and the prompt too when there is a body.
         """
         address = _parse(request.url)
@@ -206,10 +236,12 @@ class Transport:
         line = self._note(request, address, purpose, sight, proxy)
         answer: ResponseStream | None = None
         try:
-            async with self._pool(address, proxy, pinned_certificate) as pool:
+            pins = _Pins(pinned_certificate, pinned_key)
+            async with self._pool(address, proxy, pins) as pool:
                 from troth.transport.pools import Call
 
-                call = Call(pool, address, line, proxy, read_timeout_s, pinned_certificate)
+                check = pins.check_at(address) if pins.are_set else None
+                call = Call(pool, address, line, proxy, read_timeout_s, check)
                 sent_at = datetime.now(UTC)
                 await call.open(
                     request.method,
@@ -233,20 +265,22 @@ class Transport:
             await self._pools.close()
 
     @asynccontextmanager
-    async def _pool(
-        self, address: Address, proxy: str | None, pinned_certificate: bytes | None
-    ) -> AsyncGenerator[Pool]:
+    async def _pool(self, address: Address, proxy: str | None, pins: _Pins) -> AsyncGenerator[Pool]:
         await _import_late()
         from troth.transport.pools import NOT_POOLED, Pools, make_pool
 
-        if pinned_certificate is not None:
-            async with make_pool(_pin(address, pinned_certificate), NOT_POOLED, None) as pool:
+        if pins.certificate is not None:
+            async with make_pool(_pin(address, pins.certificate), NOT_POOLED, None) as pool:
                 yield pool
             return
         if address.scheme == "https" or (proxy or "").startswith("https:"):
             context = await self._load_authorities(address.host)
         else:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is not used
+        if pins.key_sha256 is not None:  # whoever checked an older connection checked another key
+            async with make_pool(context, NOT_POOLED, proxy) as pool:
+                yield pool
+            return
         if self._pools is None:
             self._pools = Pools()
         yield self._pools.find(address, proxy, context)

@@ -10,16 +10,17 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, cast
 
-from troth.domain.error import ConnectFailed, NetworkError, ProxyFailed, TimedOut
+from troth.domain.error import ConnectFailed, NetworkError, ProxyFailed, TimedOut, TlsFailed
 from troth.domain.exchange import Headers
 from troth.transport.address import Address, proxy_address
 from troth.transport.failures import is_cut, network_error
 from troth.transport.lean import httpx
 from troth.transport.ledger import LedgerLine
 from troth.transport.merging import merge_chunks
-from troth.transport.tls import check_pinned
 
 Pool = httpx.AsyncHTTPTransport
+CheckPeer = Callable[[bytes | None], None]
+"""Takes the certificate (DER) that the host showed; raises NetworkError."""
 KEEPALIVE_S = 20.0
 """Shorter than common servers keep an idle connection, so that a reused one is rarely stale."""
 POOLED = httpx.Limits(
@@ -86,15 +87,19 @@ class Call:
         line: LedgerLine,
         proxy: str | None,
         read_timeout_s: float,
-        pinned_certificate: bytes | None,
+        check_peer: CheckPeer | None,
     ) -> None:
+        """`check_peer` is called before a byte of the request leaves, and raises where it must
+        not."""
         self._pool = pool
         self.host = address.host
         self._line = line
         self._proxy_host = _host_of_proxy(proxy)
         self._is_forwarded = proxy is not None and address.scheme == "http"
         self._read_timeout_s = read_timeout_s
-        self._pinned = pinned_certificate
+        self._check_peer = check_peer
+        self._tls_event = _tls_event(address, proxy)
+        self._is_peer_checked = False
         self._request_size = 0
         self._response: httpx.Response | None = None
         self.status = 0
@@ -168,21 +173,31 @@ class Call:
         return network_error(error, self.host, proxy_host=self._proxy_host, limit_s=limit_s)
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
-        """Watch httpcore at work: check a pinned certificate and count, before a byte leaves."""
+        """Watch httpcore at work: check who is there and count, before a byte leaves."""
         match event:
-            case "connection.start_tls.complete" if self._pinned is not None:
+            case self._tls_event if self._check_peer is not None:
                 stream = info["return_value"]
                 tls = stream.get_extra_info("ssl_object")
                 try:
-                    check_pinned(self.host, self._pinned, tls.getpeercert(binary_form=True))
+                    self._check_peer(tls.getpeercert(binary_form=True))
                 except NetworkError:
                     await stream.aclose()
                     raise
+                self._is_peer_checked = True
             case "http11.send_request_headers.started" if info["request"].method != b"CONNECT":
+                if self._check_peer is not None and not self._is_peer_checked:
+                    # An httpcore that names its steps otherwise must not send unchecked.
+                    raise TlsFailed(self.host, "the other end could not be checked")
                 # All of it is counted when it starts to leave: never less than really left.
                 self._line.sent(self._request_size)
             case _:
                 pass
+
+
+def _tls_event(address: Address, proxy: str | None) -> str:
+    """Return how httpcore calls the end of the handshake with the host itself, not a proxy."""
+    kind = "connection" if proxy is None else "socks" if proxy.startswith("socks") else "proxy"
+    return f"{kind}.start_tls.complete" if address.scheme == "https" else ""
 
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]

@@ -1,7 +1,11 @@
-"""TLS contexts: public authorities with the user's own beside them, or one pinned certificate."""
+"""TLS contexts: public authorities with the user's own beside them, or one pinned certificate.
+
+A pinned key stands beside the public authorities: both must hold.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ssl
 from collections.abc import Mapping
@@ -44,6 +48,24 @@ def pin(certificate: bytes) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata=certificate)
     return context
+
+
+def check_pinned_key(host: str, pinned_sha256: bytes, presented: bytes | None) -> None:
+    """Raise TlsFailed unless the peer's certificate (DER) holds the pinned key.
+
+    `pinned_sha256` is the SHA-256 of the key's SubjectPublicKeyInfo (RFC 7469, section 2.4).
+    """
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    try:
+        key = x509.load_der_x509_certificate(presented or b"").public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise TlsFailed(host, "the certificate's key cannot be read") from error
+    if not hmac.compare_digest(hashlib.sha256(spki).digest(), pinned_sha256):
+        raise TlsFailed(host, "the key of the connection is not the pinned one")
 
 
 def check_pinned(host: str, pinned: bytes, presented: bytes | None) -> None:
