@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import string
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipp
 from troth.settings import check_provider_name, find_paths
 from troth.verifiers.registry import SCHEMES
 from troth.verifiers.trust import (
+    AMD_HOST,
     INTEL_HOST,
     CollateralSource,
     DistrustedKey,
@@ -69,9 +71,14 @@ def configure(parser: Parser) -> None:
     forget.add_argument("name", metavar="NAME", help="what you called it")
     forget.set_defaults(run=run_forget)
 
-    asked = add_subcommand(group, "collateral", "let Troth ask Intel about a provider's processors")
+    asked = add_subcommand(
+        group, "collateral", "let Troth ask Intel or AMD about a provider's processors"
+    )
     asked.add_argument(
-        "host", metavar="HOST", help="intel, the URL of a cache of Intel's answers, or off"
+        "host", metavar="HOST", help="intel, amd, the URL of a cache of their answers, or off"
+    )
+    asked.add_argument(
+        "--of", choices=tuple(_MAKERS), help="whose answers a URL has, intel if absent; with off"
     )
     asked.set_defaults(run=run_collateral)
 
@@ -192,19 +199,47 @@ async def run_undistrust(arguments: Arguments, console: Console) -> int:
 
 
 async def run_collateral(arguments: Arguments, console: Console) -> int:
-    """Name whom to ask how up to date an Intel machine is, or nobody."""
-    host, trust_file = arguments.text("host"), _file()
+    """Name whom to ask about the processors of a maker, or nobody."""
+    host, maker, trust_file = arguments.text("host"), arguments.text("of"), _file()
     if host == "off":
-        await trust_file.ask_nobody("intel")
-        console.note("Nobody is asked about Intel's processors any more.")
+        for platform in (maker,) if maker else tuple(_MAKERS):
+            await trust_file.ask_nobody(platform)
+            console.note(f"Nobody is asked about {_MAKERS[platform].name}'s processors any more.")
         return ExitCode.OK
-    url = INTEL_HOST if host == "intel" else host
+    platform = host if host in _MAKERS else maker or "intel"
+    if maker and maker != platform:
+        raise UsageError(f"--of {maker} does not go with {host}")
+    url = _MAKERS[host].url if host in _MAKERS else host
     if not url.startswith("https://"):
-        raise UsageError("give intel, off, or a URL that begins with https://")
-    await trust_file.ask(CollateralSource("intel", url))
-    console.note(f"After a reply from an Intel TDX machine, Troth asks {url} about its processor.")
-    console.note("It learns your address and the kind of processor, never your words.")
+        raise UsageError("give intel, amd, off, or a URL that begins with https://")
+    await trust_file.ask(CollateralSource(platform, url))
+    console.note(_MAKERS[platform].asked.format(url=url))
     return ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """A maker of processors as this command speaks of it."""
+
+    name: str
+    url: str
+    asked: str
+
+
+_MAKERS = {
+    "intel": _Maker(
+        "Intel",
+        INTEL_HOST,
+        "About an Intel TDX machine that answers you, Troth asks {url} for its processor's updates."
+        " It learns your address and the kind of processor, never your words.",
+    ),
+    "amd": _Maker(
+        "AMD",
+        AMD_HOST,
+        "About an AMD SEV-SNP machine that answers you, Troth asks {url} for its processor's"
+        " certificate. It learns your address and which chip that is, never your words.",
+    ),
+}
 
 
 def _dated(day: date | None) -> str:

@@ -24,7 +24,8 @@ DEFAULT_REQUIRED = frozenset(
 
 _SPECIAL = re.compile(r"[*?[]")
 INTEL_HOST = "https://api.trustedservices.intel.com"
-"""Intel's own service for questions about its processors."""
+AMD_HOST = "https://kdsintf.amd.com"
+"""The makers' own services for questions about their processors."""
 
 
 def fingerprint_of(spki: bytes) -> str:
@@ -70,7 +71,7 @@ class DistrustedKey:
     """A key that never counts again, whatever a registry or a hardware document says."""
 
     fingerprint: str
-    """As in PinnedKey, or an OpenGradient teeId."""
+    """As in PinnedKey, an OpenGradient teeId, or a code measurement (96 hex digits)."""
     reason: str = ""
     since: date | None = None
 
@@ -81,7 +82,7 @@ class TrustedRoot:
 
     name: str
     platform: str
-    """`aws-nitro`, `intel`."""
+    """`aws-nitro`, `intel`, `amd`."""
     sha256: str
     source: str = ""
     read_on: date | None = None
@@ -100,7 +101,8 @@ class Measurement:
     source: str = ""
     read_on: date | None = None
     registers: tuple[tuple[str, str], ...] = ()
-    """Intel TDX: names (`mrtd`, `rtmr1`, ...) with 48 bytes each as hex, instead of PCRs."""
+    """Instead of PCRs, names with 48 bytes each as hex: `mrtd`, `rtmr1`, ... of Intel TDX, `launch`
+    of AMD SEV-SNP."""
 
     @property
     def values(self) -> tuple[tuple[str, str], ...]:
@@ -110,12 +112,28 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Minimum:
+    """The least security levels that a kind of processor must have reached."""
+
+    name: str
+    """Whose demand it is."""
+    platform: str
+    """`amd-sev-snp`."""
+    product: str
+    """`Milan`, `Genoa`, `Turin`."""
+    levels: tuple[tuple[str, int], ...]
+    """Parts of a TCB by their names (`snp_report.Tcb`); what is not named may be any."""
+    source: str = ""
+    read_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CollateralSource:
     """Where to ask how up to date a vendor's processors are. None is shipped: whoever is asked
     learns who asks about which kind of machine, so the user names it."""
 
     platform: str
-    """`intel`."""
+    """`intel`, `amd`."""
     url: str
     """The vendor's own service, or a cache of its signed answers."""
 
@@ -229,6 +247,7 @@ class Trust:
     distrusted: tuple[DistrustedKey, ...] = ()
     roots: tuple[TrustedRoot, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    minimums: tuple[Minimum, ...] = ()
     collateral: tuple[CollateralSource, ...] = ()
     registries: tuple[RegistrySource, ...] = ()
     expectations: tuple[Expectation, ...] = ()
@@ -241,7 +260,7 @@ class Trust:
     """The trust of `troth demo`: whatever it verifies is SIMULATED."""
 
     def distrust_of(self, *names: str) -> DistrustedKey | None:
-        """Return the entry that distrusts any of a key's names (fingerprint, address, teeId)."""
+        """Return the entry that distrusts any of these names: fingerprint, address, teeId, code."""
         wanted = {name.lower() for name in names if name}
         return next((key for key in self.distrusted if key.fingerprint.lower() in wanted), None)
 
@@ -264,6 +283,11 @@ class Trust:
             ),
             None,
         )
+
+    def minimum(self, platform: str, product: str) -> Minimum | None:
+        """Return what a kind of processor must have reached; the user's own demand comes first."""
+        asked = platform, product
+        return next((m for m in self.minimums if (m.platform, m.product) == asked), None)
 
     def root_hashes(self, platform: str) -> frozenset[str]:
         return frozenset(root.sha256 for root in self.roots if root.platform == platform)

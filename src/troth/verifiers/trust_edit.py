@@ -27,9 +27,11 @@ EMPTY = """\
 # that come with Troth. What stands here is added to them and wins over them.
 #
 # [[key]]          a signing key that you pin: replies of its providers must be signed with it
-# [[distrusted]]   a key that never counts again
-# [[measurement]]  code that you know: PCR0 (and PCR2) of an enclave, or a TDX machine's registers
+# [[distrusted]]   a key, or code, that never counts again
+# [[measurement]]  code that you know: PCR0 (and PCR2) of an enclave, a TDX machine's registers, or
+#                  the launch measurement of an AMD machine
 # [[root]]         the root certificate of a hardware vendor
+# [[minimum]]      how up to date an AMD processor must be
 # [[collateral]]   where to ask a hardware vendor about its processors; nobody is asked without it
 # [[registry]]     an on-chain list of enclaves and where to ask for it
 # [[expect]]       a provider and model that sign; an unsigned reply of theirs is loud

@@ -16,12 +16,14 @@ from importlib.resources import files
 from typing import TypeVar, cast
 
 from troth.verifiers.fold import NAMES
+from troth.verifiers.snp_report import PRODUCTS
 from troth.verifiers.strict_bytes import parse_base64
 from troth.verifiers.trust import (
     CollateralSource,
     DistrustedKey,
     Expectation,
     Measurement,
+    Minimum,
     PinnedKey,
     Policy,
     RegistrySource,
@@ -36,6 +38,8 @@ _HEX48 = re.compile(r"[0-9a-f]{96}\Z")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}\Z")
 _ALSO_MEASURED = ("rtmr0", "rtmr3", "mr_config_id")
 _NAME_OF_KEY = re.compile(r"(?:[0-9a-f]{64}|0x[0-9a-f]{64}|0x[0-9a-f]{40})\Z")
+_NAME_OF_DISTRUSTED = re.compile(r"(?:[0-9a-f]{64}|[0-9a-f]{96}|0x[0-9a-f]{64}|0x[0-9a-f]{40})\Z")
+_LEVELS = ("fmc", "bootloader", "tee", "snp", "microcode")
 
 Table = dict[str, object]
 _T = TypeVar("_T")
@@ -121,7 +125,7 @@ def _key(entry: _Entry) -> PinnedKey:
 
 
 def _distrusted(entry: _Entry) -> DistrustedKey:
-    fingerprint = entry.text("fingerprint", _NAME_OF_KEY)
+    fingerprint = entry.text("fingerprint", _NAME_OF_DISTRUSTED)
     return DistrustedKey(fingerprint, entry.text("reason"), entry.day("since"))
 
 
@@ -137,15 +141,18 @@ def _root(entry: _Entry) -> TrustedRoot:
 
 def _measurement(entry: _Entry) -> Measurement:
     platform = entry.required("platform")
-    is_tdx = platform == "intel-tdx"
-    registers = _registers(entry) if is_tdx else ()
-    pcr2 = "" if is_tdx else entry.text("pcr2")
+    registers: tuple[tuple[str, str], ...] = ()
+    if platform == "intel-tdx":
+        registers = _registers(entry)
+    elif platform == "amd-sev-snp":
+        registers = (("launch", entry.text("launch", _HEX48)),)
+    pcr2 = "" if registers else entry.text("pcr2")
     if pcr2 and not _HEX48.match(pcr2):
         raise entry.fault("pcr2", "is malformed")
     return Measurement(
         name=entry.required("name"),
         platform=platform,
-        pcr0="" if is_tdx else entry.text("pcr0", _HEX48),
+        pcr0="" if registers else entry.text("pcr0", _HEX48),
         pcr2=pcr2,
         source=entry.text("source"),
         read_on=entry.day("read"),
@@ -171,13 +178,29 @@ def _registers(entry: _Entry) -> tuple[tuple[str, str], ...]:
     return given
 
 
+def _minimum(entry: _Entry) -> Minimum:
+    platform, product = entry.required("platform"), entry.required("product")
+    if platform != "amd-sev-snp":
+        raise entry.fault("platform", "must be amd-sev-snp")
+    if product not in PRODUCTS:
+        raise entry.fault("product", f"must be one of {', '.join(PRODUCTS)}")
+    return Minimum(
+        name=entry.required("name"),
+        platform=platform,
+        product=product,
+        levels=tuple((level, entry.number(level, 0, 255)) for level in _LEVELS),
+        source=entry.text("source"),
+        read_on=entry.day("read"),
+    )
+
+
 def _collateral(entry: _Entry) -> CollateralSource:
     url = entry.required("url")
     if not url.startswith("https://"):
         raise entry.fault("url", "must begin with https://")
     platform = entry.required("platform")
-    if platform != "intel":
-        raise entry.fault("platform", "must be intel")
+    if platform not in {"intel", "amd"}:
+        raise entry.fault("platform", "must be intel or amd")
     return CollateralSource(platform, url)
 
 
@@ -257,6 +280,7 @@ def parse_trust(text: str) -> Trust:
         distrusted=_all(tables, "distrusted", _distrusted),
         roots=_all(tables, "root", _root),
         measurements=_all(tables, "measurement", _measurement),
+        minimums=_all(tables, "minimum", _minimum),
         collateral=_all(tables, "collateral", _collateral),
         registries=_all(tables, "registry", _registry),
         expectations=_all(tables, "expect", _expectation),
@@ -293,6 +317,7 @@ def combined(own: Trust, shipped: Trust | None = None) -> Trust:
         distrusted=(*own.distrusted, *base.distrusted),
         roots=(*own.roots, *(r for r in base.roots if r not in own.roots)),
         measurements=(*own.measurements, *base.measurements),
+        minimums=(*own.minimums, *base.minimums),
         collateral=(*own.collateral, *base.collateral),
         registries=_unshadowed(own.registries, base.registries),
         expectations=(*own.expectations, *base.expectations),
