@@ -12,6 +12,7 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
 from troth.settings import check_url
+from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 
 if TYPE_CHECKING:
     from troth.engine.payment import PaymentRequest
@@ -61,8 +62,20 @@ def add_enclave_arguments(parser: Parser) -> None:
     group.add_argument("--settlement", choices=("private", "batch", "individual"))
 
 
+def add_channel_argument(parser: Parser) -> None:
+    parser.add_argument(
+        "--channel",
+        choices=sorted(CHANNEL_SCHEMES),
+        help="its machine proves itself this way: nothing is sent before that holds",
+    )
+
+
 def with_route(arguments: Arguments, endpoint: Endpoint) -> Endpoint:
     """Return the endpoint with what the arguments say of its route; raise UsageError."""
+    if channel := arguments.text("channel"):
+        if endpoint.wire == WIRE or not endpoint.base_url.startswith("https://"):
+            raise UsageError("--channel goes with a --base-url that begins with https://")
+        endpoint = replace(endpoint, options={**endpoint.options, "channel": channel})
     given = [name for name in ("pin", *_OPTIONS) if arguments.text(name)]
     given += [name for name in ("registry", "pay_to") if arguments.texts(name)]
     if endpoint.wire != WIRE:

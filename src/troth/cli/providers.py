@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
-from troth.cli.enclave_arguments import add_enclave_arguments, read_pin, with_route
+from troth.cli.enclave_arguments import (
+    add_channel_argument,
+    add_enclave_arguments,
+    read_pin,
+    with_route,
+)
 from troth.cli.keys import key_words, read_key
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
@@ -33,6 +38,7 @@ def configure(parser: Parser) -> None:
     key = adding.add_mutually_exclusive_group()
     key.add_argument("--key-env", metavar="VAR", help="environment variable that holds the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from stdin")
+    add_channel_argument(adding)
     add_enclave_arguments(adding)
     adding.set_defaults(run=run_add)
 

@@ -25,6 +25,7 @@ from troth.vault.vault import Vault
 from troth.verifiers import registry
 from troth.verifiers.base import Evidence, Facts, Wanted
 from troth.verifiers.opengradient_names import ATTESTATION, SCHEME
+from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 from troth.verifiers.trust import Expectation, Trust, short
 
 _EVIDENCE_TIMEOUT_S = 20
@@ -252,6 +253,11 @@ def trust_for(endpoint: Endpoint, trust: Trust) -> Trust:
         if endpoint.name in key.providers:
             pinned = Expectation(endpoint.name, "*", key.scheme, key.since, f"pinned: {key.name}")
             trust = trust.with_expectation(pinned)
+    channel = endpoint.options.get("channel")
+    if channel in CHANNEL_SCHEMES:
+        return trust.with_expectation(
+            Expectation(endpoint.name, "*", str(channel), source="how it is reached")
+        )
     if endpoint.wire == SCHEME and endpoint.options.get("route") != "veil":
         return trust.with_expectation(
             Expectation(endpoint.name, "*", SCHEME, source="what its wire always does")
@@ -279,6 +285,7 @@ async def _check(
 ) -> Verdict:
     if (shown := evidence.get(TLS_CERTIFICATE)) is not None:
         facts = replace(facts, tls_certificate=shown.body)
+    trust = registry.with_channel_of(evidence, trust, facts)
     verdict = await asyncio.to_thread(
         registry.verdict_for, exchange, evidence, trust, datetime.now(UTC), facts=facts
     )

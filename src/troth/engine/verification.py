@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, PolicyRefused
@@ -19,8 +19,10 @@ from troth.engine.chat import Chat
 from troth.settings import Paths
 from troth.transport import Transport
 from troth.vault.vault import Vault
+from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 
 if TYPE_CHECKING:
+    from troth.engine.attested import Machines
     from troth.engine.judging import Judge
     from troth.engine.opengradient.routes import Routes
     from troth.engine.payment import Payments
@@ -49,6 +51,7 @@ class Verification:
         self._judge: Judge | None = None
         self._trust_file: TrustFile | None = None
         self._routes: Routes | None = None
+        self._machines: Machines | None = None
         self.wallet_key = wallet_key
         """Provider -> private key of the wallet that pays there."""
 
@@ -71,16 +74,21 @@ class Verification:
         if endpoint.options.get("simulated"):
             raise PolicyRefused(policy, "simulated")
         if not await self.signs(model.ref, endpoint):
-            raise PolicyRefused(policy, "not_known_to_sign")
+            # A channel alone is not enough, not even for "attested": its replies could be changed
+            # in the vault or on their way out of it, and nobody could tell.
+            reason = "signs_nothing" if _has_channel(endpoint) else "not_known_to_sign"
+            raise PolicyRefused(policy, reason)
 
     async def is_plain(self, model: ModelInfo, endpoint: Endpoint) -> bool:
         """Whether nothing proves who reads what is sent there, and it is not the user's own."""
-        return not (endpoint.runs(model.ref.model) or await self.signs(model.ref, endpoint))
+        is_known = endpoint.runs(model.ref.model) or _has_channel(endpoint)
+        return not (is_known or await self.signs(model.ref, endpoint))
 
     async def signs(self, model: ModelRef, endpoint: Endpoint) -> bool:
         """Whether this model's replies are expected to be signed: pinned, learnt, or its wire's."""
         trust = await self.judge().trust(endpoint)
-        return trust.expectation(endpoint.name, model.model) is not None
+        expected = trust.expectation(endpoint.name, model.model)
+        return expected is not None and not _has_channel(endpoint)
 
     async def check(
         self, chat: Chat, message: Message, endpoint: Endpoint, trace: Trace
@@ -99,9 +107,19 @@ class Verification:
 
     def channel(self, endpoint: Endpoint, policy: str) -> Channel:
         """Return the way that a request to `endpoint` takes under a chat's policy."""
+        if _has_channel(endpoint):
+            return self._attested(endpoint, policy)
         if endpoint.wire != CHECKED_WIRE:
             return PlainChannel(self._transport)
         return self.routes().channel(endpoint, policy)
+
+    def _attested(self, endpoint: Endpoint, policy: str) -> Channel:
+        from troth.engine.attested import AttestedChannel, Machines
+
+        if self._machines is None:
+            self._machines = Machines(self._transport)
+        trust = partial(self._trust_now, endpoint)
+        return AttestedChannel(self._machines, endpoint, policy, trust)
 
     def routes(self) -> Routes:
         """Return the ways to OpenGradient's enclaves; the first call pays for their imports."""
@@ -137,3 +155,8 @@ class Verification:
     def forget(self) -> None:
         """Drop what was learnt: another vault is coming."""
         self._judge = None
+
+
+def _has_channel(endpoint: Endpoint) -> bool:
+    """Whether nothing leaves for this provider before its machine proved what it is."""
+    return endpoint.options.get("channel") in CHANNEL_SCHEMES

@@ -78,6 +78,7 @@ _ACTIONS: Mapping[Face, Mapping[str, str]] = {
 _POLICY_REASONS = {
     "leaves_device": ", and this model does not run on your own machines",
     "simulated": ", and this one is a demonstration",
+    "signs_nothing": ", and this provider proves its machine but signs no reply",
     "not_known_to_sign": ", and nothing says that this provider signs what it sends",
 }
 

@@ -10,7 +10,7 @@ _POLICIES = {
     ),
     "attested": (
         "attested models only",
-        "Only enclaves whose hardware and code are proven are asked.",
+        "Only enclaves whose hardware and code are proven, and who sign their replies, are asked.",
     ),
     "device": ("this device only", "Nothing leaves your own machines."),
 }

@@ -70,6 +70,13 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
         _NETWORK,
         Seen("The provider's broker", "yes", "yes", "Whose machine it is stands on a chain."),
     ),
+    ("tinfoil", "direct"): (
+        _NETWORK,
+        Seen("Tinfoil's router", "yes", "yes", "A sealed computer: the connection ends inside it."),
+        Seen(
+            "The model's machine", "yes", "no", "The router picks it, and says that it is sealed."
+        ),
+    ),
     ("none", "direct"): (
         _NETWORK,
         Seen("The provider", "yes", "yes", "Your words, your address and your account."),
@@ -119,6 +126,12 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
         "Where the signing key lives: its enclave was not checked here.",
     ),
     "0g": ("Where the signing key lives: the chain that lists it was not asked.",),
+    "tinfoil": (
+        "Anything to somebody else: there is no signature that you could show.",
+        "Which model answered: that is the word of the machine that was checked, and so is what it"
+        " found of the machines and graphics cards behind it.",
+        "That the machine kept nothing. What its code does is known only from its makers.",
+    ),
     "none": (
         "Which model answered, or that the provider sent you what the model wrote.",
         "Anything to someone else: there is no signature that you could show.",
@@ -170,10 +183,6 @@ _ALONE: dict[State, tuple[str, ...]] = {
         "Anything real: Troth signed this itself, with a key that it made a moment ago.",
         _TRUTH,
     ),
-    State.PRIVATE_CHANNEL: (
-        "Anything to somebody else: there is no signature that you could show.",
-        _TRUTH,
-    ),
 }
 """States of which this is all that there is to say, whatever the scheme."""
 
@@ -204,4 +213,11 @@ def not_proven(verdict: Verdict) -> tuple[str, ...]:
         return alone
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
     scheme = verdict.scheme.partition("/")[0]
-    return (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]), _ALWAYS)
+    listed = (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]))
+    if verdict.state is State.PRIVATE_CHANNEL:
+        is_code_known = any(
+            c.name == "code" and c.outcome is Outcome.PASSED for c in verdict.checks
+        )
+        unknown = () if is_code_known else (_BY_STATE[State.VERIFIED_CODE_UNKNOWN],)
+        return (*unknown, *listed, _TRUTH)
+    return (*listed, _ALWAYS)

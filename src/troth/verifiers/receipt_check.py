@@ -14,7 +14,7 @@ from troth.verifiers.base import Evidence
 from troth.verifiers.fold import weakest
 from troth.verifiers.opengradient_names import SIGNING_KEY
 from troth.verifiers.receipt import Receipt
-from troth.verifiers.registry import SCHEMES, signed_parts_of, verdict_for
+from troth.verifiers.registry import SCHEMES, signed_parts_of, verdict_for, with_channel_of
 from troth.verifiers.trust import Expectation, Trust
 
 
@@ -31,7 +31,7 @@ class ReceiptVerdicts:
 def verify_receipt(receipt: Receipt, trust: Trust, now: datetime) -> ReceiptVerdicts:
     """Run every check of a receipt again. Pure: no vault, no network; `now` is aware UTC."""
     evidence = _with_key(receipt)
-    trust = _with_scheme(receipt, trust)
+    trust = with_channel_of(evidence, _with_scheme(receipt, trust), receipt.facts)
     came_at = receipt.exchange.received_at
     then, today = (
         verdict_for(

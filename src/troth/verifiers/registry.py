@@ -14,6 +14,7 @@ from typing import cast
 
 from troth.domain.exchange import Exchange, find_header
 from troth.domain.verdict import State, Verdict
+from troth.verifiers import tinfoil_names
 from troth.verifiers.base import Asking, Evidence, Facts, Naming, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
 from troth.verifiers.plain import Plain
@@ -57,10 +58,14 @@ _ROWS = {
     "redpill": _Row("redpill", "REDPILL", url="api.redpill.ai"),
     "0g": _Row("zerog", "ZERO_G", url="/v1/proxy/"),
     "eigenai": _Row("body_signature", "EIGENAI", body=b'"signer"'),
+    "tinfoil": _Row("tinfoil", "TINFOIL"),
     "galadriel": _Row("body_signature", "GALADRIEL", body=b'"public_key"'),
 }
 SCHEMES = tuple(_ROWS)
 """In the order in which they are asked whether an exchange is theirs."""
+
+_DOCUMENTS = {tinfoil_names.SCHEME: tinfoil_names.DOCUMENT}
+"""Scheme -> how the evidence is called that its channel brought, for those that sign nothing."""
 
 SCHEME_UNKNOWN = "unknown"
 _PLAIN = Plain()
@@ -79,6 +84,17 @@ def verifier_for(exchange: Exchange, facts: Facts, trust: Trust) -> Verifier:
         return scheme_of(expected.scheme) or _PLAIN
     marked = (row.verifier for row in _ROWS.values() if row.is_marked(exchange))
     return next((scheme for scheme in marked if scheme.recognizes(exchange, facts)), _PLAIN)
+
+
+def with_channel_of(evidence: Evidence, trust: Trust, facts: Facts) -> Trust:
+    """Let the scheme judge a reply whose document stands beside it.
+
+    Nothing in the reply names it, and the provider that was reached so may be gone since.
+    """
+    for scheme, prefix in _DOCUMENTS.items():
+        if any(name.startswith(prefix) for name in evidence):
+            return trust.with_expectation(Expectation(facts.provider, "*", scheme))
+    return trust
 
 
 def scheme_of(name: str) -> Verifier | None:

@@ -1,0 +1,357 @@
+"""A channel that ends in attested hardware: the machine is asked first, then told, over TLS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import troth
+from engine.conftest import MODEL
+from servers import (
+    Answer,
+    Certificate,
+    RecordedRequest,
+    ScriptedServer,
+    json_answer,
+    make_certificate,
+    openai_chat_stream,
+)
+from troth.domain.error import PolicyRefused
+from troth.domain.message import Finish, Message
+from troth.domain.model import Endpoint
+from troth.domain.verdict import Outcome, State, Verdict
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
+from troth.engine.trusting import TrustFile
+from troth.settings import find_paths
+from verifiers.amd import Amd, Guest
+from verifiers.attested import key_of, sev_v2, sev_v3
+
+AMD = Amd()
+FOREIGN = Amd()
+GUEST = Guest()
+DOCUMENT_PATH = "/.well-known/tinfoil-attestation"
+
+
+@dataclass
+class Machine:
+    """Answers as a Tinfoil machine does; what it says of itself can be changed."""
+
+    certificate: Certificate = field(default_factory=make_certificate)
+    amd: Amd = field(default_factory=lambda: AMD)
+    guest: Guest = GUEST
+    is_v3: bool = True
+    key: bytes = b""
+    """What its report binds instead of its own TLS key."""
+    document: Callable[[RecordedRequest], Answer] | None = None
+    asked: list[str] = field(default_factory=list[str])
+    prompts: list[bytes] = field(default_factory=list[bytes])
+
+    def answer(self, request: RecordedRequest) -> Answer:
+        url = urlsplit(request.path)
+        self.asked.append(url.path)
+        if request.method == "POST":
+            self.prompts.append(request.body)
+            return openai_chat_stream(["It never ", "left."])
+        if url.path != DOCUMENT_PATH:
+            return json_answer({"data": []})
+        if self.document is not None:
+            return self.document(request)
+        key = self.key or key_of(self.certificate.der)
+        nonce = bytes.fromhex(parse_qs(url.query)["nonce"][0])
+        if self.is_v3:
+            return body_of(sev_v3(self.amd, key, nonce, self.guest))
+        return body_of(sev_v2(self.amd, key, self.guest))
+
+
+def body_of(content: bytes) -> Answer:
+    return Answer(200, (("content-type", "application/json"),), (content,))
+
+
+def write_home(home: Path, authorities: list[Certificate], *, more_trust: str = "") -> None:
+    folder = home / "config"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "authorities.pem").write_bytes(b"".join(one.pem for one in authorities))
+    (folder / "config.toml").write_text(f'ca_file = "{folder / "authorities.pem"}"\n', "utf-8")
+    (folder / "trust.toml").write_text(
+        "version = 1\n"
+        f'[[root]]\nname = "our AMD"\nplatform = "amd"\nsha256 = "{AMD.root_sha256}"\n{more_trust}',
+        "utf-8",
+    )
+
+
+@dataclass
+class Setting:
+    engine: Engine
+    machine: Machine
+    server: ScriptedServer
+    home: Path
+
+    async def ask(self, text: str = "hi") -> tuple[Chat, Message]:
+        chat = await self.engine.new_chat(model=MODEL)
+        return chat, await self.ask_in(chat, text)
+
+    async def ask_in(self, chat: Chat, text: str) -> Message:
+        reply = await self.engine.send(chat, text)
+        message = await reply.wait()
+        async for _event in reply.follow():
+            pass
+        return message
+
+
+Opener = Callable[..., Awaitable[Setting]]
+
+
+@pytest.fixture
+async def open_setting(tmp_path: Path) -> AsyncIterator[Opener]:
+    async with AsyncExitStack() as stack:
+
+        async def opener(
+            machine: Machine | None = None,
+            *,
+            more_trust: str = "",
+            authorities: tuple[Certificate, ...] = (),
+        ) -> Setting:
+            machine = machine or Machine()
+            write_home(tmp_path, [machine.certificate, *authorities], more_trust=more_trust)
+            server = await stack.enter_async_context(
+                ScriptedServer(machine.answer, certificate=machine.certificate)
+            )
+            home = {"TROTH_HOME": str(tmp_path)}
+            engine = await Engine.open(paths=find_paths(home), environ=home)
+            await stack.enter_async_context(engine)
+            await engine.add_endpoint(
+                Endpoint(
+                    MODEL.provider,
+                    "openai-chat",
+                    f"{server.url}/v1",
+                    needs_key=False,
+                    options={"channel": "tinfoil"},
+                )
+            )
+            return Setting(engine, machine, server, tmp_path)
+
+        yield opener
+
+
+def outcomes(verdict: Verdict) -> dict[str, Outcome]:
+    return {check.name: check.outcome for check in verdict.checks}
+
+
+def reason_of(message: Message) -> str:
+    assert message.finish is Finish.FAILED
+    assert message.failure is not None
+    assert message.failure.kind == "enclave-refused", message.failure
+    return str(message.failure.facts["reason"])
+
+
+async def test_the_machine_is_asked_first_and_the_reply_is_a_private_channel(
+    open_setting: Opener,
+) -> None:
+    setting = await open_setting()
+    chat, message = await setting.ask()
+    assert message.text == "It never left."
+    assert setting.machine.asked == [DOCUMENT_PATH, "/v1/chat/completions"]
+    verdict = chat.verdicts[message.id]
+    assert verdict.state is State.PRIVATE_CHANNEL, verdict
+    assert verdict.scheme == "tinfoil/v3"
+    found = outcomes(verdict)
+    assert found["hardware"] is Outcome.PASSED
+    assert found["platform"] is Outcome.PASSED
+    assert found["channel"] is Outcome.PASSED
+    assert found["freshness"] is Outcome.PASSED
+    assert found["code"] is Outcome.CANNOT_CHECK
+    assert found["signature"] is Outcome.NOT_COVERED
+    assert found["reply-bytes"] is Outcome.NOT_COVERED
+    lines = {(line.host, line.purpose, line.sight) for line in setting.engine.ledger.entries}
+    assert {(host, purpose) for host, purpose, _ in lines} == {
+        ("127.0.0.1", "attestation"),
+        ("127.0.0.1", "chat"),
+    }
+
+
+async def test_the_proof_is_kept_and_checks_again_with_the_machine_and_the_provider_gone(
+    open_setting: Opener,
+) -> None:
+    setting = await open_setting()
+    chat, message = await setting.ask()
+    before = chat.verdicts[message.id]
+    asked = len(setting.machine.asked)
+    again = await setting.engine.proofs.check_again(chat, message.id)
+    assert (again.state, again.checks) == (before.state, before.checks)
+    await setting.engine.remove_endpoint(MODEL.provider)
+    again = await setting.engine.proofs.check_again(chat, message.id)
+    assert (again.state, again.checks) == (before.state, before.checks)
+    assert len(setting.machine.asked) == asked
+
+
+async def test_a_receipt_shows_the_document_and_says_that_it_does_not_show_the_reply(
+    open_setting: Opener,
+) -> None:
+    setting = await open_setting()
+    chat, message = await setting.ask()
+    receipt = await setting.engine.proofs.receipt(chat, message.id)
+    trust = TrustFile(find_paths({"TROTH_HOME": str(setting.home)})).load()
+    found = troth.verify(receipt, trust=trust)
+    for verdict in (found.then, found.now):
+        assert verdict.state is State.IMPORTED
+        assert outcomes(verdict)["hardware"] is Outcome.PASSED
+        channel = next(check for check in verdict.checks if check.name == "channel")
+        assert channel.outcome is Outcome.NOT_COVERED
+        assert "word of the file's maker" in channel.detail
+
+
+async def test_the_same_machine_is_not_asked_at_each_message(open_setting: Opener) -> None:
+    setting = await open_setting()
+    chat, _ = await setting.ask()
+    message = await setting.ask_in(chat, "and again")
+    assert setting.machine.asked.count(DOCUMENT_PATH) == 1
+    assert chat.verdicts[message.id].state is State.PRIVATE_CHANNEL
+
+
+OTHER_KEY = key_of(make_certificate().der)
+ATTACKS: dict[str, tuple[Machine, str]] = {
+    "another key in the report": (Machine(key=OTHER_KEY), "tls-failed"),
+    "a debug machine": (Machine(guest=Guest(policy=0x30000 | 1 << 19)), "debug"),
+    "a foreign root": (Machine(amd=FOREIGN), "not trusted"),
+    "another privilege level": (Machine(guest=Guest(vmpl=2)), "less privileged"),
+    "an old security level": (Machine(guest=Guest(launch=(6, 0, 23, 84))), "needs updates"),
+    "no document": (
+        Machine(document=lambda request: json_answer({"error": "gone"}, status=404)),
+        "answered 404",
+    ),
+    "a document elsewhere": (
+        Machine(document=lambda r: Answer(302, (("location", "https://x.test/doc"),), (b"",))),
+        "answered 302",
+    ),
+    "another nonce": (
+        Machine(document=lambda r: body_of(sev_v3(AMD, OTHER_KEY, bytes(32)))),
+        "another nonce",
+    ),
+    "junk": (Machine(document=lambda request: body_of(b"{}")), "does not hold"),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_nothing_leaves_where_the_proof_does_not_hold(
+    open_setting: Opener, name: str
+) -> None:
+    machine, words = ATTACKS[name]
+    setting = await open_setting(replace(machine, asked=[], prompts=[]))
+    chat, message = await setting.ask("for the enclave alone")
+    assert setting.machine.prompts == []
+    assert message.finish is Finish.FAILED
+    assert message.failure is not None
+    if words == "tls-failed":
+        assert message.failure.kind == words
+        assert setting.machine.asked == [DOCUMENT_PATH] * 3
+    else:
+        assert words in reason_of(message)
+    assert message.id not in chat.verdicts
+
+
+async def test_a_cut_document_is_no_document(open_setting: Opener) -> None:
+    whole = sev_v3(AMD, OTHER_KEY, bytes(32))
+    for size in (0, 1, len(whole) // 2, len(whole) - 1):
+        cut = Machine(document=lambda request, size=size: body_of(whole[:size]))
+        setting = await open_setting(cut)
+        _, message = await setting.ask()
+        assert setting.machine.prompts == []
+        assert "does not hold" in reason_of(message)
+
+
+async def test_without_amds_certificate_nothing_leaves_and_the_way_out_is_told(
+    open_setting: Opener,
+) -> None:
+    setting = await open_setting(Machine(is_v3=False))
+    _, message = await setting.ask()
+    assert setting.machine.prompts == []
+    assert "troth trust collateral amd" in reason_of(message)
+
+
+async def test_amd_is_asked_where_the_user_said_so_and_once_for_a_chip(
+    open_setting: Opener,
+) -> None:
+    service_certificate = make_certificate()
+    asked: list[str] = []
+
+    def answer(request: RecordedRequest) -> Answer:
+        asked.append(request.path)
+        body = AMD.chain if request.path.endswith("cert_chain") else AMD.vcek
+        return Answer(200, (("content-type", "application/octet-stream"),), (body,))
+
+    async with ScriptedServer(answer, certificate=service_certificate) as service:
+        setting = await open_setting(
+            Machine(is_v3=False),
+            more_trust=f'[[collateral]]\nplatform = "amd"\nurl = "{service.url}"\n',
+            authorities=(service_certificate,),
+        )
+        chat, message = await setting.ask()
+        await setting.ask()
+    verdict = chat.verdicts[message.id]
+    assert verdict.state is State.PRIVATE_CHANNEL, verdict
+    assert verdict.scheme == "tinfoil/v2"
+    assert outcomes(verdict)["freshness"] is Outcome.NOT_COVERED
+    assert len(asked) == 2
+    purposes = [line.purpose for line in setting.engine.ledger.entries]
+    assert "processor" in purposes
+    again = await setting.engine.proofs.check_again(chat, message.id)
+    assert again.checks == verdict.checks
+
+
+async def test_where_several_machines_share_an_address_the_one_that_answers_is_asked(
+    open_setting: Opener,
+) -> None:
+    """The first document is of another machine than the one that takes the call: no word leaves
+    until both are one."""
+    machine = Machine()
+
+    def either(request: RecordedRequest) -> Answer:
+        is_other = machine.asked.count(DOCUMENT_PATH) == 1
+        key = OTHER_KEY if is_other else key_of(machine.certificate.der)
+        nonce = bytes.fromhex(parse_qs(urlsplit(request.path).query)["nonce"][0])
+        return body_of(sev_v3(AMD, key, nonce))
+
+    machine.document = either
+    setting = await open_setting(machine)
+    chat, message = await setting.ask()
+    assert chat.verdicts[message.id].state is State.PRIVATE_CHANNEL
+    assert machine.asked == [DOCUMENT_PATH, DOCUMENT_PATH, "/v1/chat/completions"]
+    assert len(machine.prompts) == 1
+
+
+@pytest.mark.parametrize("policy", ["signed", "attested"])
+async def test_a_channel_does_not_meet_a_policy_that_wants_signatures(
+    open_setting: Opener, policy: str
+) -> None:
+    setting = await open_setting()
+    chat = await setting.engine.new_chat(model=MODEL)
+    await setting.engine.update_chat(chat, policy=policy)
+    with pytest.raises(PolicyRefused) as caught:
+        await setting.engine.send(chat, "hi")
+    assert caught.value.reason == "signs_nothing"
+    assert setting.machine.asked == []
+
+
+async def test_known_code_is_named_and_distrusted_code_is_sent_nothing(
+    open_setting: Opener,
+) -> None:
+    launch = GUEST.measurement.hex()
+    known = (
+        '[[measurement]]\nname = "router 7"\nplatform = "amd-sev-snp"\n'
+        f'launch = "{launch}"\nsource = "a test"\n'
+    )
+    setting = await open_setting(more_trust=known)
+    chat, message = await setting.ask()
+    assert outcomes(chat.verdicts[message.id])["code"] is Outcome.PASSED
+    setting = await open_setting(
+        more_trust=f'{known}[[distrusted]]\nfingerprint = "{launch}"\nreason = "a hole"\n'
+    )
+    _, message = await setting.ask()
+    assert "distrust" in reason_of(message)
+    assert setting.machine.prompts == []
