@@ -10,6 +10,7 @@ import pytest
 
 from troth.domain.exchange import HttpResponse
 from troth.domain.verdict import Outcome, State
+from troth.verifiers.der import read_one, write
 from troth.verifiers.snp import Machine, check_machine, open_report, wanted_for_report
 from troth.verifiers.snp_report import ReportInvalid
 from troth.verifiers.trust import (
@@ -88,11 +89,10 @@ def test_every_bit_of_a_report_counts() -> None:
                 open_report(bytes(changed), AMD.vcek, AMD.chain)
 
 
-def test_every_byte_of_the_certificates_counts() -> None:
-    """A changed root holds together at most as another one, which nobody trusts."""
-    for place in range(len(AMD.vcek)):
+def test_every_bit_of_the_certificates_counts() -> None:
+    for place in range(0, 8 * len(AMD.vcek), 1 if ROUNDS > 1 else 5):
         changed = bytearray(AMD.vcek)
-        changed[place] ^= 1 << place % 8
+        changed[place // 8] ^= 1 << place % 8
         with pytest.raises(ReportInvalid):
             open_report(REPORT, bytes(changed), AMD.chain)
     for place in range(0, len(AMD.chain), 1 if ROUNDS > 1 else 5):
@@ -100,6 +100,19 @@ def test_every_byte_of_the_certificates_counts() -> None:
         changed[place] ^= 1 << place % 7
         with pytest.raises(ReportInvalid):
             open_report(REPORT, AMD.vcek, bytes(changed))
+
+
+def test_a_certificate_of_another_form_is_refused_and_nothing_breaks() -> None:
+    _, content = read_one(AMD.vcek)
+    for changed in (
+        write(0x30, content + b"\x05\0"),
+        write(0x30, b""),
+        write(0x30, write(0x30, b"") * 3),
+        b"",
+        AMD.vcek + b"\0",
+    ):
+        with pytest.raises(ReportInvalid):
+            open_report(REPORT, changed, AMD.chain)
 
 
 def test_no_prefix_of_a_report_and_nothing_behind_it_is_taken() -> None:

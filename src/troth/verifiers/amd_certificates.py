@@ -126,7 +126,9 @@ def open_chip(vcek: bytes, authorities: bytes) -> Chip:
             authority_serial=ask.serial,
             root=ark,
         )
-    except (DerInvalid, KeyError) as error:
+    except CertificateInvalid:
+        raise
+    except (ValueError, LookupError) as error:  # of another form, and be it one field too many
         raise CertificateInvalid("A certificate of AMD's is not what it should be.") from error
 
 
