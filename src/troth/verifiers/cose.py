@@ -13,8 +13,11 @@ from typing import cast
 Cbor = None | bool | int | bytes | str | list["Cbor"] | dict[int | str, "Cbor"]
 
 MAX_DEPTH = 8
+MAX_OPEN_DEPTH = 24
 _BREAK = 0xFF
 _SIMPLE: dict[int, Cbor] = {0xF4: False, 0xF5: True, 0xF6: None}
+_OPEN_SIMPLE = {0xF7: 0, 0xF9: 2, 0xFA: 4, 0xFB: 8}
+"""Undefined and the three sizes of floats -> the bytes that follow."""
 
 
 class CborInvalid(ValueError):
@@ -24,8 +27,10 @@ class CborInvalid(ValueError):
 class _Reader:
     """Walks over the bytes once. Raises CborInvalid; never reads past the end."""
 
-    def __init__(self, encoded: bytes) -> None:
+    def __init__(self, encoded: bytes, *, is_open: bool = False) -> None:
         self._encoded = encoded
+        self._is_open = is_open
+        self._max_depth = MAX_OPEN_DEPTH if is_open else MAX_DEPTH
         self.at = 0
 
     def _take(self, count: int) -> bytes:
@@ -37,7 +42,7 @@ class _Reader:
         return taken
 
     def _argument(self, additional: int) -> int:
-        """Return the number after an initial byte; only its shortest form is taken."""
+        """Return the number after an initial byte; strictly, only its shortest form is taken."""
         if additional < 24:
             return additional
         if additional > 27:
@@ -45,12 +50,12 @@ class _Reader:
         size = 1 << (additional - 24)
         value = int.from_bytes(self._take(size), "big")
         floor = 24 if size == 1 else 1 << (4 * size)
-        if value < floor:
+        if value < floor and not self._is_open:
             raise CborInvalid("a number is not in its shortest form")
         return value
 
     def item(self, depth: int = 0) -> Cbor:
-        if depth > MAX_DEPTH:
+        if depth > self._max_depth:
             raise CborInvalid("it is nested too deeply")
         initial = self._take(1)[0]
         major, additional = initial >> 5, initial & 0x1F
@@ -72,6 +77,12 @@ class _Reader:
                 return self._map(additional, depth)
             case 7 if initial in _SIMPLE:
                 return _SIMPLE[initial]
+            case 6 if self._is_open:
+                self._argument(additional)
+                return self.item(depth + 1)
+            case 7 if self._is_open and initial in _OPEN_SIMPLE:
+                self._take(_OPEN_SIMPLE[initial])
+                return None
             case _:
                 raise CborInvalid("it holds a tag, a float or a value that does not belong here")
 
@@ -113,6 +124,20 @@ class _Reader:
 def parse_cbor(encoded: bytes) -> Cbor:
     """Return the one item that `encoded` is; raise CborInvalid when it is more, less or other."""
     reader = _Reader(encoded)
+    value = reader.item()
+    if reader.at != len(encoded):
+        raise CborInvalid("something follows the document")
+    return value
+
+
+def parse_open_cbor(encoded: bytes) -> Cbor:
+    """Return the one item that `encoded` is, of a document that others may write as they like.
+
+    Tags are looked through, undefined values and floats read as None (no check asks for one), and
+    a number may be longer than need be. A key that stands twice is refused here too, and so is
+    what follows the item: the bytes are covered by a hash, and must mean one thing.
+    """
+    reader = _Reader(encoded, is_open=True)
     value = reader.item()
     if reader.at != len(encoded):
         raise CborInvalid("something follows the document")

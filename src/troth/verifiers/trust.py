@@ -78,14 +78,17 @@ class DistrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustedRoot:
-    """The root certificate of a hardware vendor, by the SHA-256 of its DER."""
+    """A certificate authority by the SHA-256 of its certificate's DER: the root of a hardware
+    vendor, or one that knows who signs pictures."""
 
     name: str
     platform: str
-    """`aws-nitro`, `intel`, `amd`."""
+    """`aws-nitro`, `intel`, `amd`, or `c2pa` for pictures."""
     sha256: str
     source: str = ""
     read_on: date | None = None
+    certificate: bytes = b""
+    """DER; where what it signed comes without it, as pictures do. May be empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import TypeVar, cast
 
@@ -130,12 +131,20 @@ def _distrusted(entry: _Entry) -> DistrustedKey:
 
 
 def _root(entry: _Entry) -> TrustedRoot:
+    try:
+        certificate = parse_base64(entry.text("certificate"))
+    except ValueError as error:
+        raise entry.fault("certificate", "is not base64") from error
+    digest = entry.text("sha256", _HEX32)
+    if certificate and sha256(certificate).hexdigest() != digest:
+        raise entry.fault("sha256", "is not that of the certificate")
     return TrustedRoot(
         name=entry.required("name"),
         platform=entry.required("platform"),
-        sha256=entry.text("sha256", _HEX32),
+        sha256=digest,
         source=entry.text("source"),
         read_on=entry.day("read"),
+        certificate=certificate,
     )
 
 

@@ -1,0 +1,323 @@
+"""Who signed a picture: the COSE signature of a claim, and the certificates behind it.
+
+Sources: C2PA specification 2.2, sections 13.2 (algorithms), 14.4 to 14.6 (trust, certificate
+profile); RFC 9052 and 9360 (COSE_Sign1, x5chain), RFC 5280. What stands in the unprotected header
+(time stamps, stapled OCSP answers) is covered by no signature of the maker's: no check rests on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from troth.verifiers.cose import Cbor, CborInvalid, parse_open_cbor, sig_structure
+from troth.verifiers.trust import Trust, TrustedRoot, fingerprint_of
+
+PLATFORM = "c2pa"
+"""Of the roots in the trust file that count here."""
+MAX_CHAIN = 8
+_X5CHAIN = 33
+_EXPECTED = frozenset(
+    {"pad", "pad2", "sigTst", "sigTst2", "rVals", "x5chain", _X5CHAIN, "temp_signing_time"}
+)
+_ALLOWED_USES = frozenset(
+    {
+        "1.3.6.1.5.5.7.3.4",  # emailProtection
+        "1.3.6.1.5.5.7.3.36",  # documentSigning
+        "1.3.6.1.4.1.62558.2.1",  # c2pa-kp-claimSigning
+        "1.3.6.1.4.1.311.76.59.1.9",  # Microsoft's, for C2PA
+    }
+)
+_ANY_USE = "2.5.29.37.0"
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for certificates that are not what they should be."""
+_HEAD = re.compile(rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x15][\x00-\x7f]", re.S)
+"""Two sequences of 256 bytes or more, version 3, and a serial number that is not negative."""
+_KNOWN_EXTENSIONS = (
+    x509.BasicConstraints,
+    x509.KeyUsage,
+    x509.ExtendedKeyUsage,
+    x509.AuthorityKeyIdentifier,
+    x509.SubjectKeyIdentifier,
+    x509.CertificatePolicies,
+)
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+
+class SignatureInvalid(ValueError):
+    """The signature cannot be read; a clause for people."""
+
+
+class SignerInvalid(ValueError):
+    """The certificate may not sign pictures; a clause for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A claim's signature with its certificates, the signer's first."""
+
+    algorithm: int
+    """COSE's number."""
+    signature: bytes
+    signed: bytes
+    chain: tuple[x509.Certificate, ...]
+    has_stamp: bool
+    """Whether a time stamp authority's word comes with it."""
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.chain[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a chain meets what is trusted."""
+
+    root: TrustedRoot
+    valid_from: datetime
+    valid_until: datetime
+    """Between these all certificates up to the root are valid."""
+
+
+def parse_signature(encoded: bytes, claim: bytes) -> Signature:
+    """Take the COSE_Sign1 of a claim apart, whose payload is detached; raise SignatureInvalid."""
+    try:
+        message = parse_open_cbor(encoded)
+        if not isinstance(message, list) or len(message) != 4:
+            raise SignatureInvalid("it is not a signed message of four parts")
+        protected, unprotected, payload, signature = message
+        if not isinstance(protected, bytes) or not isinstance(signature, bytes):
+            raise SignatureInvalid("a part of it is not a byte string")
+        if not isinstance(unprotected, dict) or payload is not None:
+            raise SignatureInvalid("a part of it is not what it must be")
+        header = parse_open_cbor(protected)
+    except CborInvalid as error:
+        raise SignatureInvalid(str(error)) from error
+    if not isinstance(header, dict):
+        raise SignatureInvalid("its header is not a map")
+    algorithm = header.get(1)
+    if isinstance(algorithm, bool) or not isinstance(algorithm, int):
+        raise SignatureInvalid("its algorithm is not a number")
+    _check_unprotected(unprotected)
+    places = [h[k] for h in (header, unprotected) for k in (_X5CHAIN, "x5chain") if k in h]
+    if len(places) != 1:
+        raise SignatureInvalid("it has no certificates, or has them twice")
+    return Signature(
+        algorithm=algorithm,
+        signature=signature,
+        signed=sig_structure(protected, claim),
+        chain=tuple(_load(der) for der in _chain(places[0])),
+        has_stamp="sigTst" in unprotected or "sigTst2" in unprotected,
+    )
+
+
+def _check_unprotected(header: Mapping[int | str, Cbor]) -> None:
+    """Refuse what nothing would notice: names that no version knows, and padding with a message."""
+    if not header.keys() <= _EXPECTED:
+        raise SignatureInvalid("its header holds what is not known")
+    for name in ("pad", "pad2"):
+        padded = header.get(name, b"")
+        if not isinstance(padded, bytes) or any(padded):
+            raise SignatureInvalid("its padding is not empty")
+
+
+def _chain(value: Cbor) -> list[bytes]:
+    listed = value if isinstance(value, list) else [value]
+    found = [der for der in listed if isinstance(der, bytes)]
+    if len(found) != len(listed) or not 1 <= len(found) <= MAX_CHAIN:
+        raise SignatureInvalid("its certificates are not a list of them")
+    return found
+
+
+def _load(der: bytes) -> x509.Certificate:
+    if not _HEAD.match(der):
+        # `cryptography` would load a negative serial number, and warn on the user's screen.
+        raise SignatureInvalid("a certificate cannot be read")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except _UNREADABLE as error:
+        raise SignatureInvalid("a certificate cannot be read") from error
+    return certificate
+
+
+# -- the signature
+
+_Check = Callable[[PublicKey, bytes, bytes], None]
+
+
+def _ecdsa(
+    curve: type[ec.EllipticCurve], algorithm: hashes.HashAlgorithm, size: int,
+    key: PublicKey, signature: bytes, signed: bytes,
+) -> None:  # fmt: skip
+    """Check r || s (RFC 9053, section 2.1)."""
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, curve):
+        raise SignerInvalid("its key is not of the kind that it signs with")
+    if len(signature) != 2 * size:
+        raise InvalidSignature
+    r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+    key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(algorithm))
+
+
+def _pss(algorithm: hashes.HashAlgorithm, key: PublicKey, signature: bytes, signed: bytes) -> None:
+    if not isinstance(key, rsa.RSAPublicKey) or not 2_048 <= key.key_size <= 16_384:
+        raise SignerInvalid("its key is not of the kind that it signs with")
+    mask = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+    key.verify(signature, signed, mask, algorithm)
+
+
+def _eddsa(key: PublicKey, signature: bytes, signed: bytes) -> None:
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise SignerInvalid("its key is not of the kind that it signs with")
+    key.verify(signature, signed)
+
+
+_ALGORITHMS: dict[int, _Check] = {
+    -7: partial(_ecdsa, ec.SECP256R1, hashes.SHA256(), 32),
+    -35: partial(_ecdsa, ec.SECP384R1, hashes.SHA384(), 48),
+    -36: partial(_ecdsa, ec.SECP521R1, hashes.SHA512(), 66),
+    -37: partial(_pss, hashes.SHA256()),
+    -38: partial(_pss, hashes.SHA384()),
+    -39: partial(_pss, hashes.SHA512()),
+    -8: _eddsa,
+}
+"""COSE's number (RFC 9053) -> the check: ES256, ES384, ES512, PS256, PS384, PS512, EdDSA."""
+
+
+def holds(signature: Signature) -> bool:
+    """Whether the signer's key signed this claim; raise SignerInvalid for a key that cannot."""
+    check = _ALGORITHMS.get(signature.algorithm)
+    if check is None:
+        raise SignerInvalid("it is signed in a way that C2PA does not allow")
+    try:
+        key = signature.leaf.public_key()
+        if not isinstance(key, PublicKey):
+            raise SignerInvalid("its key is not of the kind that it signs with")
+        check(key, signature.signature, signature.signed)
+    except InvalidSignature:
+        return False
+    except _UNREADABLE as error:
+        raise SignerInvalid("its key cannot be read") from error
+    return True
+
+
+# -- the certificates
+
+
+def check_profile(leaf: x509.Certificate) -> None:
+    """Raise SignerInvalid unless a certificate may sign pictures (section 14.5.1)."""
+    for extension in leaf.extensions:
+        if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
+            raise SignerInvalid("its certificate has a condition that is not understood")
+    try:
+        uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound as error:
+        raise SignerInvalid("its certificate does not say what it is for") from error
+    named = {use.dotted_string for use in uses}
+    if not named & _ALLOWED_USES or _ANY_USE in named:
+        raise SignerInvalid("its certificate is for something else than signing pictures")
+    if not usage.digital_signature or usage.key_cert_sign or _is_authority(leaf):
+        raise SignerInvalid("its certificate is for something else than signing pictures")
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def find_anchor(chain: tuple[x509.Certificate, ...], trust: Trust) -> Anchor | None:
+    """Return where a chain meets a root that the trust names for pictures; None where it does not.
+
+    A root may be any certificate of the chain but the signer's, or the one that issued its last:
+    pictures leave the root out, so the trust must hold that one whole.
+    """
+    roots = {root.sha256: root for root in trust.roots if root.platform == PLATFORM}
+    above: list[x509.Certificate] = []
+    for place, certificate in enumerate(chain):
+        if place and not _issued(chain[place - 1], certificate, below=place - 1):
+            return None
+        above.append(certificate)
+        root = roots.get(sha256(certificate.public_bytes(Encoding.DER)).hexdigest())
+        if place and root is not None:
+            return _anchor(root, above)
+    for root in roots.values():
+        issuer = _certificate_of(root)
+        if issuer is not None and _issued(chain[-1], issuer, below=len(chain) - 1):
+            return _anchor(root, [*above, issuer])
+    return None
+
+
+def _anchor(root: TrustedRoot, chain: list[x509.Certificate]) -> Anchor:
+    return Anchor(
+        root,
+        max(certificate.not_valid_before_utc for certificate in chain),
+        min(certificate.not_valid_after_utc for certificate in chain),
+    )
+
+
+def _certificate_of(root: TrustedRoot) -> x509.Certificate | None:
+    if not root.certificate:
+        return None
+    try:
+        return _load(root.certificate)
+    except SignatureInvalid:
+        return None
+
+
+def _issued(child: x509.Certificate, issuer: x509.Certificate, *, below: int) -> bool:
+    """Whether a certificate was issued by another that may issue; `below` authorities are between
+    it and the signer."""
+    if child.issuer != issuer.subject:
+        return False
+    try:
+        child.verify_directly_issued_by(issuer)
+        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (InvalidSignature, x509.ExtensionNotFound, *_UNREADABLE):
+        return False
+    for extension in issuer.extensions:
+        if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
+            return False
+    is_short = basic.path_length is None or basic.path_length >= below
+    return basic.ca and usage.key_cert_sign and is_short
+
+
+def name_of(name: x509.Name) -> str:
+    """Return whom a name names: the organisation, else the common name; "" for neither."""
+    for attribute in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
+        for found in name.get_attributes_for_oid(attribute):
+            if text := str(found.value).strip():
+                return text[:80]
+    return ""
+
+
+def key_fingerprint(leaf: x509.Certificate) -> str:
+    """Return the fingerprint of the signer's key, as the trust file writes it."""
+    try:
+        key = leaf.public_key()
+    except _UNREADABLE:
+        return ""
+    return fingerprint_of(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))

@@ -1,0 +1,373 @@
+"""Content Credentials made for tests, by a writer of our own: it can lie in every way.
+
+Written from the C2PA specification 2.2 with `cbor2` and `cryptography`, and nothing of Troth.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from PIL import Image
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+CLAIM_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
+_TAIL = "-0011-0010-8000-00aa00389b71"
+HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "256": hashes.SHA256,
+    "384": hashes.SHA384,
+    "512": hashes.SHA512,
+}
+ALGORITHMS = {
+    "es256": -7, "es384": -35, "es512": -36, "ps256": -37, "ps384": -38, "ps512": -39,
+    "ed25519": -8,
+}  # fmt: skip
+_CURVES = {"es256": ec.SECP256R1, "es384": ec.SECP384R1, "es512": ec.SECP521R1}
+
+
+def key_for(algorithm: str) -> Any:
+    if algorithm in _CURVES:
+        return ec.generate_private_key(_CURVES[algorithm]())
+    if algorithm == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    return rsa.generate_private_key(65537, 2048)
+
+
+def named(common: str, organisation: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, common),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
+        ]
+    )
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+@dataclass
+class Signer:
+    """A key with its certificates, the signer's own first."""
+
+    algorithm: str
+    key: Any
+    chain: list[x509.Certificate]
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def sign(self, message: bytes) -> bytes:
+        if self.algorithm == "ed25519":
+            return self.key.sign(message)
+        digest = HASHES[self.algorithm[2:]]()
+        if self.algorithm.startswith("ps"):
+            return self.key.sign(
+                message, padding.PSS(padding.MGF1(digest), digest.digest_size), digest
+            )
+        size = {"es256": 32, "es384": 48, "es512": 66}[self.algorithm]
+        r, s = utils.decode_dss_signature(self.key.sign(message, ec.ECDSA(digest)))
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+class Authority:
+    """A root with one authority below it, as those that certify signers of pictures have."""
+
+    def __init__(self, name: str = "Troth Tests") -> None:
+        self._root_key, self._key = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
+        subject = named(f"{name} Root", name)
+        self.root = self._issue(subject, self._root_key, subject, self._root_key, is_ca=True)
+        below = named(f"{name} Issuing", name)
+        self.issuing = self._issue(below, self._key, subject, self._root_key, is_ca=True)
+
+    def signer(
+        self,
+        algorithm: str = "es256",
+        *,
+        name: str = "Example AI",
+        uses: Sequence[x509.ObjectIdentifier] = (EMAIL,),
+        valid: tuple[datetime, datetime] = (NOW - timedelta(days=30), NOW + timedelta(days=335)),
+        is_ca: bool = False,
+        with_root: bool = False,
+    ) -> Signer:
+        key = key_for(algorithm)
+        leaf = self._issue(
+            named("Signer", name), key, self.issuing.subject, self._key,
+            is_ca=is_ca, uses=uses, valid=valid,
+        )  # fmt: skip
+        return Signer(algorithm, key, [leaf, self.issuing, *([self.root] if with_root else [])])
+
+    @staticmethod
+    def _issue(
+        subject: x509.Name,
+        key: Any,
+        issuer: x509.Name,
+        issuer_key: Any,
+        *,
+        is_ca: bool,
+        uses: Sequence[x509.ObjectIdentifier] = (),
+        valid: tuple[datetime, datetime] = (NOW - timedelta(days=999), NOW + timedelta(days=3650)),
+    ) -> x509.Certificate:
+        usage = x509.KeyUsage(
+            not is_ca or bool(uses), False, False, False, False, is_ca, is_ca, False, False
+        )
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(valid[0])
+            .not_valid_after(valid[1])
+            .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+                critical=False,
+            )
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+        )
+        if uses:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+        return builder.sign(issuer_key, hashes.SHA384())
+
+
+# -- pictures without credentials
+
+
+def plain(form: str = "png", size: tuple[int, int] = (24, 16), seed: int = 7) -> bytes:
+    """Return a small picture whose pixels are all different."""
+    image = Image.new("RGB", size)
+    image.putdata(
+        [
+            ((x * 37 + seed) % 256, (y * 91) % 256, (x * y + seed) % 256)
+            for y in range(size[1])
+            for x in range(size[0])
+        ]
+    )
+    written = io.BytesIO()
+    image.save(written, form.upper())
+    return written.getvalue()
+
+
+def form_of(picture: bytes) -> str:
+    return {b"\x89P": "png", b"\xff\xd8": "jpeg", b"RI": "webp"}[picture[:2]]
+
+
+def embed(picture: bytes, store: bytes) -> tuple[bytes, int, int]:
+    """Return a picture with a manifest store in it, and where the part that holds it lies."""
+    form = form_of(picture)
+    if form == "png":
+        chunk = b"caBX" + store
+        part = struct.pack(">I", len(store)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        return picture[:33] + part + picture[33:], 33, len(part)
+    if form == "jpeg":
+        pieces = [store[at : at + 60_000] for at in range(0, len(store), 60_000)]
+        part = b""
+        for number, piece in enumerate(pieces, 1):
+            body = b"JP" + struct.pack(">HI", 0x0211, number)
+            body += (store[:8] if number > 1 else b"") + piece
+            part += b"\xff\xeb" + struct.pack(">H", len(body) + 2) + body
+        return picture[:2] + part + picture[2:], 2, len(part)
+    part = b"C2PA" + struct.pack("<I", len(store)) + store + b"\0" * (len(store) % 2)
+    whole = picture + part
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:], len(picture), len(part)
+
+
+# -- boxes
+
+
+def jumb(kind: str, label: str, *contents: bytes, salt: bytes = b"") -> bytes:
+    """Return a superbox; `kind` is four letters, or the whole UUID."""
+    uuid = UUID(kind.encode().hex() + _TAIL) if len(kind) == 4 else UUID(kind)
+    private = struct.pack(">I", len(salt) + 8) + b"c2sh" + salt if salt else b""
+    about = uuid.bytes + bytes([0x13 if salt else 0x03]) + label.encode() + b"\0" + private
+    inner = struct.pack(">I", len(about) + 8) + b"jumd" + about + b"".join(contents)
+    return struct.pack(">I", len(inner) + 8) + b"jumb" + inner
+
+
+def cbor_box(value: Any) -> bytes:
+    encoded = value if isinstance(value, bytes) else cbor2.dumps(value)
+    return struct.pack(">I", len(encoded) + 8) + b"cbor" + encoded
+
+
+def assertion(label: str, value: Any) -> bytes:
+    return jumb("cbor", label, cbor_box(value), salt=hashlib.sha256(label.encode()).digest()[:16])
+
+
+MADE_BY_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+ACTIONS = {"actions": [{"action": "c2pa.created", "digitalSourceType": MADE_BY_MODEL}]}
+
+
+def new_label(version: int = 2) -> str:
+    return f"urn:c2pa:{uuid4()}" if version == 2 else f"urn:uuid:{uuid4()}"
+
+
+def hashed(url: str, box: bytes, algorithm: str = "") -> dict[str, Any]:
+    digest = hashlib.new(algorithm or "sha256", box[8:]).digest()
+    return {"url": url, "hash": digest, **({"alg": algorithm} if algorithm else {})}
+
+
+def no_change(_: Any) -> None:
+    """Leave it."""
+
+
+@dataclass
+class Recipe:
+    """How a manifest is written. Each `change_*` may alter what it is given before it is signed."""
+
+    version: int = 2
+    algorithm: str = "sha256"
+    label: str = ""
+    actions: dict[str, Any] = field(default_factory=lambda: dict(ACTIONS))
+    more: Sequence[tuple[str, Any]] = ()
+    """Further assertions."""
+    undeclared: Sequence[tuple[str, Any]] = ()
+    is_update: bool = False
+    is_relative: bool = False
+    """Whether URIs leave the manifest's name out, as older writers do."""
+    unprotected_chain: bool = False
+    is_tagged: bool = True
+    unprotected: dict[Any, Any] = field(default_factory=lambda: {"pad": bytes(24)})
+    change_claim: Callable[[dict[str, Any]], None] = no_change
+    after: Callable[[list[bytes]], None] = no_change
+    """May change the assertions' boxes after the claim was signed."""
+
+
+def manifest(signer: Signer, binding: tuple[str, Any] | None, recipe: Recipe) -> bytes:
+    """Return one manifest as a box."""
+    label = recipe.label or new_label(recipe.version)
+    own = "self#jumbf=" if recipe.is_relative else f"self#jumbf=/c2pa/{label}/"
+    listed = [("c2pa.actions.v2", recipe.actions), *recipe.more]
+    if recipe.is_update:
+        listed = list(recipe.more)
+    if binding is not None:
+        listed.append(binding)
+    boxes = [assertion(name, value) for name, value in listed]
+    uris = [
+        hashed(f"self#jumbf=c2pa.assertions/{name}", box)
+        if recipe.algorithm == "sha256"
+        else hashed(f"{own}c2pa.assertions/{name}", box, recipe.algorithm)
+        for (name, _), box in zip(listed, boxes, strict=True)
+    ]
+    about: dict[str, Any] = {"signature": f"{own}c2pa.signature", "instanceID": "xmp:iid:1"}
+    if recipe.version == 1:
+        about |= {"claim_generator": "troth-tests/1", "assertions": uris, "dc:format": "image/png"}
+        about["claim_generator_info"] = [{"name": "troth-tests"}]
+    else:
+        about |= {"claim_generator_info": {"name": "troth-tests"}, "created_assertions": uris}
+    about["alg"] = recipe.algorithm
+    recipe.change_claim(about)
+    claim = cbor2.dumps(about)
+    boxes += [assertion(name, value) for name, value in recipe.undeclared]
+    recipe.after(boxes)
+    name = "c2pa.claim.v2" if recipe.version == 2 else "c2pa.claim"
+    return jumb(
+        "c2um" if recipe.is_update else "c2ma",
+        label,
+        jumb("c2as", "c2pa.assertions", *boxes),
+        jumb("c2cl", name, cbor_box(claim)),
+        jumb("c2cs", "c2pa.signature", cbor_box(cose(signer, claim, recipe))),
+    )
+
+
+def cose(signer: Signer, claim: bytes, recipe: Recipe) -> bytes:
+    chain = [der(certificate) for certificate in signer.chain]
+    header: dict[Any, Any] = {1: ALGORITHMS[signer.algorithm]}
+    unprotected = dict(recipe.unprotected)
+    (unprotected if recipe.unprotected_chain else header)[33] = chain
+    protected = cbor2.dumps(header)
+    signed = cbor2.dumps(["Signature1", protected, b"", claim])
+    message: Any = [protected, unprotected, None, signer.sign(signed)]
+    return cbor2.dumps(cbor2.CBORTag(18, message) if recipe.is_tagged else message)
+
+
+def store_of(*manifests: bytes) -> bytes:
+    return jumb("c2pa", "c2pa", *manifests)
+
+
+def data_hash(picture: bytes, ranges: Sequence[tuple[int, int]], algorithm: str) -> dict[str, Any]:
+    """Return a data hash over a picture; ranges are (start, length)."""
+    state, place = hashlib.new(algorithm), 0
+    for start, length in ranges:
+        state.update(picture[place:start])
+        place = start + length
+    state.update(picture[place:])
+    exclusions = [{"start": start, "length": length} for start, length in ranges]
+    return {
+        "exclusions": exclusions,
+        "name": "jumbf manifest",
+        "alg": algorithm,
+        "hash": state.digest(),
+        "pad": b"",
+    }
+
+
+def signed(
+    picture: bytes,
+    signer: Signer,
+    recipe: Recipe | None = None,
+    *,
+    before: Sequence[bytes] = (),
+    also_left_out: Sequence[tuple[int, int]] = (),
+    change_binding: Callable[[dict[str, Any]], None] = no_change,
+) -> bytes:
+    """Return a picture with credentials that fit it. `also_left_out` are places in the result."""
+    recipe = recipe or Recipe()
+    recipe.label = recipe.label or new_label(recipe.version)
+    start, length = 0, 0
+    for _ in range(6):
+        whole, _, _ = embed(picture, bytes(max(0, length - 12)))
+        whole, start, length = _placed(picture, whole, start, length)
+        ranges = sorted([(start, length), *also_left_out])
+        binding = data_hash(whole, ranges, recipe.algorithm)
+        change_binding(binding)
+        store = store_of(*before, manifest(signer, ("c2pa.hash.data", binding), recipe))
+        if len(store) % 2 and form_of(picture) == "webp":
+            recipe.unprotected["pad"] = bytes(len(recipe.unprotected["pad"]) + 1)
+            store = store_of(*before, manifest(signer, ("c2pa.hash.data", binding), recipe))
+        whole, new_start, new_length = embed(picture, store)
+        if (new_start, new_length) == (start, length):
+            return whole
+        start, length = new_start, new_length
+    raise AssertionError("the size did not settle")
+
+
+def _placed(picture: bytes, whole: bytes, start: int, length: int) -> tuple[bytes, int, int]:
+    """Return a picture with room for credentials of a known size."""
+    if not length:
+        return embed(picture, bytes(900))
+    if form_of(picture) != "webp":
+        return picture[:start] + bytes(length) + picture[start:], start, length
+    grown = picture + bytes(length)
+    return grown[:4] + struct.pack("<I", len(grown) - 8) + grown[8:], start, length
+
+
+def base64_of(content: bytes) -> str:
+    return base64.b64encode(content).decode()
