@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("import", "import_", "take in chats of ChatGPT, Claude, Gemini and others", "Talk"),
     Command("export", "export", "write chats as Markdown, JSON or HTML", "Talk"),
     Command("receipt", "receipt", "write a file with which anyone can check a reply", "Trust"),
-    Command("verify", "verify", "check a receipt; needs no vault and no network", "Trust"),
+    Command("verify", "verify", "check a receipt or a picture; no vault, no network", "Trust"),
     Command("registry", "registry", "list the enclaves of OpenGradient's registry", "Trust"),
     Command("demo", "demo", "see what verification looks like, simulated", "Trust"),
     Command("trust", "trust", "say whose signing keys and which code count", "Trust"),

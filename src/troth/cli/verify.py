@@ -1,4 +1,6 @@
-"""`troth verify`: what a receipt proved then and proves now. No vault, no network, no question.
+"""`troth verify`: what a receipt proved then and proves now, or where a picture came from.
+
+No vault, no network, no question.
 
 Exit code 0 says: this reply was verified when it came, by what you trust today, and nothing has
 failed since. Proof that has merely expired (hardware documents live for hours) is said and passes;
@@ -15,9 +17,11 @@ from typing import cast
 from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.output import Console, ExitCode, one_line
 from troth.cli.reply_json import verdict_json
+from troth.cli.verify_picture import check_picture
 from troth.domain.error import NotFound, ReceiptRefused, UsageError
 from troth.domain.model import Json
 from troth.domain.verdict import State, Verdict
+from troth.engine.picture_proofs import is_picture
 from troth.engine.receipts import CheckedReceipt, verify
 from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
 from troth.settings import write_private
@@ -27,7 +31,7 @@ _MERELY_OLD = frozenset({State.STALE, State.PLATFORM_OUTDATED})
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the receipt")
+    parser.add_argument("file", metavar="FILE", help="a receipt, or a picture (PNG, JPEG, WebP)")
     parser.add_argument(
         "--at",
         metavar="TIME",
@@ -41,6 +45,10 @@ def configure(parser: Parser) -> None:
 async def run(arguments: Arguments, console: Console) -> int:
     at = parse_time(arguments.text("at")) if arguments.text("at") else None
     content = await asyncio.to_thread(read_receipt, Path(arguments.text("file")))
+    if is_picture(content):
+        if arguments.text("html"):
+            raise UsageError("a page is written of receipts only")
+        return await check_picture(content, console, at=at)
     checked = await asyncio.to_thread(verify, content, at=at)
     is_proven = proves(checked, has_moment=at is not None)
     if target := arguments.text("html"):

@@ -340,6 +340,7 @@ def facts_of(message: Message, endpoint: Endpoint) -> Facts:
         route="import" if message.is_imported else "device" if endpoint.runs(model) else route,
         shown_text=message.text,
         shown_kinds=frozenset(kinds),
+        shown_pictures=tuple(blob.sha256 for blob in message.blobs if blob.is_image),
     )
 
 

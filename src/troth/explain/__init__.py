@@ -6,6 +6,7 @@ inside them: a face draws every field through its sanitiser, as it does with all
 
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
+from troth.explain.pictures import picture_headline, picture_words
 from troth.explain.policies import crossing_words, policy_detail, policy_words
 from troth.explain.readiness import lack_notice, lack_sentence, lack_words, signing_sentence
 from troth.explain.sending import (
@@ -19,6 +20,7 @@ from troth.explain.verdicts import (
     OutcomeWords,
     Tone,
     VerdictWords,
+    badge_words,
     check_title,
     outcome_words,
     verdict_sentence,
@@ -32,6 +34,7 @@ __all__ = [
     "OutcomeWords",
     "Tone",
     "VerdictWords",
+    "badge_words",
     "check_title",
     "crossing_words",
     "explain",
@@ -43,6 +46,8 @@ __all__ = [
     "left_out_words",
     "notice_words",
     "outcome_words",
+    "picture_headline",
+    "picture_words",
     "policy_detail",
     "policy_words",
     "signing_sentence",

@@ -175,6 +175,7 @@ _CHECKS = {
     "replay": "Used once",
     "completeness": "Whole reply",
     "coverage": "What is signed",
+    "picture": "The picture",
     "settings": "Your settings",
     "upstream": "Behind it",
     "channel": "Connection",
@@ -203,6 +204,8 @@ _FAILURES = {
     f"own proof of what it is does not hold. {_DO_NOT}",
     "channel": f"You were connected to another machine than the one that signed. {_DO_NOT}",
     "completeness": f"Something was added to the reply, or taken out of it. {_DO_NOT}",
+    "picture": "The picture is NOT the one that was signed: it, or what is said of it, was changed "
+    f"afterwards. {_DO_NOT}",
     "receipt": f"The receipt contradicts itself: it was changed. {_DO_NOT}",
 }
 """The check that failed -> what that means. The first in this order speaks."""
@@ -218,10 +221,36 @@ _OPEN = {
 
 
 _CUT = "The reply broke off before its end, or never came. Nothing about it is proven."
+_SIGNED_PICTURE = {
+    State.TLS_ONLY: "Nobody signed the words. The picture carries its maker's signature: the list "
+    "below says whose. It says where the picture came from, not that it is true.",
+    State.PARTLY_COVERED: "The words are signed and unchanged. The picture carries a signature of "
+    "its own; that the two belong together, nobody signed. The list below says more.",
+}
+"""What a state means where every picture carries a signature that holds."""
 _BY_A_PROGRAM_HERE = (
     "Nobody signed this. A program on this computer gave it to Troth; where that got it, and which "
     "model answered, nothing proves."
 )
+
+
+def has_signed_pictures(verdict: Verdict) -> bool:
+    """Whether a reply shows pictures, and each is signed by somebody whom a listed authority
+    knows."""
+    outcomes = {check.outcome for check in verdict.checks if check.name == "picture"}
+    return outcomes == {Outcome.PASSED}
+
+
+def badge_words(verdict: Verdict) -> str:
+    """Return the words of a verdict's badge: those of its state, and what they would hide.
+
+    A signed picture beside words that nobody signed changes neither glyph nor tone: the badge
+    stands for the reply, and nothing of the words is proven.
+    """
+    short = verdict_words(verdict.state).short
+    if verdict.state is State.TLS_ONLY and has_signed_pictures(verdict):
+        return f"{short} words, signed picture"
+    return short
 
 
 def _unsigned_sentence(verdict: Verdict) -> str:
@@ -230,6 +259,8 @@ def _unsigned_sentence(verdict: Verdict) -> str:
         return _CUT
     channel = next((check for check in verdict.checks if check.name == "channel"), None)
     is_locked = channel is None or channel.outcome is Outcome.PASSED
+    if has_signed_pictures(verdict) and is_locked:
+        return _SIGNED_PICTURE.get(verdict.state, "")
     return _BY_A_PROGRAM_HERE if verdict.state is State.TLS_ONLY and not is_locked else ""
 
 

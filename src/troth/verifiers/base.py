@@ -57,6 +57,8 @@ class Facts:
     """The reply's text as the chat shows it; None when it is not known. Must be the signed text."""
     shown_kinds: frozenset[str] = frozenset()
     """What else of the reply is on the screen: `image`, `thinking`, `source`, `document`."""
+    shown_pictures: tuple[str, ...] | None = None
+    """SHA-256 (hex) of the pictures on the screen; None where that is not known."""
     tls_certificate: bytes | None = None
     """DER of the certificate that the other end of a direct connection showed."""
     is_foreign: bool = False

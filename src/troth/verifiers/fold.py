@@ -67,6 +67,7 @@ NAMES = (
     "replay",
     "completeness",
     "coverage",
+    "picture",
     "settings",
     "upstream",
     "channel",

@@ -17,6 +17,7 @@ from troth.domain.verdict import State, Verdict
 from troth.verifiers import tinfoil_names
 from troth.verifiers.base import Asking, Evidence, Facts, Naming, SignedParts, Verifier, Wanted
 from troth.verifiers.fold import cannot_check, fold
+from troth.verifiers.pictures import with_pictures
 from troth.verifiers.plain import Plain
 from troth.verifiers.trust import Expectation, Trust, pattern_of, signature_id
 
@@ -136,7 +137,8 @@ def verdict_for(
     try:
         verifier = verifier_for(exchange, facts, trust)
         scheme = verifier.scheme
-        return verifier.verify(exchange, evidence, trust, now, facts)
+        verdict = verifier.verify(exchange, evidence, trust, now, facts)
+        return with_pictures(verdict, exchange, trust, facts)
     except Exception as error:  # noqa: BLE001 - the plug-in border: a fault must not become a pass
         reason = f"The check itself broke down ({type(error).__name__}). This is a fault in Troth."
         finding = cannot_check("verifier", reason)

@@ -14,7 +14,15 @@ from troth.domain.model import ModelInfo, ModelRef
 from troth.domain.usage import Usage
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.endpoints import DEMO_PROVIDER
-from troth.explain import Face, explain_failure, left_out_words, outcome_words, verdict_words
+from troth.explain import (
+    Face,
+    badge_words,
+    explain_failure,
+    left_out_words,
+    outcome_words,
+    picture_words,
+    verdict_words,
+)
 from troth.tui.glyph import Badge, badge
 from troth.tui.widgets.transcript_entry import Entry, Picture, Problem, Source
 
@@ -114,7 +122,7 @@ def verdict_badge(verdict: Verdict | None) -> Badge | None:
     words = verdict_words(verdict.state)
     if verdict.is_simulated and verdict.state is not State.SIMULATED:
         return Badge(words.tone, words.glyph, f"SIMULATED, {words.short}")
-    return Badge(words.tone, words.glyph, words.short)
+    return Badge(words.tone, words.glyph, badge_words(verdict))
 
 
 def model_name(ref: ModelRef) -> str:
@@ -137,13 +145,23 @@ def _file_lines(message: Message) -> tuple[str, ...]:
 
 
 def _pictures(message: Message, verdict: Verdict | None = None) -> tuple[Picture, ...]:
-    """Return a message's pictures; `coverage` is the check that counts them among what is shown."""
+    """Return a message's pictures; `coverage` is the check that counts them among what is shown,
+    and there is a check `picture` for each, in their order."""
     checks = verdict.checks if verdict is not None else ()
     is_open = any(c.name == "coverage" and c.outcome is Outcome.NOT_COVERED for c in checks)
-    note = f"{outcome_words(Outcome.NOT_COVERED).short} by the signature" if is_open else ""
+    left_out = f"{outcome_words(Outcome.NOT_COVERED).short} by the signature" if is_open else ""
+    images = [blob for blob in message.blobs if blob.is_image]
+    found = [picture_words(check.outcome) for check in checks if check.name == "picture"]
+    own = found if len(found) == len(images) else [""] * len(images)
     return tuple(
-        Picture(blob.sha256, blob.name, blob.media_type, written_bytes(blob.size_bytes), note)
-        for blob in message.blobs
+        Picture(
+            blob.sha256,
+            blob.name,
+            blob.media_type,
+            written_bytes(blob.size_bytes),
+            ", ".join(filter(None, (note, left_out))),
+        )
+        for blob, note in zip(images, own, strict=True)
         if is_picture(blob)
     )
 
