@@ -16,7 +16,7 @@ from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from tui.pictures import image_reply
 from verifiers import credentials as make
-from verifiers.credentials import Authority, Signer
+from verifiers.picture_authority import Authority, Signer, der
 
 VALID = (datetime.now(UTC) - timedelta(days=3), datetime.now(UTC) + timedelta(days=90))
 
@@ -32,7 +32,7 @@ def signer(authority: Authority) -> Signer:
 
 
 def trust_root(file: Path, authority: Authority) -> None:
-    encoded = make.der(authority.root)
+    encoded = der(authority.root)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(
         "version = 1\n[[root]]\n"

@@ -6,11 +6,7 @@ must not be green here, and what it trusts must be.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,9 +16,18 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from troth.verifiers.c2pa import PictureProof, PictureState, verify_picture
-from troth.verifiers.trust import DistrustedKey, Trust, TrustedRoot, fingerprint_of
+from troth.verifiers.trust import DistrustedKey, Trust, fingerprint_of
 from verifiers import credentials as make
-from verifiers.credentials import NOW, Authority, Recipe, Signer
+from verifiers import picture_authority
+from verifiers.credentials import Recipe
+from verifiers.picture_authority import NOW, Authority, Signer
+from verifiers.reference import (
+    flip,
+    oracle,
+    resum,
+    signed_by_reference,
+    trusting,
+)
 
 FORMS = ("png", "jpeg", "webp")
 S = PictureState
@@ -41,32 +46,6 @@ def signer(authority: Authority) -> Signer:
 @pytest.fixture(scope="module")
 def trust(authority: Authority) -> Trust:
     return trusting(authority)
-
-
-def trusting(authority: Authority, *, whole: bool = True) -> Trust:
-    encoded = make.der(authority.root)
-    root = TrustedRoot("the tests' root", "c2pa", hashlib.sha256(encoded).hexdigest())
-    return Trust(roots=(replace(root, certificate=encoded) if whole else root,))
-
-
-def oracle(picture: bytes, authority: Authority) -> tuple[str, set[str]]:
-    """Return what the reference library says: its state, and the codes of what failed.
-
-    All that could reach the network is off. Skips where the library has no wheel.
-    """
-    c2pa = pytest.importorskip("c2pa")
-    settings = {
-        "trust": {"trust_anchors": make.pem(authority.root)},
-        "verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False},
-    }
-    context = c2pa.Context(c2pa.Settings.from_dict(settings))
-    form = f"image/{make.form_of(picture)}"
-    try:
-        with c2pa.Reader(form, io.BytesIO(picture), context=context) as reader:
-            failed = (reader.get_validation_results() or {})["activeManifest"]["failure"]
-            return str(reader.get_validation_state()), {found["code"] for found in failed}
-    except c2pa.C2paError as error:
-        return "refused", {str(error).partition(":")[0]}
 
 
 # -- what holds
@@ -88,7 +67,7 @@ def test_a_picture_that_was_left_alone_is_signed(
     assert oracle(picture, authority)[0] == "Trusted"
 
 
-@pytest.mark.parametrize("algorithm", make.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", picture_authority.ALGORITHMS)
 def test_every_algorithm_of_the_specification_is_known(
     algorithm: str, authority: Authority, trust: Trust
 ) -> None:
@@ -135,42 +114,7 @@ def test_what_the_reference_library_signs_is_signed(
     assert proof.generator == "troth-tests"
 
 
-def signed_by_reference(
-    picture: bytes, signer: Signer, *, parent: bytes = b"", settings: dict[str, Any] | None = None
-) -> bytes:
-    c2pa = pytest.importorskip("c2pa")
-    told = c2pa.Settings.from_dict(
-        {"builder": {"thumbnail": {"enabled": False}}} | (settings or {})
-    )
-    about = {
-        "claim_generator_info": [{"name": "troth-tests", "version": "1"}],
-        "title": "a picture",
-        "assertions": [{"label": "c2pa.actions", "data": make.ACTIONS}],
-    }
-    chain = "".join(map(make.pem, signer.chain)).encode()
-    info = c2pa.C2paSignerInfo(signer.algorithm, chain, signer.key_pem, None)
-    kind, written = f"image/{make.form_of(picture)}", io.BytesIO()
-    with c2pa.Builder(json.dumps(about), context=c2pa.Context(told)) as builder:
-        if parent:
-            ingredient = {"title": "the one before", "relationship": "parentOf"}
-            builder.add_ingredient(json.dumps(ingredient), kind, io.BytesIO(parent))
-        builder.sign(c2pa.Signer.from_info(info), kind, io.BytesIO(picture), written)
-    return written.getvalue()
-
-
 # -- what does not
-
-
-def flip(content: bytes, place: int) -> bytes:
-    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-
-
-def resum(picture: bytes) -> bytes:
-    """Write the sum of a PNG's C2PA chunk anew: a forger would."""
-    at = picture.index(b"caBX")
-    size = int.from_bytes(picture[at - 4 : at], "big")
-    end = at + 4 + size
-    return picture[:end] + struct.pack(">I", zlib.crc32(picture[at:end])) + picture[end + 4 :]
 
 
 def pixel_changed(picture: bytes) -> bytes:
@@ -265,7 +209,7 @@ def for_other_use(authority: Authority) -> bytes:
 
 
 def for_any_use(authority: Authority) -> bytes:
-    uses = (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, make.EMAIL)
+    uses = (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, picture_authority.EMAIL)
     return make.signed(make.plain(), authority.signer(uses=uses))
 
 
@@ -397,30 +341,3 @@ def test_credentials_that_lie_elsewhere_are_named_and_not_fetched(trust: Trust) 
     proof = verify_picture(picture, trust, NOW)
     assert proof.state is S.REMOTE
     assert proof.remote_url == "https://store.example/m.c2pa"
-
-
-# -- more than one manifest
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_what_a_picture_was_made_from_is_named_with_its_signer(
-    form: str, authority: Authority, signer: Signer, trust: Trust
-) -> None:
-    first = signed_by_reference(make.plain(form), authority.signer(name="Earlier Camera"))
-    picture = signed_by_reference(make.plain(form, seed=8), signer, parent=first)
-    assert oracle(picture, authority)[0] == "Trusted"
-    proof = verify_picture(picture, trust, NOW)
-    assert proof.state is S.SIGNED, proof.reason
-    assert proof.signer == "Example AI"
-    assert proof.ingredients == ("the one before, signed by Earlier Camera",)
-
-
-def test_changed_credentials_of_an_ingredient_are_seen(
-    authority: Authority, signer: Signer, trust: Trust
-) -> None:
-    first = signed_by_reference(make.plain(), authority.signer(name="Earlier Camera"))
-    picture = signed_by_reference(make.plain(seed=8), signer, parent=first)
-    assert picture.count(b"trainedAlgorithmicMedia") == 2, "in both"
-    changed = resum(picture.replace(b"trainedAlgorithmicMedia", b"trainedAlgorithmicMedio", 1))
-    assert verify_picture(changed, trust, NOW).state is S.ALTERED
-    assert oracle(changed, authority)[0] == "Invalid"

@@ -20,6 +20,8 @@ ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
 KINDS = ("c2pa.hash.data", "c2pa.hash.boxes")
 OTHER_KINDS = ("c2pa.hash.bmff", "c2pa.hash.collection.data", "c2pa.hash.multi-asset")
 """Bindings of videos and of archives, which none of the pictures that are read here has."""
+_DATA_FIELDS = frozenset({"exclusions", "alg", "hash", "pad", "pad2", "name"})
+_BOX_FIELDS = frozenset({"names", "alg", "hash", "pad", "excluded"})
 _MOST_RANGES = 1_024
 _LARGEST = 1 << 40
 
@@ -81,6 +83,7 @@ def check_binding(
     assertion = manifest.assertion(label)
     if label == KINDS[1]:
         return _check_boxes(assertion, manifest.claim, file, content)
+    _check_known(assertion, _DATA_FIELDS)
     left_out = _ranges(assertion)
     if is_grown:
         left_out = _grown(left_out, file.spans)
@@ -97,6 +100,13 @@ def check_binding(
         for span_start, span_end in file.spans
     )
     return Bound(is_same=True, left_out=excluded - own)
+
+
+def _check_known(fields: CborMap, known: frozenset[str]) -> None:
+    """Raise BindingUnknown for a field that a later version may give a meaning: to go past it would
+    call a picture altered that is not."""
+    if not fields.keys() <= known:
+        raise BindingUnknown("they are tied to the picture in a way that Troth does not know")
 
 
 def _ranges(assertion: CborMap) -> list[tuple[int, int]]:
@@ -144,7 +154,7 @@ def _kept(content: memoryview, left_out: list[tuple[int, int]]) -> list[memoryvi
 
 
 def _check_boxes(assertion: CborMap, claim: CborMap, file: PictureFile, content: bytes) -> Bound:
-    """Check a hash for each run of parts: they MUST be all the parts of the file, in order."""
+    """Check a hash for each run of parts, which must be the file's own, in order."""
     if file.media_type == WEBP:
         raise BindingUnknown("they are tied to the picture in a way that Troth does not know")
     parts = list(_runs(file.parts))
@@ -156,6 +166,7 @@ def _check_boxes(assertion: CborMap, claim: CborMap, file: PictureFile, content:
         if not names or [part.name for part in run] != names:
             return Bound(is_same=False)
         place += len(names)
+        _check_known(box, _BOX_FIELDS)
         if names == [C2PA_PART]:
             continue
         if box.get("excluded") is True:
@@ -165,8 +176,9 @@ def _check_boxes(assertion: CborMap, claim: CborMap, file: PictureFile, content:
         covered = memoryview(content)[run[0].start : run[-1].end]
         if C2PA_PART in names or digest_of(algorithm, [covered]) != box.get("hash"):
             return Bound(is_same=False)
-    is_all = place == len(parts) and parts[-1].end == len(content)
-    return Bound(is_same=is_all, left_out=left_out)
+    # What follows the last part that is listed is hashed by nobody.
+    left_out += len(content) - (parts[place - 1].end if place else 0)
+    return Bound(is_same=True, left_out=left_out)
 
 
 def _runs(parts: Iterable[FilePart]) -> Iterable[FilePart]:

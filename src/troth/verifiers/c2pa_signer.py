@@ -7,7 +7,6 @@ profile); RFC 9052 and 9360 (COSE_Sign1, x5chain), RFC 5280. What stands in the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,18 +14,21 @@ from functools import partial
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from troth.verifiers.certificates import UNREADABLE, load_certificate
 from troth.verifiers.cose import Cbor, CborInvalid, parse_open_cbor, sig_structure
 from troth.verifiers.trust import Trust, TrustedRoot, fingerprint_of
 
 PLATFORM = "c2pa"
 """Of the roots in the trust file that count here."""
 MAX_CHAIN = 8
+_STARTS = (b"\xd2", b"\x84")
+"""Tag 18, or the list of four parts at once."""
 _X5CHAIN = 33
 _EXPECTED = frozenset(
     {"pad", "pad2", "sigTst", "sigTst2", "rVals", "x5chain", _X5CHAIN, "temp_signing_time"}
@@ -40,17 +42,6 @@ _ALLOWED_USES = frozenset(
     }
 )
 _ANY_USE = "2.5.29.37.0"
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What `cryptography` raises for certificates that are not what they should be."""
-_HEAD = re.compile(rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x15][\x00-\x7f]", re.S)
-"""Two sequences of 256 bytes or more, version 3, and a serial number that is not negative."""
 _KNOWN_EXTENSIONS = (
     x509.BasicConstraints,
     x509.KeyUsage,
@@ -101,6 +92,8 @@ class Anchor:
 def parse_signature(encoded: bytes, claim: bytes) -> Signature:
     """Take the COSE_Sign1 of a claim apart, whose payload is detached; raise SignatureInvalid."""
     try:
+        if encoded[:1] not in _STARTS:
+            raise SignatureInvalid("it is not a signed message of four parts")
         message = parse_open_cbor(encoded)
         if not isinstance(message, list) or len(message) != 4:
             raise SignatureInvalid("it is not a signed message of four parts")
@@ -148,17 +141,11 @@ def _chain(value: Cbor) -> list[bytes]:
     return found
 
 
-def _load(der: bytes) -> x509.Certificate:
-    if not _HEAD.match(der):
-        # `cryptography` would load a negative serial number, and warn on the user's screen.
-        raise SignatureInvalid("a certificate cannot be read")
+def _load(encoded: bytes) -> x509.Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.subject, certificate.issuer, certificate.extensions
-        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except _UNREADABLE as error:
+        return load_certificate(encoded)
+    except UNREADABLE as error:
         raise SignatureInvalid("a certificate cannot be read") from error
-    return certificate
 
 
 # -- the signature
@@ -216,7 +203,7 @@ def holds(signature: Signature) -> bool:
         check(key, signature.signature, signature.signed)
     except InvalidSignature:
         return False
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise SignerInvalid("its key cannot be read") from error
     return True
 
@@ -296,7 +283,7 @@ def _issued(child: x509.Certificate, issuer: x509.Certificate, *, below: int) ->
         child.verify_directly_issued_by(issuer)
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (InvalidSignature, x509.ExtensionNotFound, *_UNREADABLE):
+    except (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE):
         return False
     for extension in issuer.extensions:
         if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
@@ -318,6 +305,6 @@ def key_fingerprint(leaf: x509.Certificate) -> str:
     """Return the fingerprint of the signer's key, as the trust file writes it."""
     try:
         key = leaf.public_key()
-    except _UNREADABLE:
+    except UNREADABLE:
         return ""
     return fingerprint_of(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))

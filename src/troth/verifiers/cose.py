@@ -16,8 +16,8 @@ MAX_DEPTH = 8
 MAX_OPEN_DEPTH = 24
 _BREAK = 0xFF
 _SIMPLE: dict[int, Cbor] = {0xF4: False, 0xF5: True, 0xF6: None}
-_OPEN_SIMPLE = {0xF7: 0, 0xF9: 2, 0xFA: 4, 0xFB: 8}
-"""Undefined and the three sizes of floats -> the bytes that follow."""
+_FLOATS = {0xF9: 2, 0xFA: 4, 0xFB: 8}
+"""The three sizes of floats -> the bytes that follow."""
 
 
 class CborInvalid(ValueError):
@@ -80,8 +80,8 @@ class _Reader:
             case 6 if self._is_open:
                 self._argument(additional)
                 return self.item(depth + 1)
-            case 7 if self._is_open and initial in _OPEN_SIMPLE:
-                self._take(_OPEN_SIMPLE[initial])
+            case 7 if self._is_open and initial in _FLOATS:
+                self._take(_FLOATS[initial])
                 return None
             case _:
                 raise CborInvalid("it holds a tag, a float or a value that does not belong here")
@@ -133,9 +133,9 @@ def parse_cbor(encoded: bytes) -> Cbor:
 def parse_open_cbor(encoded: bytes) -> Cbor:
     """Return the one item that `encoded` is, of a document that others may write as they like.
 
-    Tags are looked through, undefined values and floats read as None (no check asks for one), and
-    a number may be longer than need be. A key that stands twice is refused here too, and so is
-    what follows the item: the bytes are covered by a hash, and must mean one thing.
+    Tags are looked through, floats read as None (no check asks for one), and a number may be longer
+    than need be. A key that stands twice is refused here too, and so is what follows the item: the
+    bytes are covered by a hash, and must mean one thing.
     """
     reader = _Reader(encoded, is_open=True)
     value = reader.item()

@@ -17,12 +17,13 @@ from functools import lru_cache
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
+from troth.verifiers.certificates import UNREADABLE
 from troth.verifiers.der import DerInvalid, children, integer, oid, read_one, write
 from troth.verifiers.strict_bytes import parse_base64
 
@@ -39,15 +40,6 @@ _MAX_PEM_BYTES = 16_384
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END CERTIFICATE-----\n?"
 )
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What `cryptography` raises for certificates that are not what they should be."""
 
 
 class CertificateInvalid(ValueError):
@@ -137,7 +129,7 @@ def _load(der: bytes) -> x509.Certificate:
         if der != _exact(certificate.tbs_certificate_bytes, certificate.signature):
             raise CertificateInvalid("A certificate of Intel's is not exact DER.")
         _ = certificate.subject, certificate.issuer
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CertificateInvalid("A certificate of Intel's cannot be read.") from error
     return certificate
 
@@ -154,7 +146,7 @@ def public_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
     """Return a certificate's key; raise CertificateInvalid unless it is on P-256."""
     try:
         key = certificate.public_key()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CertificateInvalid("A certificate of Intel's holds no readable key.") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise CertificateInvalid("A certificate of Intel's holds a key of the wrong kind.")
@@ -176,7 +168,7 @@ def _check_issued(child: x509.Certificate, issuer: x509.Certificate) -> None:
     try:
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, *_UNREADABLE) as error:
+    except (x509.ExtensionNotFound, *UNREADABLE) as error:
         raise CertificateInvalid("Intel's authority does not say that it is one.") from error
     if not basic.ca or not usage.key_cert_sign:
         raise CertificateInvalid("A certificate was issued by one that may not issue any.")
@@ -277,7 +269,7 @@ def parse_revocations(der: bytes, issuer_pem: bytes) -> RevocationList:
             )
         serials = frozenset(entry.serial_number for entry in listed)
         return RevocationList(listed.last_update_utc, next_at, serials)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         if isinstance(error, CertificateInvalid):
             raise
         raise CertificateInvalid("A list of revoked certificates cannot be read.") from error

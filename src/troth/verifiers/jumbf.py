@@ -21,7 +21,7 @@ MAX_DEPTH = 8
 _HEADER = 8
 _LONG_HEADER = 16
 _SUPER, _DESCRIPTION = b"jumb", b"jumd"
-_LABELLED, _WITH_ID, _WITH_HASH, _WITH_BOX = 2, 4, 8, 16
+_NAMED, _WITH_ID, _WITH_HASH, _WITH_BOX = 3, 4, 8, 16
 _KNOWN_BITS = 0x1F
 
 
@@ -105,8 +105,8 @@ def _described(description: bytes) -> tuple[bytes, str]:
     if len(description) < 17:
         raise JumbfInvalid("a description ends too early")
     kind, bits, rest = description[:16], description[16], description[17:]
-    if not bits & _LABELLED or bits & ~_KNOWN_BITS:
-        raise JumbfInvalid("a box has no label, or marks that are not known")
+    if bits & _NAMED != _NAMED or bits & ~_KNOWN_BITS:
+        raise JumbfInvalid("a box cannot be asked for by name, or has marks that are not known")
     label, nul, rest = rest.partition(b"\0")
     if not nul:
         raise JumbfInvalid("a label has no end")

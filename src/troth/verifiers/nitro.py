@@ -14,7 +14,6 @@ user_data of nitriding, 68 bytes:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,11 +22,12 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.x509.oid import SignatureAlgorithmOID
 
+from troth.verifiers.certificates import UNREADABLE, load_certificate
 from troth.verifiers.cose import (
     CborInvalid,
     as_byte_strings,
@@ -46,15 +46,6 @@ _SIGNATURE_BYTES = 96
 _PCR_BYTES = 48
 _REQUIRED = frozenset({"module_id", "digest", "timestamp", "pcrs", "certificate", "cabundle"})
 _OPTIONAL = frozenset({"public_key", "user_data", "nonce"})
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What `cryptography` raises for certificates that are not what they should be."""
 _LATEST_MS = 253_402_300_799_000
 """31 Dec 9999, the last moment that a datetime can hold."""
 
@@ -188,19 +179,10 @@ def _read_pcrs(entries: Mapping[int | str, object]) -> Mapping[int, bytes]:
     return MappingProxyType(pcrs)
 
 
-_CERTIFICATE_HEAD = re.compile(
-    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x15][\x00-\x7f]", re.S
-)
-"""Two sequences of 256 bytes or more, version 3, and a serial number that is not negative."""
-
-
 def _load(encoded: bytes) -> x509.Certificate:
-    if not _CERTIFICATE_HEAD.match(encoded):
-        # `cryptography` would load a negative serial number, and warn on the user's screen.
-        raise NitroInvalid("A certificate of the attestation document cannot be read.")
     try:
-        return x509.load_der_x509_certificate(encoded)
-    except _UNREADABLE as error:
+        return load_certificate(encoded)
+    except UNREADABLE as error:
         raise NitroInvalid("A certificate of the attestation document cannot be read.") from error
 
 
@@ -218,7 +200,7 @@ def _check_chain(chain: tuple[x509.Certificate, ...]) -> None:
             raise NitroInvalid("A certificate was not signed by the one above it.") from error
         except NitroInvalid:
             raise
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise NitroInvalid("A certificate was not issued by the one above it.") from error
 
 
@@ -253,7 +235,7 @@ def _check_signature(leaf: x509.Certificate, signed: bytes, signature: bytes) ->
     r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
     try:
         key = leaf.public_key()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise NitroInvalid("The last certificate's key cannot be read.") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
         raise NitroInvalid("The last certificate's key is not on the curve P-384.")
