@@ -125,7 +125,7 @@ async def open_setting(tmp_path: Path) -> AsyncIterator[Opener]:
             home = {"TROTH_HOME": str(tmp_path)}
             engine = await Engine.open(paths=find_paths(home), environ=home)
             await stack.enter_async_context(engine)
-            await engine.add_endpoint(
+            await engine.providers.add_endpoint(
                 Endpoint(
                     MODEL.provider,
                     "openai-chat",
@@ -184,7 +184,7 @@ async def test_the_proof_is_kept_and_checks_again_with_the_machine_and_the_provi
     asked = len(setting.machine.asked)
     again = await setting.engine.proofs.check_again(chat, message.id)
     assert (again.state, again.checks) == (before.state, before.checks)
-    await setting.engine.remove_endpoint(MODEL.provider)
+    await setting.engine.providers.remove_endpoint(MODEL.provider)
     again = await setting.engine.proofs.check_again(chat, message.id)
     assert (again.state, again.checks) == (before.state, before.checks)
     assert len(setting.machine.asked) == asked

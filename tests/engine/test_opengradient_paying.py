@@ -155,10 +155,10 @@ async def test_a_session_serves_the_wallet_that_paid_for_it(home: Home) -> None:
     await opened(home, enclave)
     await home.ask()
     engine = home.engine
-    first = engine.endpoint("og")
+    first = engine.providers.endpoint("og")
     other = Endpoint(**{f: getattr(first, f) for f in ("wire", "base_url", "options")}, name="two")
-    await engine.add_endpoint(replace(other, needs_key=False))
-    await engine.set_key("two", "0x" + "5d" * 32)
+    await engine.providers.add_endpoint(replace(other, needs_key=False))
+    await engine.providers.set_key("two", "0x" + "5d" * 32)
     chat = await engine.new_chat(model=ModelRef("two", MODEL.model))
     await home.ask(chat)
     payers = [p["payload"]["permit2Authorization"]["from"] for p in enclave.payments]

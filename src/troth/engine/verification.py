@@ -19,7 +19,6 @@ from troth.engine.chat import Chat
 from troth.settings import Paths
 from troth.transport import Transport
 from troth.vault.vault import Vault
-from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 
 if TYPE_CHECKING:
     from troth.engine.attested import Machines
@@ -159,4 +158,9 @@ class Verification:
 
 def _has_channel(endpoint: Endpoint) -> bool:
     """Whether nothing leaves for this provider before its machine proved what it is."""
-    return endpoint.options.get("channel") in CHANNEL_SCHEMES
+    channel = endpoint.options.get("channel")
+    if not channel:
+        return False
+    from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
+
+    return channel in CHANNEL_SCHEMES
