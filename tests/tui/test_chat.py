@@ -258,6 +258,20 @@ async def test_the_model_list_tells_who_signs_and_finds_them_by_that_word(tmp_pa
         assert {row.cells[1] for row in rows if "/" in row.id} == {"signs"}
 
 
+async def test_a_listed_model_is_found_by_its_whole_name(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.pilot.press("ctrl+o")
+        await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))
+        rows = cast(ModelScreen, stage.app.screen).picker.row_list
+        for typed, found in (
+            ("openai/gpt-4.1", "openai/gpt-4.1"),
+            ("nai/gpt-4.1-m", "openai/gpt-4.1-mini"),
+        ):
+            await stage.pilot.press("ctrl+u")
+            await stage.type(typed)
+            await stage.until(lambda found=found: rows.rows[:1] and rows.rows[0].id == found)
+
+
 async def test_slash_model_with_a_whole_name_switches_at_once(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         await stage.type("/model scripted/beta")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from troth.domain.model import ModelRef
 from troth.tui.command import Command, Fact, Scope
 from troth.tui.commands_compare import COMPARE_COMMANDS
 
@@ -299,6 +300,13 @@ def fuzzy_rank(query: str, text: str) -> int | None:
         starts_word = at == 0 or not where[at - 1].isalnum()
         rank += (0 if at == 0 else 10 if starts_word else 40) + min(at, 30)
     return rank
+
+
+def model_rank(query: str, ref: ModelRef, beside: str) -> int | None:
+    """Say how well a model fits, by its names, by `provider/model` and by what is told `beside`."""
+    if query.strip().lower() == str(ref).lower():
+        return -1
+    return fuzzy_rank(query, f"{ref.model} {ref.provider} {beside} {ref}")
 
 
 def _letters_rank(letters: str, text: str) -> int | None:

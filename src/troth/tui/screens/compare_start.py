@@ -17,7 +17,7 @@ from troth.domain.error import TrothError
 from troth.engine.comparison_state import MAX_COLUMNS, MIN_COLUMNS, Blind, ColumnSpec, LineUp
 from troth.engine.comparison_text import parse_spec, write_spec
 from troth.explain import explain, lack_words
-from troth.tui.commands import fuzzy_rank
+from troth.tui.commands import fuzzy_rank, model_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.compare_lineups import LineUpsScreen
 from troth.tui.screens.dialogs import TextDialog
@@ -130,7 +130,7 @@ class StartScreen(ModalScreen[LineUp | None]):
         ranked: list[tuple[tuple[int, int, int], Row]] = []
         for place, choice in enumerate(self._choices):
             ref = choice.info.ref
-            rank = fuzzy_rank(name, f"{ref.model} {ref.provider} {choice.endpoint.title}")
+            rank = model_rank(name, ref, choice.endpoint.title)
             if rank is None:
                 continue
             count = counts[str(ref)]

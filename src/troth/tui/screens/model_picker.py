@@ -14,7 +14,7 @@ from textual.widgets import Static
 from troth.domain.error import TrothError
 from troth.domain.model import ModelRef
 from troth.explain import explain, lack_sentence, lack_words, signing_sentence
-from troth.tui.commands import fuzzy_rank
+from troth.tui.commands import fuzzy_rank, model_rank
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import model_name, model_sentence, price_words, written_count
 from troth.tui.screens.palette import CLOSE
@@ -199,7 +199,7 @@ def _rows(
     for place, choice in enumerate(choices):
         ref = choice.info.ref
         signs = "signs" if ref in signers else ""
-        rank = fuzzy_rank(words, f"{ref.model} {ref.provider} {choice.endpoint.title} {signs}")
+        rank = model_rank(words, ref, f"{choice.endpoint.title} {signs}")
         if rank is None:
             continue
         is_current = ref == current
