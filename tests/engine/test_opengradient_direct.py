@@ -129,7 +129,9 @@ async def test_a_picture_without_a_word_is_kept_and_said_to_be_unsigned(
     assert message.failure is None
     assert verdict is not None
     assert verdict.state is State.PARTLY_COVERED, verdict
-    assert "images" in next(c.detail for c in verdict.checks if c.name == "coverage")
+    told = {check.name: check.detail for check in verdict.checks}
+    assert "images" in told["coverage"]
+    assert "no text" in told["reply-bytes"]
 
 
 async def test_an_unpinned_gateway_is_a_valid_signature_of_nobody(open_gateway: Opener) -> None:

@@ -274,14 +274,17 @@ def _check_reply(run: _Run) -> None:
         run.add(cannot_check("reply-bytes", "Without a proof there is nothing to compare with."))
         return
     try:
-        digest = keccak256(run.reply.signed_output())
+        output = run.reply.signed_output()
     except UnicodeEncodeError:
         reason = "The reply holds half a character, which no signature can cover."
         run.add(failed("reply-bytes", reason))
         return
+    digest = keccak256(output)
     if digest == run.proof.output_hash:
-        what = "tool calls" if run.reply.is_tool_reply else "text"
-        reason = f"The {what} is exactly what was signed ({short(digest.hex())})."
+        what = "tool calls are" if run.reply.is_tool_reply else "text is"
+        reason = f"The {what} exactly what was signed ({short(digest.hex())})."
+        if not output:
+            reason = "There is no text, and that is what was signed."
         run.add(passed("reply-bytes", reason))
         return
     reason = (
