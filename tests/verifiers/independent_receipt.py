@@ -236,7 +236,7 @@ class _Reply:
 
     def _read_call(self, piece: dict[str, Any]) -> None:
         empty: dict[str, Any] = {
-            "id": "", "type": "function", "function": {"name": "", "arguments": ""},
+            "id": None, "type": "function", "function": {"name": None, "arguments": ""},
         }  # fmt: skip
         call = self.calls.setdefault(piece.get("index") or 0, empty)
         call["id"] = piece.get("id") or call["id"]

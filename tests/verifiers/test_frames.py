@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def call_frames(*calls: tuple[str, str, str]) -> bytes:
     return found
 
 
-def state_of(calls: bytes, call_id: str, name: str, arguments: str) -> State:
+def state_of(calls: bytes, call_id: str | None, name: str, arguments: str) -> State:
     function = {"name": name, "arguments": arguments}
     signed = json.dumps([{"id": call_id, "type": "function", "function": function}], sort_keys=True)
     final = GATEWAY.final_frame(REQUEST, signed, STAMP).replace(b'"stop"', b'"tool_calls"', 1)
@@ -124,6 +125,14 @@ def test_a_tool_call_without_a_number_is_verified_as_the_gateway_signs_it() -> N
     sent = call_frames(("c1", "look", '{"a": 1}'))
     assert state_of(sent, "c1", "look", '{"a": 1}') is State.VERIFIED_PINNED
     assert state_of(sent, "c1", "look", '{"a": 2}') is State.FAILED
+
+
+@pytest.mark.parametrize("told", [b', "id": null', b""])
+def test_a_tool_call_without_an_id_is_signed_with_null(told: bytes) -> None:
+    """Some vendors give calls no id; one kind of gateway passes that on as null, one not at all."""
+    sent = call_frames(("", "look", '{"a": 1}')).replace(b', "id": ""', told)
+    assert state_of(sent, None, "look", '{"a": 1}') is State.VERIFIED_PINNED
+    assert state_of(sent, "c1", "look", '{"a": 1}') is State.FAILED
 
 
 def test_tool_calls_that_were_signed_as_one_are_partly_covered() -> None:

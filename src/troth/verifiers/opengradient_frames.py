@@ -313,8 +313,9 @@ def _take_call_delta(reply: ReplyRead, delta: dict[str, Json]) -> None:
     if not isinstance(index, int) or isinstance(index, bool):
         reply.faults.append("A tool call has an index that is not a number.")
         return
-    function: dict[str, Json] = {"name": "", "arguments": ""}
-    call = reply.calls.setdefault(index, {"id": "", "type": "function", "function": function})
+    # What never comes is signed as null: the gateway's library gives each piece all names.
+    function: dict[str, Json] = {"name": None, "arguments": ""}
+    call = reply.calls.setdefault(index, {"id": None, "type": "function", "function": function})
     kept = as_object(call["function"])
     piece = _object(reply, delta.get("function"))
     for owner, part, name in ((call, delta, "id"), (call, delta, "type"), (kept, piece, "name")):
