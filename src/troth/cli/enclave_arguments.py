@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from troth.cli.command import Arguments, Parser
-from troth.domain.error import NotFound, UsageError
+from troth.domain.error import NotFound, PaymentRefused, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
 from troth.settings import check_url
@@ -145,6 +145,9 @@ def allow_payments(arguments: Arguments, engine: Engine) -> None:
     most = to_opg(to_base_units(given))
 
     async def is_within(request: PaymentRequest) -> bool:
-        return request.amount <= most
+        if request.amount > most:
+            reason = f"It asks for up to {request.amount} OPG; --max-opg lets {most} go."
+            raise PaymentRefused(request.provider, reason)
+        return True
 
     engine.enclaves.payments.ask = is_within

@@ -198,6 +198,7 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
     """Return what a person must see before a yes, as rows of name and value."""
     balance = "not known" if request.balance is None else f"{request.balance} OPG"
     return (
+        *_stranger_line(request),
         ("at most", f"{request.amount} OPG, authorised now, settled later for what was used"),
         ("to", request.pay_to),
         ("from wallet", request.wallet),
@@ -209,11 +210,10 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         ("settlement", f"{request.settlement}, if the gateway keeps to it. {request.publishes}"),
         (
             "your limits",
-            f"{request.max_per_session} OPG a session, {request.max_per_day} a day;"
+            f"{request.max_per_session} OPG until Troth ends, {request.max_per_day} a day;"
             f" {request.authorised_today} authorised today",
         ),
         ("asked again", "not for the same terms until Troth ends; your limits hold all the same"),
-        *_stranger_line(request),
     )
 
 

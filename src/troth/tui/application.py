@@ -252,18 +252,9 @@ class TrothApp(App[int]):
         self.run_worker(self._warm_engine(engine, model), name="warm engine")
 
     async def _ask_payment(self, request: PaymentRequest) -> bool:
-        """Ask before money moves; a screen that goes away is a no."""
-        from troth.engine.payment import payment_lines
-        from troth.tui.screens.paying import PaymentDialog
+        from troth.tui.screens.paying import ask_payment
 
-        answer: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
-
-        def answered(is_yes: bool | None) -> None:
-            if not answer.done():
-                answer.set_result(is_yes)
-
-        self.push_screen(PaymentDialog(request.provider, payment_lines(request)), answered)
-        return bool(await answer)
+        return await ask_payment(self, request)
 
     async def _warm_engine(self, engine: Engine, model: ModelRef | None) -> None:
         """Do what the first message would have to wait for, its first code and its verdict."""

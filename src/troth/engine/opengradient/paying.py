@@ -83,8 +83,7 @@ class Payer:
             await self._check_caps(offer.base_units, limits)
             request = await self._request(offer, limits, wallet, other_host(terms, base_url))
             if not await self.payments.consents(request):
-                why = "You said no." if self.payments.ask else "Nobody was there to say yes."
-                raise PaymentRefused(name, f"It asks for up to {request.amount} OPG. {why}")
+                raise PaymentRefused(name, self._no_words(request))
             await self._check_caps(offer.base_units, limits)  # another program may have paid
             await self.payments.note(offer.base_units)
         # The time is that of the signature: a person may have thought about it for long.
@@ -92,6 +91,14 @@ class Payer:
         signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
         self.authorised.append(f"{request.amount} OPG at {name}")
         return (("PAYMENT-SIGNATURE", signed),)
+
+    def _no_words(self, request: PaymentRequest) -> str:
+        if self.payments.ask:
+            return f"It asks for up to {request.amount} OPG. You said no."
+        return (
+            f"It asks for up to {request.amount} OPG. Nobody was there to say yes:"
+            " `troth ask --max-opg N` says it before."
+        )
 
     async def _request(
         self, offer: Offer, limits: Limits, wallet: Wallet, stranger: str
