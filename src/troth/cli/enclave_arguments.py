@@ -140,13 +140,14 @@ def allow_payments(arguments: Arguments, engine: Engine) -> None:
     """Let `--max-opg` answer where nobody can be asked; without it nothing is paid."""
     if not (given := arguments.text("max_opg")):
         return
-    from troth.engine.payment import to_base_units, to_opg
+    from troth.engine.payment import to_base_units, to_opg, written_opg
 
     most = to_opg(to_base_units(given))
 
     async def is_within(request: PaymentRequest) -> bool:
         if request.amount > most:
-            reason = f"It asks for up to {request.amount} OPG; --max-opg lets {most} go."
+            asked = written_opg(request.amount)
+            reason = f"It asks for up to {asked}; --max-opg lets {written_opg(most)} go."
             raise PaymentRefused(request.provider, reason)
         return True
 

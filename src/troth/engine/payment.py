@@ -178,6 +178,11 @@ def to_opg(base_units: int) -> Decimal:
     return Decimal(base_units) / OPG
 
 
+def written_opg(amount: Decimal) -> str:
+    """Write an amount for people: `0.1 OPG`, and never as `1E-18`."""
+    return f"{amount.normalize():f} OPG"
+
+
 def _today() -> str:
     return f"opg:{datetime.now(UTC):%Y-%m-%d}"
 
@@ -186,9 +191,9 @@ def _allowance_line(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
     if request.allowed is None:
         return ()
     if request.allowed >= request.amount:
-        return (("may draw", f"Permit2 may draw {request.allowed} OPG of this wallet"),)
+        return (("may draw", f"Permit2 may draw {written_opg(request.allowed)} of this wallet"),)
     words = (
-        f"Permit2 may draw only {request.allowed} OPG: this cannot be settled before"
+        f"Permit2 may draw only {written_opg(request.allowed)}: this cannot be settled before"
         f" `troth pay approve {request.provider}`, which is asked apart"
     )
     return (("may draw", words),)
@@ -196,10 +201,13 @@ def _allowance_line(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
 
 def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
     """Return what a person must see before a yes, as rows of name and value."""
-    balance = "not known" if request.balance is None else f"{request.balance} OPG"
+    balance = "not known" if request.balance is None else written_opg(request.balance)
     return (
         *_stranger_line(request),
-        ("at most", f"{request.amount} OPG, authorised now, settled later for what was used"),
+        (
+            "at most",
+            f"{written_opg(request.amount)}, authorised now, settled later for what was used",
+        ),
         ("to", request.pay_to),
         ("from wallet", request.wallet),
         ("balance", balance),
@@ -210,8 +218,9 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         ("settlement", f"{request.settlement}, if the gateway keeps to it. {request.publishes}"),
         (
             "your limits",
-            f"{request.max_per_session} OPG until Troth ends, {request.max_per_day} a day;"
-            f" {request.authorised_today} authorised today",
+            f"{written_opg(request.max_per_session)} until Troth ends,"
+            f" {written_opg(request.max_per_day)} a day;"
+            f" {written_opg(request.authorised_today)} authorised today",
         ),
         ("asked again", "not for the same terms until Troth ends; your limits hold all the same"),
     )

@@ -20,8 +20,8 @@ from troth.engine.opengradient.terms import (
     parse_terms,
     rejection_words,
 )
-from troth.engine.opengradient.wallet import Wallet, WalletUnreadable
-from troth.engine.payment import SETTLEMENTS, Limits, PaymentRequest, Payments, to_opg
+from troth.engine.opengradient.wallet import Wallet, WalletUnreadable, checksum_address
+from troth.engine.payment import SETTLEMENTS, Limits, PaymentRequest, Payments, to_opg, written_opg
 from troth.transport import Transport
 
 REQUIRED = "PAYMENT-REQUIRED"
@@ -89,16 +89,14 @@ class Payer:
         # The time is that of the signature: a person may have thought about it for long.
         now = datetime.now(UTC)
         signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
-        self.authorised.append(f"{request.amount} OPG at {name}")
+        self.authorised.append(f"{written_opg(request.amount)} at {name}")
         return (("PAYMENT-SIGNATURE", signed),)
 
     def _no_words(self, request: PaymentRequest) -> str:
+        asked = f"It asks for up to {written_opg(request.amount)}."
         if self.payments.ask:
-            return f"It asks for up to {request.amount} OPG. You said no."
-        return (
-            f"It asks for up to {request.amount} OPG. Nobody was there to say yes:"
-            " `troth ask --max-opg N` says it before."
-        )
+            return f"{asked} You said no."
+        return f"{asked} Nobody was there to say yes: `troth ask --max-opg N` says it before."
 
     async def _request(
         self, offer: Offer, limits: Limits, wallet: Wallet, stranger: str
@@ -110,8 +108,8 @@ class Payer:
             balance=standing.balance if standing else None,
             allowed=standing.allowed if standing else None,
             amount=to_opg(offer.base_units),
-            pay_to=offer.payTo,
-            facilitator=offer.extra.facilitatorAddress,
+            pay_to=checksum_address(offer.payTo),
+            facilitator=checksum_address(offer.extra.facilitatorAddress),
             network=offer.network,
             valid_s=offer.maxTimeoutSeconds,
             settlement=limits.settlement,
@@ -144,8 +142,9 @@ class Payer:
             if spent + amount > cap:
                 raise PaymentRefused(
                     self.endpoint.name,
-                    f"It asks for up to {to_opg(amount)} OPG. {to_opg(spent)} OPG were authorised"
-                    f" {when}, and your limit is {to_opg(cap)} (`{option}`).",
+                    f"It asks for up to {written_opg(to_opg(amount))}."
+                    f" {written_opg(to_opg(spent))} were authorised {when}, and your limit is"
+                    f" {written_opg(to_opg(cap))} (`{option}`).",
                 )
 
     async def _standing(self, limits: Limits) -> Standing | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from troth.engine.payment import Limits, to_opg
+from troth.engine.payment import Limits, to_opg, written_opg
 from troth.transport import host_of, is_loopback
+from troth.verifiers.strict_json import parse_strict
 
 NETWORK = "eip155:8453"
 CHAIN_ID = 8453
@@ -36,6 +37,7 @@ _REJECTIONS = (
     ("signature", "It says that the signature does not hold."),
 )
 """Part of a facilitator's code (og-x402 0.0.2, `upto/facilitator/errors.py`) -> what it means."""
+_HOST = re.compile(r"[a-z0-9.:-]{1,253}")
 _Address = Field(pattern=r"^0x[0-9a-fA-F]{40}$")
 
 
@@ -55,12 +57,13 @@ class Extra(_Strict):
 class Offer(_Strict):
     """One way to pay."""
 
-    scheme: str
-    network: str
+    scheme: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    network: str = Field(pattern=r"^[a-z0-9-]{3,8}:[a-zA-Z0-9_-]{1,32}$")
+    """As in CAIP-2."""
     asset: str = _Address
     amount: str = Field(pattern=r"^[0-9]{1,30}$")
     payTo: str = _Address
-    maxTimeoutSeconds: int = Field(gt=0)
+    maxTimeoutSeconds: int = Field(gt=0, lt=10**9)
     extra: Extra
 
     @property
@@ -75,8 +78,8 @@ class Terms(_Strict):
     error: str | None = None
     """Why: that a payment is due, or what is wrong with the one that was sent."""
     accepts: list[dict[str, Any]] = Field(min_length=1, max_length=16)
-    resource: dict[str, Any]
-    extensions: dict[str, Any] = Field(default_factory=dict)
+    resource: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
 
 
 def parse_terms(header: str) -> Terms:
@@ -84,9 +87,9 @@ def parse_terms(header: str) -> Terms:
     if len(header) > _HEADER_LIMIT:
         raise TermsInvalid("The gateway's payment terms are far too long.")
     try:
-        decoded = json.loads(base64.b64decode(header, validate=True))
+        decoded = parse_strict(base64.b64decode(header, validate=True))
         terms = Terms.model_validate(decoded)
-    except (binascii.Error, ValueError, ValidationError, RecursionError) as error:
+    except (binascii.Error, ValueError, ValidationError) as error:
         raise TermsInvalid("The gateway's payment terms cannot be read.") from error
     if terms.x402Version != 2:
         raise TermsInvalid(f"The gateway speaks x402 version {terms.x402Version}, Troth version 2.")
@@ -117,9 +120,9 @@ def choose_offer(
 def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
     """Return the reason not to pay an offer, as a sentence; "" where there is none."""
     if (offer.scheme, offer.extra.assetTransferMethod) != ("upto", "permit2"):
-        return f"It wants to be paid in a way that Troth does not know ({offer.scheme[:40]})."
+        return f"It wants to be paid in a way that Troth does not know ({offer.scheme})."
     if offer.network != NETWORK:
-        return f"It wants to be paid on another network ({offer.network[:40]}) than Base."
+        return f"It wants to be paid on another network ({offer.network}) than Base."
     if offer.asset.lower() != ASSET:
         return f"It wants another token ({offer.asset}) than OPG."
     if offer.payTo.lower() not in payees:
@@ -135,8 +138,8 @@ def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
     if offer.base_units <= 0:
         return "It asks for an amount of zero, which no authorisation should have."
     if offer.base_units > limits.reply:
-        asked, cap = to_opg(offer.base_units), to_opg(limits.reply)
-        return f"It asks for up to {asked} OPG at once; your limit is {cap} (`max_opg_reply`)."
+        asked, cap = written_opg(to_opg(offer.base_units)), written_opg(to_opg(limits.reply))
+        return f"It asks for up to {asked} at once; your limit is {cap} (`max_opg_reply`)."
     return ""
 
 
@@ -145,11 +148,13 @@ def other_host(terms: Terms, base_url: str) -> str:
 
     "" where it is, or where none is named: behind a proxy a gateway knows itself as this machine.
     """
-    named = terms.resource.get("url")
+    named = (terms.resource or {}).get("url")
     if not isinstance(named, str) or not named or is_loopback(named):
         return ""
     host = host_of(named)
-    return "" if host == host_of(base_url) else host or "a place that cannot be read"
+    if host == host_of(base_url):
+        return ""
+    return host if _HOST.fullmatch(host) else "a place that cannot be read"
 
 
 def rejection_words(error: str, provider: str) -> str:

@@ -120,29 +120,29 @@ class Wallet:
         seconds = int(now.timestamp())
         authorisation = {
             "from": self.address,
-            "permitted": {"token": offer.asset, "amount": offer.amount},
+            "permitted": {"token": checksum_address(offer.asset), "amount": offer.amount},
             "spender": SPENDER,
             "nonce": str(secrets.randbits(256)),
             "deadline": str(seconds + offer.maxTimeoutSeconds),
             "witness": {
-                "to": offer.payTo,
-                "facilitator": offer.extra.facilitatorAddress,
+                "to": checksum_address(offer.payTo),
+                "facilitator": checksum_address(offer.extra.facilitatorAddress),
                 "validAfter": str(seconds - _BEFORE_S),
             },
         }
         signed = self._account.sign_typed_data(
             domain_data=_DOMAIN, message_types=_TYPES, message_data=message_of(authorisation)
         )
-        payload = {
+        payload: dict[str, object] = {
             "x402Version": terms.x402Version,
             "payload": {
                 "permit2Authorization": authorisation,
                 "signature": "0x" + bytes(signed.signature).hex(),
             },
             "accepted": raw_offer,
-            "resource": terms.resource,
-            "extensions": terms.extensions,
         }
+        echoed = {"resource": terms.resource, "extensions": terms.extensions}
+        payload |= {name: value for name, value in echoed.items() if value is not None}
         encoded = json.dumps(payload, separators=(",", ":")).encode()
         return base64.b64encode(encoded).decode("ascii")
 

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from troth.domain.error import PaymentRefused
-from troth.engine.payment import PaymentRequest, payment_lines
+from troth.engine.payment import PaymentRequest, payment_lines, written_opg
 from troth.tui.safe import clean_line
 from troth.tui.screens.entries import hanging
 from troth.tui.widgets.dialog_box import DialogBox
@@ -97,6 +97,6 @@ async def ask_payment(app: App[int], request: PaymentRequest) -> bool:
         if dialog.is_current:  # the reply was stopped meanwhile
             dialog.dismiss()
     if answer is None:
-        reason = f"It asks for up to {request.amount} OPG, and the question was not answered."
+        reason = f"It asks for up to {written_opg(request.amount)}; the question was not answered."
         raise PaymentRefused(request.provider, reason)
     return answer
