@@ -188,7 +188,7 @@ def registry_record(
         tls=(_dynamic(certificate),),
         payment=word(int(payment, 16)),
         ohttp=(ohttp,),
-        **changes,
+        **{"heartbeat": word(int(time.time()) - 60)} | changes,
     )
 
 

@@ -7,7 +7,7 @@ own anchors: a pin, a registry record that we read, or hardware whose root we kn
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -195,6 +195,14 @@ def _registry_finding(record: RegistryRecord, trust: Trust, moment: datetime) ->
         return cannot_check("registry", reason)
     if record.read_at is None or record.read_at < moment - limit:
         return cannot_check("registry", "The registry was last read too long before this reply.")
+    if record.last_heartbeat_at < (moment - limit).timestamp():
+        # The contract lists what gave a sign of life within half an hour: the endpoint is behind.
+        last = datetime.fromtimestamp(record.last_heartbeat_at, UTC)
+        reason = (
+            "The registry's answer is old: by it this enclave last gave a sign of life on"
+            f" {last:%d %b %Y}."
+        )
+        return cannot_check("registry", reason)
     block = f", block {record.block}" if record.block is not None else ""
     count = len(record.rpc_urls)
     endpoints = "one endpoint" if count == 1 else f"{count} endpoints that agree"

@@ -235,7 +235,7 @@ class Policy:
     attestation_max_age_s: int = 10_800
     """How far a hardware document may lie from the reply that it vouches for (leaves live 3 h)."""
     record_max_age_s: int = 86_400
-    """How long a registry record may be used after it was read."""
+    """How long a registry record may be used after it was read, and after its last heartbeat."""
     required: frozenset[str] = DEFAULT_REQUIRED
     """Checks without which nothing is verified; a missing one never passes."""
     platform_states: frozenset[str] = frozenset({"UpToDate"})
