@@ -119,3 +119,43 @@ def test_the_sealing_key_needs_someone_who_vouches() -> None:
     assert reached(SEALING, signed_config(other)) is State.FAILED
     assert reached(SEALING, signed_config(SEALING, stranger)) is State.FAILED
     assert reached(replace(SEALING, key_config=b"garbage")) is State.FAILED
+
+
+def test_a_sealing_key_needs_more_than_a_registry_where_the_chat_wants_hardware(
+    machine: Machine,
+) -> None:
+    root = TrustedRoot("test", "aws-nitro", machine.root_sha256)
+    code = Measurement("gateway", "aws-nitro", "9b" * 48)
+    trust = Trust(roots=(root,), measurements=(code,), records=(listed(),))
+
+    def may_leave(signed: SignedOhttp | None) -> bool:
+        return check_before_send(
+            GATEWAY.spki, attested(machine), trust, ISSUED_AT, facts=FACTS, policy="attested",
+            sealing=SEALING, signed_sealing=signed,
+        ).is_allowed  # fmt: skip
+
+    assert may_leave(signed_config(SEALING))
+    assert not may_leave(None)
+
+
+@pytest.mark.parametrize("policy", ["any", "signed"])
+@pytest.mark.parametrize(
+    "worthless",
+    [
+        {"disagreeing_urls": ("https://b.example",)},
+        {"is_enabled": False},
+        {"last_heartbeat_at": int(ISSUED_AT.timestamp()) - 2 * 86_400},
+        {"read_at": None},
+    ],
+    ids=["disputed", "switched off", "silent", "not read"],
+)
+def test_a_word_of_the_registry_that_does_not_count_is_no_key_to_seal_to(
+    policy: str, worthless: dict[str, object]
+) -> None:
+    record = replace(listed(), **worthless)  # type: ignore[arg-type]
+    before = check_before_send(
+        GATEWAY.spki, {}, Trust(keys=(pin(GATEWAY.spki),), records=(record,)), ISSUED_AT,
+        facts=FACTS, policy=policy, sealing=SEALING,
+    )  # fmt: skip
+    assert not before.is_allowed
+    assert "sealed on the registry's word alone" in before.reason

@@ -67,7 +67,13 @@ def check_before_send(
     judged = judge_key(key, tee_id_of(spki), hardware, trust, facts, now)
     findings = [*hardware.findings, *judged.findings]
     if sealing is not None:
-        findings.append(check_sealing(key, sealing, signed_sealing))
+        listing = next((f for f in judged.findings if f.name == "registry"), None)
+        wants_hardware = policy == "attested"
+        findings.append(
+            check_sealing(
+                key, sealing, signed_sealing, listing=listing, wants_hardware=wants_hardware
+            )
+        )
     has_failed = any(f.outcome is Outcome.FAILED for f in findings)
     reached = weakest([judged.reached, State.FAILED]) if has_failed else judged.reached
     is_allowed = not has_failed and satisfies(reached, policy)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from troth.domain.model import Json
+from troth.domain.verdict import Outcome
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import Finding, failed, not_covered, passed
 from troth.verifiers.ohttp import is_consistent
@@ -48,21 +49,48 @@ def served_sealing(evidence: Evidence) -> SignedOhttp | None:
     return None
 
 
-def check_sealing(key: SigningKey, sealing: OhttpConfig, signed: SignedOhttp | None) -> Finding:
-    """Judge, before a prompt is sealed to `sealing`, whether the enclave with `key` holds it."""
+def check_sealing(
+    key: SigningKey,
+    sealing: OhttpConfig,
+    signed: SignedOhttp | None,
+    *,
+    listing: Finding | None,
+    wants_hardware: bool,
+) -> Finding:
+    """Judge, before a prompt is sealed to `sealing`, whether the enclave with `key` holds it.
+
+    `listing` is what the registry's word on `key` came to. `wants_hardware`: that word is not
+    enough. A registry that lies could list a genuine enclave with a sealing key of its own, read
+    all on the way, and pass it on: the reply would be verified.
+    """
     if not is_consistent(sealing):
         return failed("channel", "The enclave's sealing key contradicts its own description.")
     if signed is None:
-        listed = key.record is not None and key.record.ohttp == sealing
-        if listed:
-            return passed("channel", "The sealing key is the one that the registry lists.")
-        return failed("channel", "Nobody vouches for the key that your words would be sealed to.")
+        return _listed_sealing(key, sealing, listing, wants_hardware=wants_hardware)
     same = (signed.config.key_id, signed.config.public_key) == (sealing.key_id, sealing.public_key)
     if not same:
         return failed("channel", "The enclave signs another sealing key than the registry lists.")
     if not verify_ohttp_config(key.spki, signed.config, signed.tee_id, signed.signature):
         return failed("channel", "The enclave's signature on its sealing key is not valid.")
     return passed("channel", "The sealing key is signed by the enclave's own key.")
+
+
+def _listed_sealing(
+    key: SigningKey, sealing: OhttpConfig, listing: Finding | None, *, wants_hardware: bool
+) -> Finding:
+    """Judge a sealing key that the enclave itself did not sign."""
+    if key.record is None or key.record.ohttp != sealing or listing is None:
+        return failed("channel", "Nobody vouches for the key that your words would be sealed to.")
+    if listing.outcome is not Outcome.PASSED:
+        reason = f"Your words would be sealed on the registry's word alone. {listing.detail}"
+        return failed("channel", reason)
+    if wants_hardware:
+        reason = (
+            "The enclave did not sign the key that your words would be sealed to: it is the"
+            " registry's word alone, and this chat wants hardware."
+        )
+        return failed("channel", reason)
+    return passed("channel", "The sealing key is the one that the registry lists.")
 
 
 def sealed_to(key: SigningKey | None, evidence: Evidence, facts: Facts) -> tuple[Finding, ...]:

@@ -136,7 +136,7 @@ def parse_registry(places: list[str], name: str) -> RegistrySource:
 
 
 def usable(listing: Listing, *, needs_sealing: bool) -> list[RegistryRecord]:
-    """Return the records that a prompt may be sent by, newest heartbeat first."""
+    """Return the records that a prompt may be sent by: undisputed first, then newest heartbeat."""
     found = [
         record
         for record in listing.records
@@ -145,7 +145,7 @@ def usable(listing: Listing, *, needs_sealing: bool) -> list[RegistryRecord]:
         and record.public_key
         and (record.ohttp is not None if needs_sealing else _is_reachable(record))
     ]
-    return sorted(found, key=lambda record: -record.last_heartbeat_at)
+    return sorted(found, key=lambda r: (bool(r.disagreeing_urls), -r.last_heartbeat_at))
 
 
 def _is_reachable(record: RegistryRecord) -> bool:
