@@ -188,7 +188,25 @@ def test_chunks_out_of_order_do_not_open() -> None:
     size = 1 + 17
     swapped = sealed[:32] + sealed[32 + size : 32 + 2 * size] + sealed[32 : 32 + size]
     with pytest.raises(OhttpFailed):
-        opener.chunks().feed(swapped + sealed[32 + 2 * size :])
+        list(opener.chunks().feed(swapped + sealed[32 + 2 * size :]))
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_chunks_before_a_changed_one_come_out_however_the_bytes_are_cut(step: int) -> None:
+    request, opener = seal_request(CONFIG, b"{}", SEED)
+    _, sealer = open_request(CONFIG, CONFIG_KEY, request)
+    sealed = sealer.seal_chunks([b"one", b"two", b"three"], bytes(32))
+    changed = bytearray(sealed)
+    changed[-30] ^= 1  # in the second chunk
+    chunks, opened = opener.chunks(), list[bytes]()
+
+    def feed() -> None:
+        for at in range(0, len(changed), step):
+            opened.extend(chunks.feed(bytes(changed[at : at + step])))
+
+    with pytest.raises(OhttpFailed):
+        feed()
+    assert opened == [b"one"]
 
 
 def test_a_key_configuration_must_be_exact(example: list[bytes]) -> None:
@@ -243,7 +261,7 @@ def test_what_only_looks_like_a_note_is_refused(note: bytes) -> None:
     last = len(sealer.seal_chunks([b"two"], bytes(32))) - 32
     chunks = opener.chunks()
     with pytest.raises(OhttpFailed):
-        chunks.feed(sealed[:-last] + note + sealed[-last:])
+        list(chunks.feed(sealed[:-last] + note + sealed[-last:]))
 
 
 def key_pair() -> tuple[OhttpConfig, bytes]:

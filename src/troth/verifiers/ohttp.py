@@ -11,6 +11,7 @@ OpenGradient are plain JSON, not the binary HTTP of RFC 9292; the labels say "bh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -177,14 +178,25 @@ class ChunkOpener:
         self._is_last = False
         self._is_closed = False
 
-    def feed(self, received: bytes) -> list[bytes]:
-        """Take the next bytes and return the inner bytes that they complete; raise OhttpFailed."""
+    def feed(self, received: bytes) -> Iterator[bytes]:
+        """Take the next bytes and yield the inner bytes that they complete.
+
+        Raises OhttpFailed behind the last chunk that is genuine, however the bytes were cut.
+        """
+        opened: list[bytes] = []
+        try:
+            self._open_into(opened, received)
+        except OhttpFailed:
+            yield from opened
+            raise
+        yield from opened
+
+    def _open_into(self, opened: list[bytes], received: bytes) -> None:
         buffer = self._received
         buffer += received
         if self._aead is None and not self._take_nonce():
-            return []
+            return
         assert self._aead is not None
-        opened: list[bytes] = []
         at, size = 0, len(buffer)
         decrypt, first_nonce, counter = self._aead.decrypt, self._first_nonce, self._counter
         try:
@@ -217,7 +229,6 @@ class ChunkOpener:
             raise OhttpFailed(_CHANGED) from error
         self._counter = counter
         del buffer[:at]
-        return opened
 
     def close(self) -> bytes:
         """Take the end of the body and return the last inner bytes; raise OhttpFailed for a cut."""
