@@ -208,6 +208,10 @@ class Relay:
     sends_last_chunk: bool = True
     is_single: bool = False
     """It answers in one piece, whatever was asked for."""
+    unreached: tuple[str, ...] = ()
+    """teeIds of enclaves that it has no way to."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What it adds to its answers."""
     billing: bytes = b""
     """The gateway's note on costs, which a relay is to take out and this one leaves in."""
 
@@ -222,6 +226,8 @@ class Relay:
             return Answer(status=401, steps=(b"invalid token",))
         if self.refusal is not None:
             return self.refusal
+        if request.header("x-tee-id") in self.unreached:
+            return Answer(status=404, steps=(b"no such enclave",))
         try:
             config = OhttpConfig(1, 0x20, 1, 3, self.public_key)
             inner, sealer = open_request(config, self.private_key, request.body)
@@ -240,13 +246,14 @@ class Relay:
         if not self.sends_last_chunk:
             last = sealer.seal_chunks(chunks[-1:], b"\x07" * 32)
             sealed = sealed[: len(sealed) - (len(last) - 32)]
-        return _sealed("message/ohttp-chunked-res", self.spoil(sealed) if self.spoil else sealed)
+        spoilt = self.spoil(sealed) if self.spoil else sealed
+        return _sealed("message/ohttp-chunked-res", spoilt, self.headers)
 
 
-def _sealed(kind: str, body: bytes) -> Answer:
+def _sealed(kind: str, body: bytes, more: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A sealed answer in odd pieces, as networks cut."""
     cuts = [body[at : at + 57] for at in range(0, len(body), 57)]
-    return Answer(headers=(("Content-Type", kind),), steps=tuple(cuts), framing="chunked")
+    return Answer(headers=(("Content-Type", kind), *more), steps=tuple(cuts), framing="chunked")
 
 
 @dataclass

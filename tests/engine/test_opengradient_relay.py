@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from hashlib import sha256
@@ -21,6 +22,7 @@ from troth.domain.message import Finish
 from troth.domain.verdict import State
 from troth.engine.engine import Engine
 from troth.transport import Transport
+from troth.verifiers.eth_abi import word
 from verifiers.signer import Gateway, make_key
 
 PROMPT = "Grüße, 你好?"
@@ -35,6 +37,8 @@ class Stage:
         self.chain = Registry([])
         self.list_enclave()
         self.refreshes: list[bytes] = []
+        self.no_token: Answer | None = None
+        """Answered in place of a fresh token."""
         self.server: ScriptedServer
         self.registry: ScriptedServer
         self.engine: Engine
@@ -71,6 +75,8 @@ class Stage:
     def _serve(self, request) -> Answer:  # type: ignore[no-untyped-def]
         if request.path.startswith("/auth/v1/token"):
             self.refreshes.append(request.body)
+            if self.no_token is not None:
+                return self.no_token
             self.relay.token = "token-2"
             fresh = {"access_token": "token-2", "refresh_token": "r2", "expires_in": 3600}
             return json_answer(fresh)
@@ -222,6 +228,74 @@ async def test_a_token_that_the_relay_refuses_is_refreshed_once(stage: Stage) ->
     assert verdict is not None
     assert verdict.is_verified
     assert len(stage.refreshes) == 1
+
+
+async def test_a_relay_that_refuses_the_fresh_token_too_wants_a_new_login(stage: Stage) -> None:
+    await stage.open()
+    stage.relay.refusal = Answer(status=401, steps=(b"account closed",))
+    message, _ = await stage.home.ask()
+    assert failure_of(message)[0] == "login-missing"
+    assert len(stage.relay.asked) == 2
+
+
+async def test_an_account_server_that_fails_ends_no_login(stage: Stage) -> None:
+    stage.no_token = Answer(status=500, headers=(("x-should-retry", "false"),), steps=(b"oh",))
+    await stage.open(expires_at=1.0)
+    message, _ = await stage.home.ask()
+    assert failure_of(message)[0] == "server-failed"
+    assert stage.relay.asked == []
+    stage.no_token = None
+    _, verdict = await stage.home.ask()
+    assert verdict is not None
+    assert verdict.is_verified
+
+
+async def test_a_token_that_is_good_for_a_minute_more_is_used_while_there_is_no_new_one(
+    stage: Stage,
+) -> None:
+    stage.no_token = Answer(status=500, steps=(b"oh",))
+    await stage.open(expires_at=time.time() + 50)
+    _, verdict = await stage.home.ask()
+    assert verdict is not None
+    assert verdict.is_verified
+    assert len(stage.refreshes) == 1
+
+
+async def test_a_question_that_the_enclave_cannot_open_is_no_matter_of_the_model(
+    stage: Stage,
+) -> None:
+    await stage.open()
+    stage.relay.private_key = b"\x33" * 32  # the registry has not heard of it yet
+    message, _ = await stage.home.ask()
+    kind, reason = failure_of(message)
+    assert kind == "seal-broken"
+    assert "could not open" in reason
+
+
+async def test_an_enclave_that_the_relay_does_not_reach_is_left_for_another(stage: Stage) -> None:
+    gone = Gateway(make_key("gone"))
+    later = word(int(time.time()))
+    stage.chain.records.insert(
+        0, registry_record(gone, sealing=stage.relay.public_key, heartbeat=later)
+    )
+    stage.relay.unreached = (gone.tee_id,)
+    await stage.open()
+    chat = await stage.engine.new_chat(model=MODEL)
+    message, _ = await stage.home.ask(chat)
+    assert message.failure is not None
+    _, verdict = await stage.home.ask(chat, "again")
+    assert verdict is not None
+    assert verdict.is_verified
+
+
+async def test_the_relays_own_payment_session_is_not_kept(stage: Stage) -> None:
+    stage.relay.headers = (("X-Upto-Session", "whoever-has-this-can-spend"),)
+    engine = await stage.open()
+    chat = await engine.new_chat(model=MODEL)
+    message, _ = await stage.home.ask(chat)
+    exchange = await engine.proofs.exchange(chat, message.id)
+    assert exchange.response_headers
+    assert "can-spend" not in repr(exchange)
 
 
 async def test_without_a_login_nothing_is_sent(stage: Stage) -> None:

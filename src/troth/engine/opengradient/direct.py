@@ -167,9 +167,7 @@ class Opened:
     def __init__(self, answer: ResponseStream) -> None:
         self._answer = answer
         self.status: int = answer.status
-        self.headers: Headers = tuple(
-            (name, value) for name, value in answer.headers if name.lower() != SESSION.lower()
-        )
+        self.headers: Headers = without_session(answer.headers)
         self.request_headers: Headers = answer.request_headers
         self.sent_at: datetime = answer.sent_at
         self.is_complete = False
@@ -178,6 +176,11 @@ class Opened:
         async for received in self._answer.chunks():
             yield received
         self.is_complete = self._answer.is_complete
+
+
+def without_session(headers: Headers) -> Headers:
+    """Return headers without the payment's session: whoever has it can spend what was paid."""
+    return tuple((name, value) for name, value in headers if name.lower() != SESSION.lower())
 
 
 def _base_of(request: HttpRequest) -> str:

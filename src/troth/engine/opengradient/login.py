@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from troth.domain.error import LoginFailed, LoginMissing
+from troth.domain.error import LoginFailed, LoginMissing, NetworkError, ServerFailed
 from troth.domain.exchange import HttpRequest
 from troth.domain.model import Endpoint
 from troth.engine.opengradient.registries import parse_registry
@@ -84,6 +84,10 @@ class Login:
     def is_due(self) -> bool:
         return bool(self.expires_at) and time.time() >= self.expires_at - _EARLY_S
 
+    @property
+    def is_over(self) -> bool:
+        return bool(self.expires_at) and time.time() >= self.expires_at
+
 
 def parse_bundle(body: bytes, provider: str) -> Bundle:
     """Read what the page posted; raise LoginFailed."""
@@ -144,7 +148,14 @@ class Logins:
     async def current(self, endpoint: Endpoint) -> Login:
         """Return a login whose token is good for a while; raise LoginMissing."""
         login = await self._load(endpoint.name)
-        return await self.refreshed(endpoint, login) if login.is_due else login
+        if not login.is_due:
+            return login
+        try:
+            return await self.refreshed(endpoint, login)
+        except (NetworkError, ServerFailed):
+            if login.is_over:
+                raise
+            return login  # it is refreshed early: for a minute more the old token is good
 
     async def refreshed(self, endpoint: Endpoint, old: Login) -> Login:
         """Get a new token for one that ended; raise LoginMissing where the account says no."""
@@ -198,7 +209,9 @@ class Logins:
         try:
             fresh = _Refreshed.model_validate_json(answer.body)
         except ValidationError as error:
-            raise LoginFailed(provider, f"HTTP {answer.status} came for a new token.") from error
+            # The library's text quotes what it was given, and the login is still good.
+            reason = "The account's server gave no new token; the login is kept."
+            raise ServerFailed(reason, provider=provider, status=answer.status) from error
         expires_at = fresh.expires_at or (time.time() + fresh.expires_in if fresh.expires_in else 0)
         return replace(
             login,

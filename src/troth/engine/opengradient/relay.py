@@ -26,7 +26,7 @@ from troth.domain.error import (
 )
 from troth.domain.exchange import Headers, HttpRequest, find_header
 from troth.engine.channel import Answer, Trace
-from troth.engine.opengradient.direct import Way
+from troth.engine.opengradient.direct import Way, without_session
 from troth.engine.opengradient.gateways import Checked, refuse_unless_allowed
 from troth.engine.opengradient.login import Login, Logins
 from troth.engine.opengradient.picking import Picked
@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash  # pyright: ignore[reportPrivateUsage] - it has no other name
 
 RELAY_PATH = "/api/v1/chat/ohttp"
+_UNOPENED = b"malformed encapsulated request"
+"""How a gateway answers to what it cannot open (tee-gateway `ohttp_controller.py` at 04bb288)."""
+_REFUSAL_BYTES = 1024
+_NOT_THEIR_KEY = (
+    "The enclave could not open what was sealed to it. It was started anew and the registry lists"
+    " its old key still, or the relay changed the question or took it to another enclave."
+)
 
 
 class RelayChannel:
@@ -107,12 +114,17 @@ class RelayChannel:
                 self._login = await self._logins.refreshed(self._endpoint, self._login)
                 sealed, opener = self._seal(request)
                 answer = await self._send(request, sealed, stack)
-            if _is_refusal(answer) and await self._has_new_key():
-                # It was restarted, or has left: what was sealed to its old key, none can read.
-                await stack.aclose()
-                request = await self.prepare(request)
-                sealed, opener = self._seal(request)
-                answer = await self._send(request, sealed, stack)
+                if answer.status == 401:
+                    raise LoginMissing(self._endpoint.name)  # the account itself has ended
+            if _is_refusal(answer):
+                if await self._has_new_key():
+                    # It was restarted, or has left: what was sealed to its old key, none can read.
+                    await stack.aclose()
+                    request = await self.prepare(request)
+                    sealed, opener = self._seal(request)
+                    answer = await self._send(request, sealed, stack)
+                elif answer.status != 400:
+                    self._leave()  # the relay does not reach it: the next try goes to another
             yield Unsealed(answer, opener, request, self._endpoint.name, self._outer)
 
     def trace(self) -> Trace:
@@ -199,7 +211,7 @@ class Unsealed:
         self._outer = outer
         self._kind = (find_header(answer.headers, "content-type") or "").partition(";")[0].strip()
         self.status: int = answer.status
-        self.headers: Headers = answer.headers
+        self.headers: Headers = without_session(answer.headers)
         self.request_headers: Headers = answer.request_headers
         self.sent_at: datetime = answer.sent_at
         self.is_complete = False
@@ -230,8 +242,12 @@ class Unsealed:
             case _ if self.status < 300:
                 raise SealBroken("The relay answered in the clear.", provider=self._provider)
             case _:
+                refusal = b""
                 async for received in self._received():
+                    refusal = (refusal + received)[-_REFUSAL_BYTES:]
                     yield received
+                if self.status == 400 and _UNOPENED in refusal:
+                    raise SealBroken(_NOT_THEIR_KEY, provider=self._provider)
                 self.is_complete = self._answer.is_complete
 
     async def _received(self) -> AsyncGenerator[bytes]:
