@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from attested_machine import FOREIGN, Machine, write_home
 from cli_runs import Ran, Troth
 from enclaves import Enclave, PaidEnclave, Registry, registry_record
 from engine.opengradient_home import ADDRESS
@@ -116,3 +117,26 @@ def test_a_demo_without_a_model_says_what_is_missing(troth: Troth) -> None:
     ran = troth("demo")
     assert ran.code == 1
     assert "troth local install" in ran.err
+
+
+def test_a_machine_that_proves_itself_is_added_and_asked_and_a_false_one_told_nothing(
+    inside: Inside, troth: Troth
+) -> None:
+    machine = Machine()
+    write_home(troth.home, [machine.certificate])
+    with ScriptedServer(machine.answer, certificate=machine.certificate) as server:
+        add = ("providers", "add", "sealed", "--wire", "openai-chat", "--channel", "tinfoil")
+        assert inside(*add, "--base-url", "http://127.0.0.1:1/v1").code == 2
+        added = inside(*add, "--base-url", f"{server.url}/v1")
+        assert added.code == 0, added.err
+        ran = inside("ask", "-m", "sealed/m1", "--json", "hello")
+        assert ran.code == 0, ran.err
+        assert ran.json["verdict"]["state"] == "private-channel"
+        assert inside("ask", "-m", "sealed/m1", "--require-verified", "hello").code == 4
+        prompts = len(machine.prompts)
+        machine.amd = FOREIGN
+        ran = inside("ask", "-m", "sealed/m1", "hello")
+        assert ran.code == 4
+        assert "Nothing was sent to sealed" in ran.err
+        assert "not trusted" in ran.err
+        assert len(machine.prompts) == prompts

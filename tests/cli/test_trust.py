@@ -178,3 +178,45 @@ def test_what_names_no_code_is_refused_with_what_would(
     assert ran.code == 2
     assert words in ran.err
     assert inside("trust", "list", "--json").json["code"] == []
+
+
+def test_code_can_be_distrusted_by_its_measurement(inside: Inside) -> None:
+    code = "ab" * 48
+    assert inside("trust", "distrust", code.upper(), "--reason", "a hole").code == 0
+    [row] = inside("trust", "list", "--json").json["distrusted"]
+    assert row["fingerprint"] == code
+    assert inside("trust", "pin", code).code == 2
+    assert inside("trust", "undistrust", code).code == 0
+    assert inside("trust", "list", "--json").json["distrusted"] == []
+
+
+def test_whom_to_ask_about_processors_is_the_users_word_for_each_maker(inside: Inside) -> None:
+    def asked() -> list[tuple[str, str]]:
+        listed = inside("trust", "list", "--json").json["asked"]
+        return [(row["platform"], row["url"]) for row in listed]
+
+    assert asked() == []
+    ran = inside("trust", "collateral", "amd")
+    assert ran.code == 0
+    assert "which chip" in ran.err
+    inside("trust", "collateral", "intel")
+    assert sorted(asked()) == [
+        ("amd", "https://kdsintf.amd.com"),
+        ("intel", "https://api.trustedservices.intel.com"),
+    ]
+    cache = "https://kds.example.test"
+    assert inside("trust", "collateral", cache, "--of", "amd").code == 0
+    assert ("amd", cache) in asked()
+    assert inside("trust", "collateral", "off", "--of", "amd").code == 0
+    assert [platform for platform, _ in asked()] == ["intel"]
+    assert inside("trust", "collateral", "off").code == 0
+    assert asked() == []
+    assert inside("trust", "collateral", "intel", "--of", "amd").code == 2
+    assert inside("trust", "collateral", "http://plain.test").code == 2
+
+
+def test_the_list_names_the_least_levels_and_whose_they_are(inside: Inside) -> None:
+    rows = {row["product"]: row for row in inside("trust", "list", "--json").json["minimums"]}
+    assert rows["Genoa"]["levels"]["microcode"] == 72
+    assert "tinfoil 0.15.0" in rows["Genoa"]["source"]
+    assert "microcode 72" in inside("trust", "list").out

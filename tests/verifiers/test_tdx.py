@@ -13,7 +13,7 @@ from troth.domain.verdict import Outcome, State
 from troth.verifiers.intel_certificates import CertificateInvalid, parse_chain
 from troth.verifiers.tdx import Machine, check_machine, open_quote, wanted_for_quote
 from troth.verifiers.tdx_quote import QuoteInvalid
-from troth.verifiers.trust import CollateralSource, Measurement, Trust, TrustedRoot
+from troth.verifiers.trust import CollateralSource, DistrustedKey, Measurement, Trust, TrustedRoot
 from troth.verifiers.trust_text import shipped_trust
 from verifiers.intel import FMSPC, Intel, Td, new_key, outdated, pem
 
@@ -275,3 +275,12 @@ def test_pem_is_read_exactly() -> None:
     ):
         with pytest.raises(CertificateInvalid):
             parse_chain(changed)
+
+
+def test_code_that_the_user_distrusts_fails_whoever_knows_it() -> None:
+    known = Measurement("ours", "intel-tdx", registers=TD.measurement())
+    for register in (TD.mr_td, TD.rtmr[2]):
+        doubted = trust(measurements=(known,), distrusted=(DistrustedKey(register.hex()),))
+        found = machine(believing=doubted)
+        assert outcome(found, "code") is Outcome.FAILED
+        assert not found.knows_code

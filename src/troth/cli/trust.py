@@ -14,7 +14,7 @@ from troth.cli.output import Console, ExitCode
 from troth.cli.trust_code import code_json, code_row, run_code, run_forget
 from troth.domain.error import UsageError
 from troth.domain.model import Json
-from troth.engine.trusting import TrustFile, key_name_in, read_public_key, shipped
+from troth.engine.trusting import TrustFile, code_name_in, key_name_in, read_public_key, shipped
 from troth.settings import check_provider_name, find_paths
 from troth.verifiers.registry import SCHEMES
 from troth.verifiers.trust import (
@@ -22,6 +22,7 @@ from troth.verifiers.trust import (
     INTEL_HOST,
     CollateralSource,
     DistrustedKey,
+    Minimum,
     PinnedKey,
     RegistrySource,
     TrustedRoot,
@@ -52,12 +53,14 @@ def configure(parser: Parser) -> None:
     unpin = add_subcommand(group, "unpin", "take a pin back")
     unpin.add_argument("key", metavar="KEY", help="its fingerprint, its name or its PEM file")
     unpin.set_defaults(run=run_unpin)
-    distrust = add_subcommand(group, "distrust", "let a key never count again")
-    distrust.add_argument("key", metavar="KEY", help="a PEM file, a fingerprint or a teeId")
+    distrust = add_subcommand(group, "distrust", "let a key, or code, never count again")
+    distrust.add_argument(
+        "key", metavar="KEY", help="a PEM file, a fingerprint, a teeId or a measurement of code"
+    )
     distrust.add_argument("--reason", default="", metavar="WORDS", help="why, for your own file")
     distrust.set_defaults(run=run_distrust)
     again = add_subcommand(group, "undistrust", "take a distrust back")
-    again.add_argument("key", metavar="KEY", help="its fingerprint or its PEM file")
+    again.add_argument("key", metavar="KEY", help="its fingerprint, measurement or PEM file")
     again.set_defaults(run=run_undistrust)
 
     code = add_subcommand(group, "code", "know the code of an enclave by its measurement")
@@ -102,6 +105,7 @@ async def run_list(arguments: Arguments, console: Console) -> int:
                 "code": [code_json(code, is_own=code in own.measurements) for code in codes],
                 "roots": [_root_json(root) for root in whole.roots],
                 "registries": [_registry_json(source) for source in whole.registries],
+                "minimums": [_minimum_json(minimum) for minimum in whole.minimums],
                 "asked": [{"platform": s.platform, "url": s.url} for s in whole.collateral],
             }
         )
@@ -121,6 +125,9 @@ async def run_list(arguments: Arguments, console: Console) -> int:
     rows += [code_row(code, is_own=code in own.measurements) for code in codes]
     for root in whole.roots:
         rows.append(("root", root.sha256, root.name, root.platform, _dated(root.read_on)))
+    for minimum in whole.minimums:
+        levels = ", ".join(f"{part} {svn}" for part, svn in minimum.levels if svn)
+        rows.append(("minimum", minimum.product, minimum.name, levels, _dated(minimum.read_on)))
     for source in whole.registries:
         rows.append(("registry", source.address, source.name, "", _dated(source.read_on)))
     for host in whole.collateral:
@@ -185,16 +192,18 @@ async def run_unpin(arguments: Arguments, console: Console) -> int:
 
 
 async def run_distrust(arguments: Arguments, console: Console) -> int:
-    fingerprint, _ = await _read_key(arguments.text("key"))
-    await _file().distrust(fingerprint, arguments.text("reason"))
-    console.note("This key never counts again, whoever vouches for it.")
+    given = arguments.text("key")
+    name = code_name_in(given) or (await _read_key(given))[0]
+    await _file().distrust(name, arguments.text("reason"))
+    what = "This code" if code_name_in(given) else "This key"
+    console.note(f"{what} never counts again, whoever vouches for it.")
     return ExitCode.OK
 
 
 async def run_undistrust(arguments: Arguments, console: Console) -> int:
-    fingerprint, _ = await _read_key(arguments.text("key"))
-    await _file().trust_again(fingerprint)
-    console.note("The key is no longer distrusted; that alone does not make it trusted.")
+    given = arguments.text("key")
+    await _file().trust_again(code_name_in(given) or (await _read_key(given))[0])
+    console.note("It is no longer distrusted; that alone does not make it trusted.")
     return ExitCode.OK
 
 
@@ -253,6 +262,17 @@ def _root_json(root: TrustedRoot) -> Json:
         "sha256": root.sha256,
         "source": root.source,
         "read": root.read_on.isoformat() if root.read_on else None,
+    }
+
+
+def _minimum_json(minimum: Minimum) -> Json:
+    return {
+        "name": minimum.name,
+        "platform": minimum.platform,
+        "product": minimum.product,
+        "levels": dict(minimum.levels),
+        "source": minimum.source,
+        "read": minimum.read_on.isoformat() if minimum.read_on else None,
     }
 
 

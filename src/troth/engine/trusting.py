@@ -38,6 +38,7 @@ from troth.verifiers.trust_text import (
 
 Stamp = tuple[int, int]
 _KEY_NAME = re.compile(r"(?:[0-9a-f]{64}|0x[0-9a-f]{64}|0x[0-9a-f]{40})\Z")
+_CODE_NAME = re.compile(r"[0-9a-f]{96}\Z")
 _MOST_PEM_BYTES = 65_536
 
 
@@ -180,6 +181,12 @@ def check_pin(key: PinnedKey) -> None:
             f"keys of {scheme} are pinned by what its replies name them: an address (0x and 40"
             " hex digits) or 64 hex digits, not a PEM file"
         )
+
+
+def code_name_in(text: str) -> str:
+    """Return the measurement of code (48 bytes as hex) that `text` spells; "" for none."""
+    name = re.sub(r"[\s:]", "", text).lower()
+    return name if _CODE_NAME.match(name) else ""
 
 
 def read_public_key(content: bytes) -> bytes:

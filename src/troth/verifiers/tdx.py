@@ -235,6 +235,8 @@ def _judge_code(report: TdReport, trust: Trust) -> tuple[Finding, bool]:
         "rtmr3": report.rtmr[3],
         "mr_config_id": report.mr_config_id,
     }
+    if trust.distrust_of(*(value.hex() for value in registers.values())) is not None:
+        return failed("code", "The machine runs code that you distrust."), False
     facts = (("platform", MEASURED), *((name, value.hex()) for name, value in registers.items()))
     if (known := trust.code_of(facts)) is not None:
         return passed("code", f"The machine runs {known.name}.", facts), True
