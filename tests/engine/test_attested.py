@@ -252,6 +252,35 @@ async def test_amd_is_asked_where_the_user_said_so_and_once_for_a_chip(
     assert again.checks == verdict.checks
 
 
+async def test_what_amd_says_is_remembered_in_the_vault_and_junk_is_not(
+    open_setting: Opener,
+) -> None:
+    """Whoever answers in AMD's place must not keep a machine from being proven for months."""
+    service_certificate = make_certificate()
+    asked: list[str] = []
+    answers = {"vcek": b"junk"}
+
+    def answer(request: RecordedRequest) -> Answer:
+        asked.append(request.path)
+        body = AMD.chain if request.path.endswith("cert_chain") else answers["vcek"]
+        return Answer(200, (("content-type", "application/octet-stream"),), (body,))
+
+    async with ScriptedServer(answer, certificate=service_certificate) as service:
+        setting = await open_setting(
+            Machine(is_v3=False),
+            more_trust=f'[[collateral]]\nplatform = "amd"\nurl = "{service.url}"\n',
+            authorities=(service_certificate,),
+        )
+        chat, message = await setting.ask()
+        assert "not what it should be" in reason_of(message)
+        answers["vcek"] = AMD.vcek
+        message = await setting.ask_in(chat, "again")
+        assert chat.verdicts[message.id].state is State.PRIVATE_CHANNEL
+        assert len(asked) == 4
+        states = await setting.engine.vault.states("maker:")
+        assert len([value for value in states.values() if value]) == 2
+
+
 async def test_where_several_machines_share_an_address_the_one_that_answers_is_asked(
     open_setting: Opener,
 ) -> None:

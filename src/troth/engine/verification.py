@@ -116,7 +116,7 @@ class Verification:
         from troth.engine.attested import AttestedChannel, Machines
 
         if self._machines is None:
-            self._machines = Machines(self._transport)
+            self._machines = Machines(self._transport, self._vault)
         trust = partial(self._trust_now, endpoint)
         return AttestedChannel(self._machines, endpoint, policy, trust)
 
@@ -154,6 +154,7 @@ class Verification:
     def forget(self) -> None:
         """Drop what was learnt: another vault is coming."""
         self._judge = None
+        self._machines = None
 
 
 def _has_channel(endpoint: Endpoint) -> bool:
