@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -211,6 +212,23 @@ async def test_a_cut_document_is_no_document(open_setting: Opener) -> None:
         _, message = await setting.ask()
         assert setting.machine.prompts == []
         assert "does not hold" in reason_of(message)
+
+
+@pytest.mark.parametrize(("channel", "is_sent"), [("tinfol", False), (5, False), ("none", True)])
+async def test_a_channel_that_is_misspelt_sends_nothing_and_none_is_plain(
+    open_setting: Opener, *, channel: Any, is_sent: bool
+) -> None:
+    setting = await open_setting()
+    endpoint = setting.engine.endpoint(MODEL.provider)
+    await setting.engine.add_endpoint(replace(endpoint, options={"channel": channel}))
+    chat, message = await setting.ask()
+    if is_sent:
+        assert chat.verdicts[message.id].state is State.TLS_ONLY
+    else:
+        assert message.failure is not None
+        assert message.failure.kind == "usage"
+    assert len(setting.machine.prompts) == is_sent
+    assert DOCUMENT_PATH not in setting.machine.asked
 
 
 async def test_without_amds_certificate_nothing_leaves_and_the_way_out_is_told(

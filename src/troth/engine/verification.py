@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from troth.domain.error import ConfigError, PolicyRefused
+from troth.domain.error import ConfigError, PolicyRefused, UsageError
 from troth.domain.message import Message
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Check, Outcome, State, Verdict
@@ -115,6 +115,8 @@ class Verification:
     def _attested(self, endpoint: Endpoint, policy: str) -> Channel:
         from troth.engine.attested import AttestedChannel, Machines
 
+        if endpoint.options.get("channel") not in CHANNEL_SCHEMES:
+            raise UsageError(f"channel of {endpoint.name} is tinfoil, or none")
         if self._machines is None:
             self._machines = Machines(self._transport, self._vault)
         trust = partial(self._trust_now, endpoint)
@@ -158,10 +160,8 @@ class Verification:
 
 
 def _has_channel(endpoint: Endpoint) -> bool:
-    """Whether nothing leaves for this provider before its machine proved what it is."""
-    channel = endpoint.options.get("channel")
-    if not channel:
-        return False
-    from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
+    """Whether nothing leaves for this provider before its machine proved what it is.
 
-    return channel in CHANNEL_SCHEMES
+    What is set and not understood counts as set: a slip of the pen must not send unchecked.
+    """
+    return endpoint.options.get("channel", "none") != "none"

@@ -2,6 +2,7 @@
 
 | option | default | meaning |
 |---|---|---|
+| `channel` | none | how its machine proves itself before anything is sent: `tinfoil` |
 | `key_header` | the wire's own | header of the key; `authorization` carries it as a bearer |
 | `extra` | {} | fields that this endpoint needs in each body |
 | `lists_models` | true | whether there is a model list: its absence is then no fault |
