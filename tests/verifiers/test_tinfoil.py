@@ -209,7 +209,7 @@ def test_the_words_promise_nothing_to_others() -> None:
     assert "Anything to somebody else: there is no signature that you could show." in lines
     assert not any("A signature says" in line for line in lines)
     who = [seen.who for seen in who_saw_what("tinfoil/v3", "direct")]
-    assert who == ["Your network", "Tinfoil's router", "The model's machine"]
+    assert who == ["Your network", "The machine there", "A machine behind it"]
 
 
 def test_a_strangers_file_shows_the_document_and_not_the_reply() -> None:

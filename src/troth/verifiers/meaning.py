@@ -72,10 +72,8 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
     ),
     ("tinfoil", "direct"): (
         _NETWORK,
-        Seen("Tinfoil's router", "yes", "yes", "A sealed computer: the connection ends inside it."),
-        Seen(
-            "The model's machine", "yes", "no", "The router picks it, and says that it is sealed."
-        ),
+        Seen("The machine there", "yes", "yes", "A sealed computer: the connection ends in it."),
+        Seen("A machine behind it", "yes", "no", "Tinfoil's router picks one and vouches for it."),
     ),
     ("none", "direct"): (
         _NETWORK,
@@ -130,6 +128,7 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
         "Anything to somebody else: there is no signature that you could show.",
         "Which model answered: that is the word of the machine that was checked, and so is what it"
         " found of the machines and graphics cards behind it.",
+        "What it tells Tinfoil of you: your key names an account, and what that uses is counted.",
         "That the machine kept nothing. What its code does is known only from its makers.",
     ),
     "none": (
