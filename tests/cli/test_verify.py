@@ -114,6 +114,29 @@ def test_a_day_means_its_end_so_that_a_reply_of_that_day_is_not_of_the_future(
     assert with_vault("verify", str(file), "--at", f"{came_at[:10]}T00:00Z").code == 4
 
 
+def test_a_time_of_another_zone_is_told_as_the_same_moment_in_utc(with_vault: Troth) -> None:
+    file = receipt_of(with_vault, honest())
+    said = with_vault("verify", str(file), "--at", "2031-01-02T03:30+05:30").out
+    assert "At 2031-01-01 22:00 UTC: " in said
+
+
+def test_words_and_page_say_what_is_not_proven_and_by_whose_trust(
+    with_vault: Troth, tmp_path: Path
+) -> None:
+    file, page_file = receipt_of(with_vault, honest()), tmp_path / "page.html"
+    said = with_vault("verify", str(file), "--html", str(page_file)).out
+    page = page_file.read_text("utf-8")
+    for words in (said, page):
+        assert "What this does not prove" in words
+        assert "Who holds the key. You decided to trust it" in words
+    assert "by what its owner trusts" in page
+    assert "Anyone can make a page" in page
+    assert "@media print" in page, "a headline in white vanishes on paper"
+    (with_vault.home / "config" / "trust.toml").unlink()
+    unknown = with_vault("verify", str(file)).out
+    assert re.search(r"the same number: `troth trust pin [0-9a-f]{64}`", unknown)
+
+
 def test_a_question_cannot_write_another_speaker_into_the_page(
     with_vault: Troth, tmp_path: Path
 ) -> None:
@@ -247,10 +270,13 @@ def posts(server: ScriptedServer) -> list[str]:
 
 def test_a_linear_chat_says_the_verdict_and_the_boundary_in_words(troth: Troth) -> None:
     with serving(troth, tampered(), honest()):
-        said = "hi\n/verify\n/verify allow\n/policy device\nagain\n"
+        said = "hi\n/verify\n/verify allow\nagain\n/verify\n/policy device\nlast\n"
         ran = troth("chat", "--plain", "-m", "mine/m1", stdin=said)
     assert "FAILED. These are NOT the words" in ran.out
     assert "The words: FAILED." in ran.out
     assert "Later models do not see this reply. /verify allow lets it in." in ran.out
     assert "Later models see this reply: you allowed it." in ran.out
+    assert "Only if the other end is the sealed computer" in ran.out
+    assert "A sealed computer; it passes your words on." in ran.out
+    assert "by the signer's clock." in ran.out
     assert "This chat does not allow that model" in ran.err

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
-from troth.domain.exchange import Exchange
-from troth.domain.verdict import Outcome, State, Verdict
+from troth.domain.exchange import Exchange, HttpResponse
+from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.explain import verdict_sentence
 from troth.verifiers.base import Facts
 from troth.verifiers.meaning import not_proven, who_saw_what
-from troth.verifiers.registry import verdict_for
-from troth.verifiers.trust import Trust
+from troth.verifiers.receipt import build_receipt, parse_receipt
+from troth.verifiers.receipt_check import ReceiptVerdicts, verify_receipt
+from troth.verifiers.registry import signed_parts_of, verdict_for
+from troth.verifiers.trust import Trust, TrustedRoot
+from verifiers.enclave import Machine, binding
 from verifiers.setting import FACTS, REQUEST, STAMP, exchange_of, pinned_trust
 from verifiers.signer import Gateway
 
@@ -57,3 +61,57 @@ def test_a_key_that_nobody_knows_proves_no_sealed_computer() -> None:
     assert hardware.outcome is Outcome.CANNOT_CHECK
     unknown = replace(verdict, state=State.SIGNED_UNKNOWN_KEY)
     assert "That a sealed computer took part, or which model answered." in not_proven(unknown)
+
+
+def received(exchange: Exchange, trust: Trust, facts: Facts, later: timedelta) -> ReceiptVerdicts:
+    """What a receipt of it comes to, so much later."""
+    nonce, machine = bytes(20), MACHINE
+    payload = machine.payload(user_data=binding(b"", GATEWAY.spki), nonce=nonce)
+    evidence = {f"attestation:{nonce.hex()}": HttpResponse(200, (), machine.sign(payload))}
+    verdict = verdict_for(exchange, evidence, trust, exchange.received_at, facts=facts)
+    signed = signed_parts_of(exchange, evidence, trust, facts=facts)
+    receipt = parse_receipt(build_receipt(exchange, evidence, verdict, signed, facts=facts))
+    return verify_receipt(receipt, trust, exchange.received_at + later)
+
+
+MACHINE = Machine()
+ROOT = Trust(
+    keys=pinned_trust(GATEWAY.spki).keys,
+    roots=(TrustedRoot("room", "aws-nitro", MACHINE.root_sha256),),
+)
+
+
+def test_proof_that_expired_is_not_called_an_old_reply_and_the_other_way_round() -> None:
+    both = received(SIGNED, ROOT, FACTS, timedelta(days=40))
+    assert both.then.state is State.VERIFIED_CODE_UNKNOWN
+    expired = replace(both.now, state=State.STALE)  # as for one who has not pinned the key
+    assert "past its time" in verdict_sentence(expired)
+    assert "past its time" in not_proven(expired)[0]
+    assert "old reply" not in verdict_sentence(expired) + " ".join(not_proven(expired))
+    yesterday = GATEWAY.stream(REQUEST, ["Hello"], STAMP - 86_400)
+    old = judged(replace(SIGNED, response_body=yesterday), FACTS, pinned_trust(GATEWAY.spki))
+    assert old.state is State.STALE
+    assert "sent again" in verdict_sentence(old)
+    assert "old reply" in not_proven(old)[0]
+
+
+def test_a_clock_that_is_wrong_is_named() -> None:
+    early = received(SIGNED, ROOT, FACTS, timedelta(days=-1))
+    assert early.now.state is early.then.state is State.CANNOT_CHECK
+    assert "clocks is wrong" in verdict_sentence(early.now)
+
+
+def test_a_receipt_in_which_nothing_is_signed_is_said_to_be_one() -> None:
+    plain = unsigned("https://api.example/v1/chat/completions")
+    verdict = received(plain, Trust(), PLAIN, timedelta(0)).now
+    assert verdict.state is State.IMPORTED
+    assert "Nothing in this file is signed" in verdict_sentence(verdict)
+
+
+def test_a_failure_of_the_machine_is_not_blamed_on_the_words() -> None:
+    verdict = judged(SIGNED, FACTS, pinned_trust(GATEWAY.spki))
+    for name in ("hardware", "platform", "code"):
+        checks = (*verdict.checks, Check(name, Outcome.FAILED, ""))
+        sentence = verdict_sentence(replace(verdict, state=State.FAILED, checks=checks))
+        assert "achine" in sentence
+        assert "another message" not in sentence

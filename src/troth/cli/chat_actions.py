@@ -12,6 +12,7 @@ from troth.cli.find import find_chat
 from troth.cli.plain_chat import PlainChat
 from troth.domain.error import UsageError
 from troth.domain.message import Role
+from troth.domain.verdict import State
 from troth.engine.boundary import falls_short
 from troth.engine.verification import POLICIES
 from troth.explain import (
@@ -105,7 +106,10 @@ async def _verify(talk: PlainChat, argument: str) -> None:
     verdict = await talk.engine.verdict(talk.chat, reply.id)
     words = verdict_words(verdict.state if verdict else None)
     sentence = verdict_sentence(verdict) if verdict else words.sentence
-    simulated = "SIMULATED. " if verdict is not None and verdict.is_simulated else ""
+    is_said = verdict is None or verdict.state is State.SIMULATED
+    simulated = (
+        "SIMULATED. " if verdict is not None and verdict.is_simulated and not is_said else ""
+    )
     say(f"{simulated}{words.short}. {sentence}")
     if verdict is None:
         return
@@ -120,12 +124,19 @@ async def _verify(talk: PlainChat, argument: str) -> None:
         outcome = outcome_words(check.outcome).short
         say(f"{check_title(check.name)}: {outcome}. {check.detail}")
     meaning = talk.engine.proofs.meaning(reply, verdict)
+    if meaning.condition:
+        say(meaning.condition)
     for seen in meaning.who_saw_what:
-        say(f"{seen.who}: reads your words, {seen.words}; sees your address, {seen.address}.")
+        sight = f"reads your words, {seen.words}; sees your address, {seen.address}."
+        say(f"{seen.who}: {sight} {seen.note}".rstrip())
     for sentence in meaning.not_proven:
         say(f"Not proven: {sentence}")
     if verdict.key_fingerprint:
         say(f"Signed by the key {verdict.key_fingerprint}.")
+        if verdict.state is State.SIGNED_UNKNOWN_KEY:
+            say("If its owner tells you the same number, `troth trust pin` lets it count.")
+    if verdict.signed_at is not None:
+        say(f"Signed at {verdict.signed_at:%Y-%m-%d %H:%M:%S} UTC, by the signer's clock.")
 
 
 async def _policy(talk: PlainChat, name: str) -> None:

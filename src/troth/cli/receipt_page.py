@@ -12,6 +12,7 @@ from datetime import datetime
 from html import escape
 from typing import cast
 
+from troth.cli.verify import decisive
 from troth.domain.exchange import find_header
 from troth.domain.verdict import Verdict
 from troth.engine.receipts import CheckedReceipt
@@ -44,11 +45,18 @@ _TERMS = (
         " made to expire after hours; that they were good then stays true.",
     ),
 )
+_WHOSE_WORD = (
+    "So it was found on the computer on which this page was made, by what its owner trusts; “you”"
+    " is that person, and “your question” that of whoever asked. Anyone can make a page: what"
+    " counts is the receipt, which <code>troth verify</code> checks again by what you trust"
+    " yourself."
+)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; padding: .6rem .9rem; border: 2px solid; border-radius: .4rem; }
 h1.good { color: #0a6b4f; } h1.bad { color: #fff; background: #a3123a; } h1.warn { color: #8a5a00; }
+h1 small { color: inherit; }
 dt { font-weight: bold; } dd { margin: 0 0 .5rem 1rem; }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; } h3 { font-size: .9rem; margin: .8rem 0 0; }
 table { border-collapse: collapse; width: 100%; }
@@ -56,13 +64,21 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }
 tr + tr { border-top: 1px solid #8884; }
 td.glyph { font-weight: bold; white-space: nowrap; }
 .passed { color: #0a6b4f; } .failed { color: #c0133f; font-weight: bold; }
-.cannot-check { color: #8a5a00; } .not-covered { color: #777; }
+.cannot-check { color: #8a5a00; } .not-covered, small { color: #666; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .7rem; border: 1px solid #8886; }
-code { overflow-wrap: anywhere; } small { color: #777; }
+code { overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) {
   h1.good, .passed { color: #4fd1a5; } h1.warn, .cannot-check { color: #e0a82e; }
-  .failed { color: #ff6b8f; }
+  .failed { color: #ff6b8f; } .not-covered, small { color: #aaa; }
 }
+@media (max-width: 36rem) {
+  .checks tr, .checks td { display: block; } .checks tr { padding: .5rem 0; }
+  .checks td { padding: 0; }
+  .checks td:nth-child(1)::before { content: "Then: "; }
+  .checks td:nth-child(2)::before { content: "Now: "; }
+  .checks .head th:nth-child(-n+2) { display: none; }
+}
+@media print { h1.bad { color: #a3123a; background: none; } tr, pre, li { break-inside: avoid; } }
 """
 
 
@@ -72,7 +88,7 @@ def receipt_page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> s
 
 
 def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator[str]:
-    receipt, verdict = checked.receipt, checked.now
+    receipt = checked.receipt
     yield "<!doctype html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -80,13 +96,12 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield '<meta name="viewport" content="width=device-width"><meta name="robots" content="none">'
     yield f"<title>Receipt of a reply</title><style>{_STYLE}</style></head><body>"
     yield _headline(checked, is_proven=is_proven)
-    yield f"<p>{_text(verdict_sentence(_decisive(checked, is_proven=is_proven)))}</p>"
-    yield "<p>A reply of " + _bdi(receipt.facts.model) + " by way of "
-    yield (
-        _bdi(receipt.facts.provider)
-        + f" (its maker's name for it), received {_time(receipt.exchange.received_at)} "
-    )
-    yield "by the clock of the computer that wrote this receipt.</p>"
+    verdict = decisive(checked, is_proven=is_proven)
+    yield f"<p>{_text(verdict_sentence(verdict))}</p>"
+    yield from _then_and_now(checked, at)
+    yield f"<p>{_WHOSE_WORD}</p>"
+    yield f"<p>A reply of {_bdi(receipt.facts.model)} by way of {_bdi(receipt.facts.provider)},"
+    yield f" received {_time(receipt.exchange.received_at)}. So says whoever wrote the receipt.</p>"
     yield from _words(checked)
     yield from _meaning(verdict, receipt.facts.route)
     yield "<h2>What was checked</h2>"
@@ -96,24 +111,32 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield "</body></html>"
 
 
-def _decisive(checked: CheckedReceipt, *, is_proven: bool) -> Verdict:
-    return checked.then if is_proven and not checked.now.is_verified else checked.now
-
-
 def _headline(checked: CheckedReceipt, *, is_proven: bool) -> str:
-    words = verdict_words(_decisive(checked, is_proven=is_proven).state)
+    words = verdict_words(decisive(checked, is_proven=is_proven).state)
     simulated = "SIMULATED: " if checked.now.is_simulated else ""
     tone = "good" if is_proven else "bad" if words.tone == "bad" else "warn"
     says = "Verified" if is_proven else "Not verified"
-    short = "" if words.short == "verified" else f" <small>({_text(words.short)})</small>"
+    rest = words.short.removeprefix("verified").lstrip(", ")
+    short = f" <small>({_text(rest)})</small>" if rest and rest != "SIMULATED" else ""
     return f'<h1 class="{tone}">{simulated}{says}{short}</h1>'
+
+
+def _then_and_now(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
+    """Say what has changed since the reply came, where something has."""
+    if checked.then.state is checked.now.state:
+        return
+    came = checked.receipt.exchange.received_at
+    for name, moment, verdict in (("Then", came, checked.then), ("Now", at, checked.now)):
+        words = verdict_words(verdict.state)
+        yield f"<p><b>{name}</b>, {_time(moment)}: {words.glyph} {_text(words.short)}. "
+        yield f"{_text(verdict_sentence(verdict))}</p>"
 
 
 def _checks(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
     then = {check.name: check for check in checked.then.checks}
     came = _time(checked.receipt.exchange.received_at)
-    yield f"<table><tr><th>Then</th><th>Now</th><th colspan=2>Then is {came}, "
-    yield f"now is {_time(at)}.</th></tr>"
+    yield '<table class="checks"><tr class="head"><th>Then</th><th>Now</th>'
+    yield f"<th colspan=2>Then is {came}, now is {_time(at)}.</th></tr>"
     for check in checked.now.checks:
         now = outcome_words(check.outcome)
         earlier = then.get(check.name)
@@ -197,8 +220,7 @@ def _facts(checked: CheckedReceipt) -> Iterator[str]:
     yield "<h2>Details</h2><table>"
     for name, value in rows:
         yield f"<tr><td>{_text(name)}</td><td><code>{_text(value)}</code></td></tr>"
-    yield "</table><p><small>This page only shows what was checked. To check for yourself, run "
-    yield "<code>troth verify</code> on the receipt: it needs no network.</small></p>"
+    yield "</table>"
 
 
 def _time(moment: datetime) -> str:

@@ -25,6 +25,7 @@ from troth.engine.picture_proofs import is_picture
 from troth.engine.receipts import CheckedReceipt, verify
 from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
 from troth.settings import write_private
+from troth.verifiers.meaning import not_proven
 
 _MOST_BYTES = 64 << 20
 _MERELY_OLD = frozenset({State.STALE, State.PLATFORM_OUTDATED})
@@ -99,7 +100,7 @@ def parse_time(text: str) -> datetime:
             moment = moment.replace(hour=23, minute=59, second=59)
     except ValueError as error:
         raise UsageError(f"{text!r} is no time; write 2026-11-22 or 2026-11-22T09:00Z") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def proves(checked: CheckedReceipt, *, has_moment: bool) -> bool:
@@ -120,29 +121,45 @@ def receipt_lines(checked: CheckedReceipt, *, is_proven: bool, at: datetime | No
     lines = [
         "VERIFIED" if is_proven else "NOT VERIFIED",
         f"A reply of {one_line(receipt.facts.model)} by way of {one_line(receipt.facts.provider)},"
-        f" as its maker calls it, received {came_at:%Y-%m-%d %H:%M:%S} UTC by its maker's clock.",
+        f" received {came_at:%Y-%m-%d %H:%M:%S} UTC. So says whoever wrote the receipt.",
         "",
         f"Then: {_in_words(checked.then)}",
         f"{label}: {_in_words(checked.now)}",
         "",
-        f"The checks, {'at that time' if at is not None else 'as of now'}, by what you trust:",
+        f"The checks, {'at that time' if at is not None else 'as of now'}, by what you trust"
+        " (“your question” is that of whoever asked):",
     ]
     for check in checked.now.checks:
         outcome = outcome_words(check.outcome)
         title = check_title(check.name)
         lines.append(f"  {outcome.glyph} {title}: {outcome.short}. {one_line(check.detail)}")
     if checked.now.key_fingerprint:
-        lines += ["", f"Signed by the key {checked.now.key_fingerprint}"]
+        lines += ["", f"Signed by the key {one_line(checked.now.key_fingerprint)}"]
+        if checked.now.state is State.SIGNED_UNKNOWN_KEY:
+            lines.append(f"If its owner tells you the same number: `{_pin_command(checked.now)}`")
     if receipt.verdict.state is not checked.then.state:
         claimed = verdict_words(receipt.verdict.state).short
-        lines += ["", f"Its maker's Troth called it: {claimed}. What counts is the above."]
-    lines += ["", "It says who sent the reply, not that the reply is true."]
+        lines += ["", f"The receipt itself says: {claimed}. What counts is the above."]
+    lines += ["", "What this does not prove:"]
+    lines += [f"  - {sentence}" for sentence in not_proven(decisive(checked, is_proven=is_proven))]
     return lines
+
+
+def decisive(checked: CheckedReceipt, *, is_proven: bool) -> Verdict:
+    """Return the verdict that the answer rests on: what has merely expired was good then."""
+    return checked.then if is_proven and not checked.now.is_verified else checked.now
+
+
+def _pin_command(verdict: Verdict) -> str:
+    scheme = verdict.scheme.partition("/")[0]
+    wanted = "" if scheme == "opengradient" else f" --scheme {scheme}"
+    return f"troth trust pin {one_line(verdict.key_fingerprint)}{wanted}"
 
 
 def _in_words(verdict: Verdict) -> str:
     words = verdict_words(verdict.state)
-    simulated = "SIMULATED. " if verdict.is_simulated else ""
+    is_said = verdict.state is State.SIMULATED
+    simulated = "SIMULATED. " if verdict.is_simulated and not is_said else ""
     return f"{simulated}{words.glyph} {words.short}. {verdict_sentence(verdict)}"
 
 

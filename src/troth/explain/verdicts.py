@@ -46,7 +46,7 @@ _VERDICTS: dict[State, VerdictWords] = {
         "✓",
         "verified, code unknown",
         "This is, to the letter, what a genuine sealed computer (an “enclave”) signed. What its "
-        "program does, nobody has published.",
+        "program does is not known here. It says who sent it, not that it is true.",
         "good",
     ),
     State.VERIFIED_REGISTRY: VerdictWords(
@@ -73,8 +73,8 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.PARTLY_COVERED: VerdictWords(
         "?",
         "partly covered",
-        "The words are signed and unchanged. Something else that is shown with them is not "
-        "signed: the list below says what.",
+        "The signature is genuine, and nothing that it covers was changed. But it does not cover "
+        "all of this: the list below says what it leaves open.",
         "warn",
     ),
     State.PRIVATE_CHANNEL: VerdictWords(
@@ -88,7 +88,7 @@ _VERDICTS: dict[State, VerdictWords] = {
         "?",
         "incomplete",
         "The reply broke off before its end, and the signature comes last. Nothing about it is "
-        "proven.",
+        "proven. Asking again may bring it whole.",
         "warn",
     ),
     State.TLS_ONLY: VerdictWords(
@@ -101,28 +101,28 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.LOCAL: VerdictWords(
         "-",
         "local",
-        "It was made on your own computer, so nobody else had to be trusted.",
+        "It was made on this computer, or on one that you call your own: no provider was asked.",
         "plain",
     ),
     State.UNSIGNED_EXPECTED: VerdictWords(
         "✗",
         "NOT SIGNED",
-        "Replies from here are always signed, and this one is not: the signature was lost or taken "
+        "Replies from here should be signed, and this one is not: the signature was lost or taken "
         "away, or somebody else answered in their place. Do not rely on it.",
         "bad",
     ),
     State.STALE: VerdictWords(
         "?",
         "stale",
-        "The signature is genuine but old: it was made before you asked, or what proved it has "
-        "expired since.",
+        "The signature is genuine, but what proves whose it is is past its time. Good for a few "
+        "hours only, as it is made to be, it says nothing about now.",
         "warn",
     ),
     State.PLATFORM_OUTDATED: VerdictWords(
         "?",
         "hardware outdated",
         "The signature is genuine, but the computer that made it lacks security updates of its "
-        "maker.",
+        "maker: others may have got into it.",
         "warn",
     ),
     State.FAILED: VerdictWords(
@@ -199,14 +199,17 @@ _FAILURES = {
     f"{_DO_NOT}",
     "signature": "The signature is not genuine: it does not fit what it should have signed. "
     f"{_DO_NOT}",
-    "signing-key": f"The wrong key signed this, not the one that is trusted here. {_DO_NOT}",
-    "hardware": "The machine that signed this is not one that keeps your words to itself: its "
-    f"own proof of what it is does not hold. {_DO_NOT}",
+    "signing-key": f"The wrong key signed this, not one that is trusted here. {_DO_NOT}",
+    "hardware": "The machine's proof of what it is does not hold: nothing says who signed this, or "
+    f"that your words stayed with it. {_DO_NOT}",
+    "platform": "The maker of the processor does not vouch for the machine that signed this: "
+    f"others may have got into it. {_DO_NOT}",
+    "code": f"What the machine says of its own program is not what was measured in it. {_DO_NOT}",
     "channel": f"You were connected to another machine than the one that signed. {_DO_NOT}",
     "completeness": f"Something was added to the reply, or taken out of it. {_DO_NOT}",
     "picture": "The picture is NOT the one that was signed: it, or what is said of it, was changed "
     f"afterwards. {_DO_NOT}",
-    "receipt": f"The receipt contradicts itself: it was changed. {_DO_NOT}",
+    "receipt": f"The receipt contradicts itself: it was changed, or made so. {_DO_NOT}",
 }
 """The check that failed -> what that means. The first in this order speaks."""
 
@@ -214,12 +217,21 @@ _FAILURES = {
 _OPEN = {
     "clock": "It is signed with a time that is still to come, so nobody can tell when it was made. "
     "Look whether the date and time of this computer are right.",
+    "receipt": "The receipt is dated later than it is here, so one of two clocks is wrong. "
+    "Look whether the date and time of this computer are right.",
     "trust-file": "Your trust file cannot be read, so nothing can be checked against it.",
     "verifier": "The check itself broke down. This is a fault in Troth, not in the reply.",
 }
 """The check that is open -> what that means, where the general words say too little."""
 
 
+_OLD = (
+    "The signature is genuine but was made before you asked, so this may be an old reply, sent "
+    "again. Do not take it for an answer to this question."
+)
+_NOTHING_SIGNED = (
+    "Nothing in this file is signed: whoever made it could have written anything into it."
+)
 _CUT = "The reply broke off before its end, or never came. Nothing about it is proven."
 _SIGNED_PICTURE = {
     State.TLS_ONLY: "Nobody signed the words. The picture carries its maker's signature: the list "
@@ -257,6 +269,8 @@ def _unsigned_sentence(verdict: Verdict) -> str:
     """Return what a state means where no scheme is at work; "" where the general words hold."""
     if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
         return _CUT
+    if verdict.state is State.IMPORTED and any(c.name == "receipt" for c in verdict.checks):
+        return _NOTHING_SIGNED
     channel = next((check for check in verdict.checks if check.name == "channel"), None)
     is_locked = channel is None or channel.outcome is Outcome.PASSED
     if has_signed_pictures(verdict) and is_locked:
@@ -272,8 +286,10 @@ def verdict_sentence(verdict: Verdict) -> str:
         for name, sentence in _FAILURES.items():
             if name in failed:
                 return sentence
+    open_checks = {c.name for c in verdict.checks if c.outcome is Outcome.CANNOT_CHECK}
+    if verdict.state is State.STALE and "freshness" in open_checks:
+        return _OLD
     if verdict.state is State.CANNOT_CHECK:
-        open_checks = {c.name for c in verdict.checks if c.outcome is Outcome.CANNOT_CHECK}
         for name, sentence in _OPEN.items():
             if name in open_checks:
                 return sentence

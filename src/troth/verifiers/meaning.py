@@ -100,10 +100,10 @@ _UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of
 _ALWAYS = "That the answer is right. A signature says who sent it, not that it is true."
 _NOT_PROVEN: dict[str, tuple[str, ...]] = {
     "opengradient": (
-        "Which model really answered. The sealed computer asked its maker for it by name; the"
+        "Which model really answered. Whoever signed asked the model's maker for it by name; the"
         " maker could use another.",
-        "That the maker's answer was whole: one that broke off on its way to the sealed computer"
-        " is signed like any other.",
+        "That the maker's answer was whole: one that broke off on its way to the signer is signed"
+        " like any other.",
         "Token counts, images, thinking and sources: the signature is over the words alone.",
     ),
     "near": ("That the machine kept nothing. What its code does is known only from its makers.",),
@@ -137,15 +137,17 @@ _NOT_PROVEN: dict[str, tuple[str, ...]] = {
     ),
 }
 _BY_STATE: dict[State, str] = {
-    State.VERIFIED_CODE_UNKNOWN: "What the sealed computer does with your words: nobody has"
-    " published what its program is.",
+    State.VERIFIED_CODE_UNKNOWN: "What the sealed computer does with your words: which"
+    " program runs in it is not known here.",
     State.VERIFIED_REGISTRY: "That the key lies in a sealed computer: the provider's list says so,"
     " and it was not checked here.",
     State.VERIFIED_PINNED: "Who holds the key. You decided to trust it; no hardware was checked.",
-    State.STALE: "That it was made now, for this question: an old reply may have been sent again.",
     State.PLATFORM_OUTDATED: "That nobody got into the computer through a hole that is known.",
 }
 """What one state leaves open beside what its scheme always does."""
+
+_OLD = "That it was made now, for this question: an old reply may have been sent again."
+_EXPIRED = "Who holds the key now: the proof of that is past its time."
 
 _CONDITION = (
     "Only if the other end is the sealed computer that it says it is, which was not proven here:"
@@ -204,6 +206,11 @@ def condition(verdict: Verdict) -> str:
     return _CONDITION if hardware is not None and hardware.outcome is not Outcome.PASSED else ""
 
 
+def _is_open(verdict: Verdict, name: str) -> bool:
+    found = (check.outcome for check in verdict.checks if check.name == name)
+    return Outcome.CANNOT_CHECK in found
+
+
 def not_proven(verdict: Verdict) -> tuple[str, ...]:
     """Return what this verdict does not prove, the most pressing first."""
     if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
@@ -211,6 +218,8 @@ def not_proven(verdict: Verdict) -> tuple[str, ...]:
     if (alone := _ALONE.get(verdict.state)) is not None:
         return alone
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
+    if verdict.state is State.STALE:
+        own = (_OLD if _is_open(verdict, "freshness") else _EXPIRED,)
     scheme = verdict.scheme.partition("/")[0]
     listed = (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]))
     if verdict.state is State.PRIVATE_CHANNEL:
