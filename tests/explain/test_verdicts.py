@@ -17,6 +17,8 @@ from troth.verifiers.trust import Trust, TrustedRoot
 from verifiers.enclave import Machine, binding
 from verifiers.setting import FACTS, REQUEST, STAMP, exchange_of, pinned_trust
 from verifiers.signer import Gateway
+from verifiers.test_near import FACTS as NEAR_FACTS
+from verifiers.test_near_machine import INTEL, signed_by_machine
 
 PLAIN = Facts(provider="plain", model="m", message_id="m1")
 GATEWAY = Gateway()
@@ -115,3 +117,12 @@ def test_a_failure_of_the_machine_is_not_blamed_on_the_words() -> None:
         sentence = verdict_sentence(replace(verdict, state=State.FAILED, checks=checks))
         assert "achine" in sentence
         assert "another message" not in sentence
+
+
+def test_a_machine_of_which_intel_was_not_asked_is_not_said_to_want_another_check() -> None:
+    exchange, evidence = signed_by_machine(collateral={})
+    trust = Trust(roots=(TrustedRoot("our Intel", "intel", INTEL.root_sha256),))
+    verdict = verdict_for(exchange, evidence, trust, exchange.received_at, facts=NEAR_FACTS)
+    assert verdict.state is State.CANNOT_CHECK
+    assert "“Its updates” below" in verdict_sentence(verdict)
+    assert "again" not in verdict_sentence(verdict)

@@ -225,6 +225,11 @@ _OPEN = {
 """The check that is open -> what that means, where the general words say too little."""
 
 
+_NEEDED = {"signature", "reply-bytes", "request-bytes", "hardware"}
+_UNSOUND = (
+    "A genuine sealed computer (an “enclave”) signed this. Whether it has its security updates is "
+    "not known, so nobody can say that it is sound. “Its updates” below says how to find out."
+)
 _OLD = (
     "The signature is genuine but was made before you asked, so this may be an old reply, sent "
     "again. Do not take it for an answer to this question."
@@ -293,6 +298,8 @@ def verdict_sentence(verdict: Verdict) -> str:
         for name, sentence in _OPEN.items():
             if name in open_checks:
                 return sentence
+        if "platform" in open_checks and not open_checks & _NEEDED:
+            return _UNSOUND
     return _unsigned_sentence(verdict) or verdict_words(verdict.state).sentence
 
 

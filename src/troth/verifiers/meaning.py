@@ -53,18 +53,38 @@ WHO_SAW_WHAT: dict[tuple[str, str], tuple[Seen, ...]] = {
     ),
     ("near", "direct"): (
         _NETWORK,
-        Seen("NEAR AI's gateway", "yes", "yes", "It runs in an enclave and picks the machine."),
-        Seen("The model's machine", "yes", "no", "An enclave with its graphics card."),
+        Seen(
+            "NEAR AI's gateway",
+            "yes",
+            "yes",
+            "It picks the machine. It says that it is sealed itself.",
+        ),
+        Seen(
+            "The model's machine",
+            "yes",
+            "no",
+            "A sealed computer with a graphics card, as far as the list above says so.",
+        ),
     ),
     ("aci", "direct"): (
         _NETWORK,
-        Seen("The gateway", "yes", "yes", "It runs in an enclave and may pass your words on."),
-        Seen("Whoever it picked", "yes", "no", "An enclave, or a vendor that proves nothing."),
+        Seen("The gateway", "yes", "yes", "A sealed computer; it may pass your words on."),
+        Seen(
+            "Whoever it picked",
+            "yes",
+            "no",
+            "Another sealed computer, or a vendor that proves nothing.",
+        ),
     ),
     ("redpill", "direct"): (
         _NETWORK,
-        Seen("RedPill's gateway", "yes", "yes", "It runs in an enclave and picks who answers."),
-        Seen("Whoever it picked", "yes", "no", "An enclave, or a vendor that proves nothing."),
+        Seen("RedPill's gateway", "yes", "yes", "A sealed computer; it picks who answers."),
+        Seen(
+            "Whoever it picked",
+            "yes",
+            "no",
+            "Another sealed computer, or a vendor that proves nothing.",
+        ),
     ),
     ("0g", "direct"): (
         _NETWORK,

@@ -97,8 +97,8 @@ def _unsigned_in_messages(request: dict[str, Json]) -> set[str]:
 def _upstream(reply: ReplyRead) -> Finding:
     if reply.has_usage:
         reason = (
-            "The signature says that the enclave got this from the model's maker, not that the"
-            " maker ran the model it names, nor that the maker's answer was whole."
+            "The signature says that this came from the model's maker, not that the maker ran the"
+            " model that it names, nor that the maker's answer was whole."
         )
     else:
         reason = (

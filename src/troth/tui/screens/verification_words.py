@@ -27,7 +27,7 @@ _SIMULATED = (
     "Nothing of it says anything about a real service."
 )
 _WOULD_BE = "Were the service real and the checks below the same, this would read: ✓ verified."
-_WHOSE_KEY = "p shows the key. If its owner tells you the same number, you can pin it there."
+_WHOSE_KEY = "p shows the key. If its owner tells you the same number, trust (“pin”) it there."
 _WHICH_CODE = "p shows the measurement of its code. If you know it from elsewhere, name it there."
 BELOW = "It proves less than this chat asks for."
 KEPT_OUT = "This reply is kept out of what later models are given. a lets it in; nothing else will."
