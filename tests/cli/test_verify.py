@@ -101,7 +101,7 @@ def test_a_receipt_of_a_failed_reply_and_a_touched_one_exit_with_4(with_vault: T
     file.write_text(json.dumps(content), "utf-8")
     ran = with_vault("verify", str(file))
     assert ran.code == 4
-    assert "This receipt proves nothing" in ran.err
+    assert "This file proves nothing" in ran.err
 
 
 def test_a_day_means_its_end_so_that_a_reply_of_that_day_is_not_of_the_future(
@@ -159,6 +159,7 @@ def test_a_place_that_cannot_be_written_is_named_and_left_alone(with_vault: Trot
             assert (ran.code, why in ran.err) == (2, True), ran.err
             assert "The file could not be written" in ran.err
             assert "config.toml" not in ran.err
+            assert ran.err.count(why) == 1
     assert Path("/dev/full").is_char_device()
 
 
@@ -173,6 +174,8 @@ def test_a_receipt_goes_down_a_pipe(with_vault: Troth) -> None:
 
 def test_files_that_are_no_receipts_are_told_apart(inside: Inside, tmp_path: Path) -> None:
     assert inside("verify", str(tmp_path / "nowhere")).code == 2
+    folder = inside("verify", str(tmp_path))
+    assert (folder.code, ".receipt.json" in folder.err) == (2, True), folder.err
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x00" * 100)
     assert inside("verify", str(junk)).code == 4

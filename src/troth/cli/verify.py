@@ -84,8 +84,13 @@ def read_receipt(file: Path) -> bytes:
             content = stream.read(_MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise NotFound("receipt", str(file)) from error
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"“{file}” is a folder: give one of the receipts in it, whose names end in"
+            " .receipt.json"
+        ) from error
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        raise UsageError(f"“{file}” cannot be read: {error.strerror}") from error
     if len(content) > _MOST_BYTES:
         raise ReceiptRefused("It is far longer than a receipt can be.")
     return content

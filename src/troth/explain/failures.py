@@ -160,7 +160,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
 
 
 _SAID_ALREADY = (
-    "config", "usage", "not-found", "import-refused", "receipt-refused",
+    "config", "usage", "not-found", "not-written", "import-refused", "receipt-refused",
     "enclave-refused", "payment-refused", "payment-not-taken", "login-failed", "policy-refused",
     "boundary",
 )  # fmt: skip

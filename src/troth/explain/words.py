@@ -334,9 +334,10 @@ OTHERS = {
         "Choose another place for it, or make room there, and do it again.",
     ),
     "receipt-refused": Words(
-        "This receipt proves nothing",
+        "This file proves nothing",
         "{reason_sentence}",
-        "Ask for the receipt again, and take it as it comes: every byte counts.",
+        "A receipt's name ends in .receipt.json, as a rule. If this is one, ask for it again, and "
+        "take it as it comes: every byte counts.",
     ),
     "not-found": Words(
         "There is no {what} “{name}”",
