@@ -114,6 +114,7 @@ class Verification:
 
     def _attested(self, endpoint: Endpoint, policy: str) -> Channel:
         from troth.engine.attested import AttestedChannel, Machines
+        from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 
         if endpoint.options.get("channel") not in CHANNEL_SCHEMES:
             raise UsageError(f"channel of {endpoint.name} is tinfoil, or none")
