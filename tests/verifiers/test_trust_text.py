@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
 from datetime import date
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from troth.verifiers.certificates import load_certificate
 from troth.verifiers.trust import DistrustedKey, Expectation, PinnedKey, fingerprint_of
 from troth.verifiers.trust_edit import EMPTY, with_distrust, with_expectation, with_pin, without
 from troth.verifiers.trust_text import (
@@ -124,3 +127,28 @@ def test_a_key_pinned_for_a_second_provider_stays_pinned_for_the_first() -> None
     assert {key.providers for key in everywhere.keys} == {("one",), ()}
     again = parse_trust(with_pin(with_pin("", replace(KEY, providers=())), second))
     assert {key.providers for key in again.keys} == {("two",), ()}
+
+
+def test_the_shipped_roots_of_pictures_are_whole_and_sign_themselves() -> None:
+    """A letter that was copied wrong would break the signature of the root over itself."""
+    roots = [root for root in shipped_trust().roots if root.platform == "c2pa"]
+    assert len(roots) == len({root.sha256 for root in roots}) > 20
+    for root in roots:
+        certificate = load_certificate(root.certificate)
+        certificate.verify_directly_issued_by(certificate)
+        assert hashlib.sha256(root.certificate).hexdigest() == root.sha256
+
+
+def test_a_root_may_bring_its_certificate_which_must_be_its_own() -> None:
+    root = next(root for root in shipped_trust().roots if root.platform == "c2pa")
+    encoded = base64.b64encode(root.certificate).decode()
+    entry = 'version = 1\n[[root]]\nname = "mine"\nplatform = "c2pa"\n'
+    own = parse_trust(f'{entry}sha256 = "{root.sha256}"\ncertificate = "{encoded}"\n')
+    assert own.roots[0].certificate == root.certificate
+    for wrong, key in (
+        (f'sha256 = "{"ab" * 32}"\ncertificate = "{encoded}"\n', "root[1].sha256"),
+        (f'sha256 = "{root.sha256}"\ncertificate = "?"\n', "root[1].certificate"),
+    ):
+        with pytest.raises(TrustInvalid) as caught:
+            parse_trust(entry + wrong)
+        assert caught.value.key == key

@@ -130,6 +130,19 @@ def _distrusted(entry: _Entry) -> DistrustedKey:
     return DistrustedKey(fingerprint, entry.text("reason"), entry.day("since"))
 
 
+_PEM = re.compile(
+    "-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END CERTIFICATE-----\n"
+)
+
+
+@cache
+def _known_certificates() -> dict[str, bytes]:
+    """Return the certificates that come with this version by their digest: trusted for nothing."""
+    text = (files("troth.verifiers") / "data" / "c2pa-roots.pem").read_text(encoding="ascii")
+    found = [parse_base64(match[1].replace("\n", "")) for match in _PEM.finditer(text)]
+    return {sha256(certificate).hexdigest(): certificate for certificate in found}
+
+
 def _root(entry: _Entry) -> TrustedRoot:
     try:
         certificate = parse_base64(entry.text("certificate"))
@@ -138,9 +151,12 @@ def _root(entry: _Entry) -> TrustedRoot:
     digest = entry.text("sha256", _HEX32)
     if certificate and sha256(certificate).hexdigest() != digest:
         raise entry.fault("sha256", "is not that of the certificate")
+    platform = entry.required("platform")
+    if not certificate and platform == "c2pa":
+        certificate = _known_certificates().get(digest, b"")
     return TrustedRoot(
         name=entry.required("name"),
-        platform=entry.required("platform"),
+        platform=platform,
         sha256=digest,
         source=entry.text("source"),
         read_on=entry.day("read"),
