@@ -20,6 +20,7 @@ from troth.transport import is_loopback
 if TYPE_CHECKING:
     from troth.engine.directory import ModelChoice
     from troth.engine.known_keys import KnownKey
+    from troth.engine.picture_proofs import CheckedPicture
     from troth.engine.trusting import TrustFile
     from troth.verifiers.meaning import Seen
 
@@ -73,6 +74,16 @@ class Proofs:
             )
         except ConfigError:
             return frozenset()  # each reply will say what is wrong with the trust file
+
+    async def picture(self, content: bytes) -> CheckedPicture:
+        """Say where a picture came from, as far as its own bytes prove it. Contacts nobody.
+
+        Raises ConfigError for a broken trust file.
+        """
+        from troth.engine.picture_proofs import verify_picture_file
+
+        trust = self.trust_file.load()
+        return await asyncio.to_thread(verify_picture_file, content, trust=trust)
 
     async def check_again(self, chat: Chat, message_id: str) -> Verdict:
         """Check a reply from the bytes that are kept. Contacts nobody."""

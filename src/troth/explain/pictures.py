@@ -14,7 +14,7 @@ _HEADLINES = {
     "unreadable": "PICTURE WITH UNREADABLE CREDENTIALS",
 }
 _BESIDE = {
-    Outcome.PASSED: "signed by its maker",
+    Outcome.PASSED: "signed, and as it was signed",
     Outcome.FAILED: "ALTERED after it was signed",
     Outcome.CANNOT_CHECK: "its signature proves nothing here",
     Outcome.NOT_COVERED: "unsigned",

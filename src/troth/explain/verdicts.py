@@ -239,8 +239,8 @@ _NOTHING_SIGNED = (
 )
 _CUT = "The reply broke off before its end, or never came. Nothing about it is proven."
 _SIGNED_PICTURE = {
-    State.TLS_ONLY: "Nobody signed the words. The picture carries its maker's signature: the list "
-    "below says whose. It says where the picture came from, not that it is true.",
+    State.TLS_ONLY: "Nobody signed the words. The picture carries a signature of its own: the "
+    "list below says whose. It says where the picture came from, not that it is true.",
     State.PARTLY_COVERED: "The words are signed and unchanged. The picture carries a signature of "
     "its own; that the two belong together, nobody signed. The list below says more.",
 }
@@ -278,8 +278,8 @@ def _unsigned_sentence(verdict: Verdict) -> str:
         return _NOTHING_SIGNED
     channel = next((check for check in verdict.checks if check.name == "channel"), None)
     is_locked = channel is None or channel.outcome is Outcome.PASSED
-    if has_signed_pictures(verdict) and is_locked:
-        return _SIGNED_PICTURE.get(verdict.state, "")
+    if has_signed_pictures(verdict) and verdict.state in _SIGNED_PICTURE:
+        return _SIGNED_PICTURE[verdict.state]
     return _BY_A_PROGRAM_HERE if verdict.state is State.TLS_ONLY and not is_locked else ""
 
 

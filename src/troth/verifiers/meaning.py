@@ -117,6 +117,10 @@ _ASKED_ENCLAVE = Seen(
 )
 _UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of it."),)
 
+_PICTURE = (
+    "That the picture belongs to this reply, or that it is true: any other of the same signer would"
+    " pass as well."
+)
 _ALWAYS = "That the answer is right. A signature says who sent it, not that it is true."
 _NOT_PROVEN: dict[str, tuple[str, ...]] = {
     "opengradient": (
@@ -240,6 +244,8 @@ def not_proven(verdict: Verdict) -> tuple[str, ...]:
     own = (_BY_STATE[verdict.state],) if verdict.state in _BY_STATE else ()
     if verdict.state is State.STALE:
         own = (_OLD if _is_open(verdict, "freshness") else _EXPIRED,)
+    if any(c.name == "picture" and c.outcome is Outcome.PASSED for c in verdict.checks):
+        own = (_PICTURE, *own)
     scheme = verdict.scheme.partition("/")[0]
     listed = (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]))
     if verdict.state is State.PRIVATE_CHANNEL:

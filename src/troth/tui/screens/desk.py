@@ -55,7 +55,7 @@ class Desk:
         self.pictures = Pictures(app, screen, self.talking)
         self.reading = Reading(app, screen, self.talking, self.pictures)
         self.listing = Listing(app, screen, self.talking)
-        self.visits = Visits(app, screen, self.talking)
+        self.visits = Visits(app, screen, self.talking, self.pictures)
         self.verifying = Verifying(app, screen, self.talking)
         self.comparing = Comparing(app, screen, self.talking)
         self.handlers: dict[str, Handler] = self._handlers()

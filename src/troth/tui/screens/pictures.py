@@ -9,12 +9,14 @@ import asyncio
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from troth.domain.error import TrothError
+from troth.domain.error import ConfigError, TrothError
 from troth.domain.message import Blob, Message
+from troth.domain.verdict import Check, Outcome
 from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import is_picture
 from troth.tui.screens.saving import save_words
+from troth.tui.widgets.notice_bar import Words
 from troth.tui.widgets.transcript_picture import Box, PictureKey, Preview
 
 if TYPE_CHECKING:
@@ -69,11 +71,34 @@ class Pictures:
         except OSError as error:
             self._screen.announce(f"It cannot be opened: {error.strerror}")
             return
-        self._screen.announce(
+        said = (
             "Opened from a private copy that is removed when Troth locks or ends."
             if is_open
             else "No program for pictures was found on this computer; s saves it."
         )
+        origin = await self._origin(content)
+        self._say(f"{said} {origin.detail if origin else ''}".rstrip(), origin)
+
+    async def tell_origin(self, blob: Blob) -> None:
+        """Say who signed a picture that was attached, or that it was altered; unsigned ones, which
+        most are, pass in silence."""
+        content = await self._content(blob.sha256) if is_picture(blob) else None
+        origin = await self._origin(content) if content is not None else None
+        if origin is not None and origin.outcome is not Outcome.NOT_COVERED:
+            self._say(f"{clean_line(blob.name)}: {origin.detail}", origin)
+
+    async def _origin(self, content: bytes) -> Check | None:
+        """Return what a picture's own bytes prove of where it came from."""
+        try:
+            return (await self._talking.engine.proofs.picture(content)).check
+        except ConfigError:
+            return None  # each reply says what is wrong with the trust file
+
+    def _say(self, text: str, origin: Check | None) -> None:
+        if origin is not None and origin.outcome is Outcome.FAILED:
+            self._screen.say(Words(text, tone="bad"))  # until the next thing happens
+        else:
+            self._screen.announce(text)
 
     def save(self, blob: Blob, path: str = "") -> None:
         """Write a picture to a new file; ask where, unless that is said."""

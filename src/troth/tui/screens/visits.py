@@ -31,16 +31,20 @@ from troth.tui.widgets.notice_bar import Words
 if TYPE_CHECKING:
     from troth.tui.application import TrothApp
     from troth.tui.screens.chat import ChatScreen
+    from troth.tui.screens.pictures import Pictures
     from troth.tui.screens.talking import Talking
 
 
 class Visits:
     """Opens palette, models, search, settings, help, setup and the editor."""
 
-    def __init__(self, app: TrothApp, screen: ChatScreen, talking: Talking) -> None:
+    def __init__(
+        self, app: TrothApp, screen: ChatScreen, talking: Talking, pictures: Pictures
+    ) -> None:
         self._app = app
         self._screen = screen
         self._talking = talking
+        self._pictures = pictures
 
     # -- models and keys
 
@@ -268,7 +272,10 @@ class Visits:
                 "Only files on this computer can be attached: Troth fetches no address for you."
             )
             return
+        count = len(self._talking.attached)
         await self._talking.attach(path)
+        if len(self._talking.attached) > count:
+            await self._pictures.tell_origin(self._talking.attached[-1].blob)
 
     def edit_outside(self) -> None:
         """Open the prompt in the person's own editor."""

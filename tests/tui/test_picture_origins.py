@@ -1,0 +1,83 @@
+"""Where pictures came from, as the chat tells it: in the pane, the head, beside the picture, and
+when one is attached or opened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.test_pictures import changed, trust_root
+from tui.app_stage import Stage, run_app
+from tui.pictures import image_reply
+from tui.signed_stage import open_pane, pane_text
+from verifiers import credentials as make
+from verifiers.picture_authority import Authority
+
+VALID = (datetime.now(UTC) - timedelta(days=3), datetime.now(UTC) + timedelta(days=90))
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def picture(authority: Authority) -> bytes:
+    return make.signed(make.plain(size=(64, 64)), authority.signer(valid=VALID))
+
+
+async def drawn(stage: Stage) -> None:
+    await stage.say("draw")
+    await stage.until(lambda: "64 x 64" in stage.text, "the picture is drawn")
+
+
+async def test_a_signed_picture_is_told_and_nothing_turns_green(
+    tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(tmp_path / "config" / "trust.toml", authority)
+    async with run_app(tmp_path, image_reply("Here.", picture), size=(120, 40)) as stage:
+        await drawn(stage)
+        await stage.until(lambda: "- unsigned words, signed picture" in stage.text)
+        assert "signed, and as it was signed" in stage.text
+        assert "✓" not in stage.text, "the head and the picture's line bear no mark of good"
+        await open_pane(stage)
+        said = " ".join(pane_text(stage).split())
+        assert "Nobody signed the words. The picture carries a signature of its own" in said
+        assert "Image signed by Example AI: where it came from, not whether it is true." in said
+        assert "That the picture belongs to this reply" in said
+        pane = stage.desk.verifying.pane
+        assert pane is not None
+        assert pane.words is not None
+        assert pane.words.badge.tone == "plain"
+
+
+async def test_an_altered_picture_is_loud(
+    tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(tmp_path / "config" / "trust.toml", authority)
+    async with run_app(tmp_path, image_reply("Here.", changed(picture)), size=(120, 40)) as stage:
+        await stage.say("draw")
+        await stage.until(lambda: "FAILED" in stage.text)
+        await open_pane(stage)
+        said = " ".join(pane_text(stage).split())
+        assert "The picture is NOT the one that was signed" in said
+        assert "ALTERED after it was signed: its bytes are not those that were signed." in said
+
+
+async def test_attaching_tells_where_a_picture_came_from(
+    tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(tmp_path / "home" / "config" / "trust.toml", authority)
+    files = {"signed.png": picture, "bare.png": make.plain(), "edited.png": changed(picture)}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    async with run_app(tmp_path / "home", size=(120, 40)) as stage:
+        await stage.desk.visits.attach(str(tmp_path / "signed.png"))
+        await stage.until(lambda: "signed.png: Image signed by Example AI" in stage.text)
+        await stage.desk.visits.attach(str(tmp_path / "edited.png"))
+        await stage.until(lambda: "edited.png: ALTERED after it was signed" in stage.text)
+        await stage.desk.visits.attach(str(tmp_path / "bare.png"))
+        assert "bare.png: Image" not in stage.text, "most are unsigned: that is no news"
+        assert "edited.png: ALTERED" in stage.text
