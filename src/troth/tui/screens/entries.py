@@ -151,17 +151,18 @@ def _pictures(message: Message, verdict: Verdict | None = None) -> tuple[Picture
     is_open = any(c.name == "coverage" and c.outcome is Outcome.NOT_COVERED for c in checks)
     left_out = f"{outcome_words(Outcome.NOT_COVERED).short} by the signature" if is_open else ""
     images = [blob for blob in message.blobs if blob.is_image]
-    found = [picture_words(check.outcome) for check in checks if check.name == "picture"]
-    own = found if len(found) == len(images) else [""] * len(images)
+    found = [check.outcome for check in checks if check.name == "picture"]
+    own = found if len(found) == len(images) else [None] * len(images)
     return tuple(
         Picture(
             blob.sha256,
             blob.name,
             blob.media_type,
             written_bytes(blob.size_bytes),
-            ", ".join(filter(None, (note, left_out))),
+            ", ".join(filter(None, (picture_words(outcome) if outcome else "", left_out))),
+            is_note_quiet=outcome is Outcome.PASSED and not left_out,
         )
-        for blob, note in zip(images, own, strict=True)
+        for blob, outcome in zip(images, own, strict=True)
         if is_picture(blob)
     )
 

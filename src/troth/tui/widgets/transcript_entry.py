@@ -32,6 +32,8 @@ class Picture:
     """Of the bytes, in words."""
     note: str = ""
     """What is to be known of it, in our own words: that no signature covers it."""
+    is_note_quiet: bool = False
+    """The note is no warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ def _caption(picture: Picture, preview: Preview | None, width: int, canvas: Canv
 
 
 def _notes(picture: Picture, width: int, canvas: Canvas) -> list[Piece]:
-    return [Piece(fit(picture.note, width), canvas.palette.warn)] if picture.note else []
+    style = canvas.palette.muted if picture.is_note_quiet else canvas.palette.warn
+    return [Piece(fit(picture.note, width), style)] if picture.note else []
 
 
 def _cells(preview: Preview, canvas: Canvas, in_shades: bool) -> list[tuple[Piece, ...]]:

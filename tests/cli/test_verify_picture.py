@@ -1,0 +1,110 @@
+"""`troth verify picture.png`: in words, as JSON, by exit code, and without a network."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cli_runs import Troth
+from engine.test_pictures import changed, trust_root
+from verifiers import credentials as make
+from verifiers.picture_authority import Authority
+
+NOW = datetime.now(UTC)
+VALID = (NOW - timedelta(days=3), NOW + timedelta(days=90))
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def picture(authority: Authority) -> bytes:
+    return make.signed(make.plain(), authority.signer(valid=VALID))
+
+
+def test_a_signed_picture_says_by_whom_and_what_that_means(
+    troth: Troth, tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    file = tmp_path / "signed.png"
+    file.write_bytes(picture)
+    unknown = troth("verify", str(file))
+    assert unknown.code == 4
+    assert unknown.out.startswith("PICTURE OF AN UNKNOWN SIGNER\n")
+    trust_root(troth.home / "config" / "trust.toml", authority)
+    ran = troth("verify", str(file))
+    assert ran.code == 0
+    assert ran.out.startswith("SIGNED PICTURE\n")
+    assert "Image signed by Example AI: where it came from, not whether it is true." in ran.out
+    found = troth("verify", str(file), "--json").json
+    assert (found["verified"], found["picture"], found["signer"]) == (True, "signed", "Example AI")
+    later = (NOW + timedelta(days=200)).strftime("%Y-%m-%d")
+    expired = troth("verify", str(file), "--at", later)
+    assert expired.code == 4
+    assert "OUT OF DATE" in expired.out
+    assert troth("verify", str(file), "--html", str(tmp_path / "page.html")).code == 2
+
+
+def test_what_is_altered_or_unsigned_is_not_verified(
+    troth: Troth, tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(troth.home / "config" / "trust.toml", authority)
+    for content, headline, state in (
+        (changed(picture), "ALTERED PICTURE: do not rely on it", "altered"),
+        (make.plain("webp"), "PICTURE WITHOUT A SIGNATURE", "unsigned"),
+        (picture[:900], "PICTURE WITH UNREADABLE CREDENTIALS", "unreadable"),
+    ):
+        file = tmp_path / "picture"
+        file.write_bytes(content)
+        ran = troth("verify", str(file))
+        assert (ran.code, ran.out.split("\n")[0]) == (4, headline)
+        assert troth("verify", str(file), "--json").json["picture"] == state
+
+
+def test_names_in_a_picture_move_no_cursor(troth: Troth, tmp_path: Path) -> None:
+    hostile = "Open\x1b[2J\u202eAI\n✓ verified"
+    signed = make.signed(make.plain(), Authority().signer(valid=VALID, name=hostile))
+    file = tmp_path / "signed.png"
+    file.write_bytes(signed)
+    said = troth("verify", str(file)).out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "\n✓" not in said
+
+
+def can_unshare() -> bool:
+    program = shutil.which("unshare")
+    return (
+        program is not None
+        and not subprocess.run(
+            [program, "-rn", "true"], capture_output=True, check=False
+        ).returncode
+    )
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs a network namespace of its own (Linux)")
+def test_no_network_is_needed_also_for_credentials_that_lie_there(
+    troth: Troth, tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(troth.home / "config" / "trust.toml", authority)
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<x dcterms:provenance="https://store.example/m"/>'
+    bare = make.plain("jpeg")
+    remote = bare[:2] + b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp + bare[2:]
+    for content, code, words in ((picture, 0, "SIGNED PICTURE"), (remote, 4, "does not fetch")):
+        file = tmp_path / "picture"
+        file.write_bytes(content)
+        done = subprocess.run(
+            ["unshare", "-rn", *troth.command("verify", str(file))],
+            capture_output=True,
+            env=troth.full_environ(),
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr.decode()
+        assert words in done.stdout.decode()
