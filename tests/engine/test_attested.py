@@ -219,7 +219,7 @@ async def test_a_channel_that_is_misspelt_sends_nothing_and_none_is_plain(
     open_setting: Opener, *, channel: Any, is_sent: bool
 ) -> None:
     setting = await open_setting()
-    endpoint = setting.engine.endpoint(MODEL.provider)
+    endpoint = setting.engine.providers.endpoint(MODEL.provider)
     await setting.engine.add_endpoint(replace(endpoint, options={"channel": channel}))
     chat, message = await setting.ask()
     if is_sent:
