@@ -337,3 +337,23 @@ def test_a_provider_whose_address_is_broken_is_not_asked_elsewhere(troth: Troth)
     ran = troth("ask", "-m", "openai/gpt-5.5", "hello", env={"OPENAI_API_KEY": "sk-canary"})
     assert ran.code == 2
     assert "base_url" in ran.err
+
+
+def test_a_folder_is_attached_and_said_what_of_it(troth: Troth, provider: ScriptedServer) -> None:
+    folder = troth.home.parent / "src"
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text("print(1)", "utf-8")
+    (folder / "b.bin").write_bytes(b"\0")
+    ran = troth("ask", "-m", "mine/m1", "-f", str(folder), "What does it do?")
+    assert ran.code == 0
+    assert "1 text file of src goes along" in ran.err
+    assert "src/a.py" in ran.err
+    assert "Left behind: b.bin (not text)." in ran.err
+    assert b"print(1)" in provider.requests[-1].body
+
+
+def test_a_missing_file_is_told_before_a_missing_model(troth: Troth) -> None:
+    ran = troth("ask", "-f", "no-such-file", "What does it say?")
+    assert ran.code == 2
+    assert "no-such-file" in ran.err
+    assert "no model" not in ran.err

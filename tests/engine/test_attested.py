@@ -220,7 +220,7 @@ async def test_a_channel_that_is_misspelt_sends_nothing_and_none_is_plain(
 ) -> None:
     setting = await open_setting()
     endpoint = setting.engine.providers.endpoint(MODEL.provider)
-    await setting.engine.add_endpoint(replace(endpoint, options={"channel": channel}))
+    await setting.engine.providers.add_endpoint(replace(endpoint, options={"channel": channel}))
     chat, message = await setting.ask()
     if is_sent:
         assert chat.verdicts[message.id].state is State.TLS_ONLY

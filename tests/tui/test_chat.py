@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import cast
 
@@ -352,11 +353,56 @@ async def test_a_file_goes_along_with_the_next_message(tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_text("the answer is 42", "utf-8")
     async with run_app(tmp_path) as stage:
-        await stage.desk.talking.attach(str(note))
+        await stage.desk.talking.attaching.attach(note)
         await stage.until(lambda: "note.txt" in stage.text)
         await stage.say("read it")
         assert "the answer is 42" in stage.server.requests[0].body.decode()
         assert "with  note.txt" not in stage.text
+
+
+async def test_a_folder_goes_along_and_says_what_it_leaves_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "src"
+    folder.mkdir()
+    for number in range(9):
+        (folder / f"{number}.txt").write_text(f"words {number}", "utf-8")
+    (folder / "data.bin").write_bytes(b"\0")
+    async with run_app(tmp_path) as stage:
+        await stage.type(f"/attach {folder}")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "9 text files of src go along, 63 bytes." in stage.text)
+        assert "Left behind: data.bin (not text)." in stage.text
+        assert "with  src/4.txt" in stage.text
+        assert "with  4 more files  28 bytes" in stage.text
+        await stage.say("read it")
+        assert "words 8" in stage.server.requests[0].body.decode()
+        await stage.desk.talking.attaching.attach(folder / "1.txt")
+        await stage.type("/detach")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "with  " not in stage.text)
+        assert stage.desk.talking.attached == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes in folders there")
+async def test_a_slow_file_says_that_it_is_read_and_escape_gives_it_up(tmp_path: Path) -> None:
+    paper = tmp_path / "paper.pdf"
+    os.mkfifo(paper)  # reading it lasts until somebody writes
+    async with run_app(tmp_path) as stage:
+        await stage.desk.visits.attach(str(tmp_path / "nothing"))
+        await stage.until(lambda: "There is no file" in stage.text)
+        reading = asyncio.ensure_future(stage.desk.talking.attaching.attach(paper))
+        await stage.until(lambda: "Reading paper.pdf" in stage.text)
+        assert "esc stop" in stage.text
+        await stage.type("and now")
+        await stage.pilot.press("enter")
+        await stage.pilot.pause()
+        assert stage.screen.prompt.text == "and now", "it does not go without its file"
+        assert stage.server.requests == []
+        await stage.pilot.press("escape")
+        await reading
+        await stage.until(lambda: "paper.pdf was not attached." in stage.text)
+        assert stage.screen.prompt.text == "and now"
+        paper.open("wb").close()
+        assert stage.desk.talking.attached == []
 
 
 async def test_what_the_next_message_leaves_out_is_told_of_that_message(tmp_path: Path) -> None:
@@ -364,7 +410,7 @@ async def test_what_the_next_message_leaves_out_is_told_of_that_message(tmp_path
     paper.write_bytes(pdf(words("The sky is green.")))
     async with run_app(tmp_path) as stage:
         await stage.say("hello")
-        await stage.desk.talking.attach(str(paper))
+        await stage.desk.talking.attaching.attach(paper)
         told = "The next message to alpha  sends 1 PDF as text only."
         await stage.until(lambda: told in stage.text)
         assert "answers from the next message on" not in stage.text, "it answered already"

@@ -196,7 +196,7 @@ async def test_an_image_of_ones_own_is_drawn_and_a_named_one_is_never_fetched(
     file.write_bytes(BYTES)
     async with run_app(tmp_path) as stage:
         remote = f"![a]({stage.server.url}/remote.png)"
-        await stage.desk.talking.attach(str(file))
+        await stage.desk.talking.attaching.attach(file)
         await stage.say("look")
         await stage.until(lambda: "64 x 64" in stage.text)
         assert "mine.png" in stage.text

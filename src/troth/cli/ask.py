@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
 
+from troth.cli.attaching import attached, refuse_missing
 from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.find import find_chat
 from troth.cli.follow import Follower, Outcome
@@ -34,7 +35,12 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-m", "--model", metavar="PROVIDER/MODEL", help="who answers")
     parser.add_argument("-s", "--system", metavar="SYSTEM", help="the system prompt")
     parser.add_argument(
-        "-f", "--file", action="append", default=[], metavar="FILE", help="attach FILE; repeatable"
+        "-f",
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="attach FILE, or the text files of a folder; repeatable",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
@@ -72,6 +78,7 @@ async def run(arguments: Arguments, console: Console) -> int:
     files = [Path(file) for file in arguments.texts("file")]
     if not prompt and not files:
         raise UsageError("there is nothing to ask. Usage: troth ask 'QUESTION', or pipe it in")
+    await asyncio.to_thread(refuse_missing, files)
     goes_on = bool(arguments.flag("goes_on") or arguments.text("chat"))
     async with _engine_for(arguments, console, goes_on=goes_on) as engine:
         if arguments.text("max_opg"):
@@ -85,7 +92,9 @@ async def run(arguments: Arguments, console: Console) -> int:
                 "`troth vault init` makes one."
             )
         model = _model_for(arguments, engine, chat)
-        parts: list[Part] = [await engine.attach(file) for file in files]
+        parts: list[Part] = []
+        for file in files:
+            parts += await attached(engine, file, console)
         if prompt:
             parts.append(TextPart(prompt))
         await _settle_boundary(engine, chat, model, arguments.text("boundary"))

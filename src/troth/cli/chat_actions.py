@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from troth.cli.attaching import attached
 from troth.cli.chats import local_time
 from troth.cli.find import find_chat
 from troth.cli.plain_chat import PlainChat
@@ -184,10 +185,11 @@ async def _drop(talk: PlainChat, _argument: str) -> None:
 
 async def _attach(talk: PlainChat, name: str) -> None:
     if not name:
-        raise UsageError("Type the path of a file after /attach")
-    part = await talk.engine.attach(Path(name))
-    talk.attached.append(part)
-    talk.console.line(f"{part.blob.name} goes with your next message.")
+        raise UsageError("Type the path of a file or folder after /attach")
+    parts = await attached(talk.engine, Path(name), talk.console)
+    talk.attached += parts
+    if len(parts) == 1:
+        talk.console.line(f"{parts[0].blob.name} goes with your next message.")
 
 
 async def _system(talk: PlainChat, text: str) -> None:
@@ -247,7 +249,7 @@ ACTIONS: dict[str, Action] = {
     "boundary": Action(
         "[send|without]", "decide what protected messages a plain provider gets", _boundary
     ),
-    "attach": Action("PATH", "send a file with the next message", _attach),
+    "attach": Action("PATH", "send a file or folder with the next message", _attach),
     "system": Action("[TEXT]", "set the system prompt of this chat", _system),
     "thinking": Action("", "print a model's thinking, or stop printing it", _thinking),
     "new": Action("", "begin a new chat", _new),

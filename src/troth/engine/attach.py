@@ -49,7 +49,7 @@ def _read(path: Path) -> tuple[BlobPart, bytes]:
     path = path.expanduser()
     try:
         if path.is_dir():
-            raise UsageError(f"{path} is a folder; attach its files one by one")
+            raise UsageError(f"{path} is a folder")
         if path.stat().st_size > MAX_ATTACHMENT_BYTES:
             raise UsageError(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MB")
         content = path.read_bytes()

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from troth.domain.error import ConfigError, UsageError
+from troth.domain.error import ConfigError, NotFound, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.providers.registry import WIRES
 from troth.settings import (
@@ -108,6 +108,8 @@ async def write_endpoint(paths: Paths, endpoint: Endpoint) -> None:
     await asyncio.to_thread(set_value, paths, ("providers", endpoint.name), row)
 
 
-async def erase_endpoint(paths: Paths, name: str) -> None:
-    """Take a provider of the user's out of config.toml."""
+async def erase_endpoint(paths: Paths, name: str, settings: Settings) -> None:
+    """Take a provider of the user's out of config.toml; raises NotFound where it is not there."""
+    if name not in settings.providers:
+        raise NotFound("provider in config.toml", name)
     await asyncio.to_thread(remove_value, paths, ("providers", name))

@@ -1,7 +1,6 @@
 """The engine: the one thing that faces and library users hold.
 
-It wires the floors together and delegates; the work is in `talk`, `chats`, `providers`,
-`directory`, `local_models` and `verification`. Opening it contacts nobody.
+It wires the floors together and delegates to what lies beside it. Opening it contacts nobody.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from troth.domain.error import ConfigError, TrothError
 from troth.domain.message import BlobPart, Part
 from troth.domain.model import Endpoint, ModelRef
 from troth.domain.verdict import Verdict
-from troth.engine.attach import as_parts, read_attachment
+from troth.engine.attach import as_parts
 from troth.engine.chat import Chat
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.directory import Directory
@@ -42,6 +41,7 @@ from troth.transport import Ledger, Transport
 from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from troth.engine.attach_folder import FolderTaken
     from troth.engine.comparisons import Comparisons
     from troth.engine.enclaves import Enclaves
 
@@ -311,9 +311,11 @@ class Engine:
 
     async def attach(self, path: Path) -> BlobPart:
         """Read a file into a part of the next message; raises NotFound or UsageError."""
-        part, content = await read_attachment(path)
-        self._talk.blobs[part.blob.sha256] = content
-        return part
+        return await self._talk.attach(path)
+
+    async def attach_folder(self, path: Path) -> FolderTaken:
+        """Read a folder's text files into parts of the next message; raises as `attach` does."""
+        return await self._talk.attach_folder(path)
 
     async def verdict(self, chat: Chat, message_id: str) -> Verdict | None:
         """Return a reply's newest verdict, if any."""

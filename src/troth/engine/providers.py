@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from troth.domain.error import NotFound
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.engine.directory import Directory, FoundServer, KeyStatus, ModelChoice
 from troth.engine.endpoints import erase_endpoint, write_endpoint
@@ -84,9 +83,7 @@ class Providers:
 
     async def remove_endpoint(self, name: str) -> None:
         """Take a provider of the user's out of config.toml, and its key out of the vault."""
-        if name not in self._settings().providers:
-            raise NotFound("provider in config.toml", name)
-        await erase_endpoint(self._paths, name)
+        await erase_endpoint(self._paths, name, self._settings())
         if name in self.stored_keys():
             await self.remove_key(name)
         self._reload_settings()

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from troth.domain.error import NotFound, TrothError, UsageError, VaultError, VaultLocked
 from troth.domain.event import Notice, ReplyEnded, VerdictReady
 from troth.domain.exchange import Exchange
-from troth.domain.message import Finish, Message, Part, Role, TextPart
+from troth.domain.message import BlobPart, Finish, Message, Part, Role, TextPart
 from troth.domain.model import Endpoint, ModelRef
 from troth.engine.assembly import Assembly
+from troth.engine.attach import read_attachment
+from troth.engine.attach_folder import FolderTaken, read_folder
 from troth.engine.channel import Trace
 from troth.engine.chat import Chat, PromptHistory, Queued, title_from
 from troth.engine.chats import Chats
@@ -59,6 +62,18 @@ class Talk:
         self.prompts = PromptHistory()
         self.waiting = Waiting(self._send_waiting, feed, self.blobs)
         self._keeper = Keeper()
+
+    async def attach(self, path: Path) -> BlobPart:
+        """Read a file into a part of the next message; raises NotFound or UsageError."""
+        part, content = await read_attachment(path)
+        self.blobs[part.blob.sha256] = content
+        return part
+
+    async def attach_folder(self, path: Path) -> FolderTaken:
+        """Read a folder's text files into such parts; raises as `attach` does."""
+        taken, contents = await asyncio.to_thread(read_folder, path)
+        self.blobs |= contents
+        return taken
 
     async def send(
         self,

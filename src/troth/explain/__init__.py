@@ -4,6 +4,7 @@ Both faces read these and add nothing of their own. Words of providers, servers 
 inside them: a face draws every field through its sanitiser, as it does with all foreign text.
 """
 
+from troth.explain.attaching import folder_words, left_behind_words
 from troth.explain.failures import Explanation, Face, explain, explain_failure
 from troth.explain.importing import skipped_words
 from troth.explain.pictures import picture_headline, picture_words
@@ -39,9 +40,11 @@ __all__ = [
     "crossing_words",
     "explain",
     "explain_failure",
+    "folder_words",
     "lack_notice",
     "lack_sentence",
     "lack_words",
+    "left_behind_words",
     "left_out_lines",
     "left_out_words",
     "notice_words",

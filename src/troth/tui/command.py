@@ -14,6 +14,8 @@ Fact = Literal[
     "chat",  # a chat is open and has a message
     "streaming",  # a reply is arriving in it
     "idle",  # none is
+    "attached",  # files go along with the next message
+    "attaching",  # one is being read
     "message",  # reading mode stands on a message
     "own",  # ... of the user's
     "reply",  # ... of a model's

@@ -131,8 +131,7 @@ class Comparing:
         await self._remember(chosen)
         if parts:
             screen.prompt.clear()
-            self._talking.attached.clear()
-            screen.draw_attached(())
+            self._talking.attaching.clear()
             await self._talking.save_draft()
         screen.say(None)
         self._show(comparison)

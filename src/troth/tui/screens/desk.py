@@ -91,6 +91,10 @@ class Desk:
             facts.add("vault")
         if chat is not None and chat.conversation.head_id is not None:
             facts.add("chat")
+        if self.talking.attached:
+            facts.add("attached")
+        if self.talking.attaching.is_reading:
+            facts.add("attaching")
         if chat is not None and chat.queue:
             facts.add("queue")
         if self.listing.deeds.has_trash:
@@ -167,6 +171,8 @@ class Desk:
             "prompt.complete": lambda _: screen.prompt.complete(),
             "prompt.editor": lambda _: self.visits.edit_outside(),
             "prompt.attach": self.visits.attach,
+            "prompt.detach": lambda _: talking.attaching.clear(),
+            "attach.stop": lambda _: talking.attaching.stop(),
             "reading.enter": lambda _: page.enter(),
             "reply.stop": lambda _: talking.stop(),
             "queue.send": lambda _: talking.send_waiting(),

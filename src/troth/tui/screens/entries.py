@@ -37,6 +37,8 @@ _ENDINGS = {
 
 _DRAWN = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
+_LISTED = 6
+"""Lines that attachments take at most."""
 ARRIVING = badge("live")
 CHECKING = badge("live", "checking")
 HELD = "This chat shows a reply only once it was checked."
@@ -135,13 +137,23 @@ def attachment_words(blob: Blob) -> str:
     return f"{blob.name}  {blob.media_type}  {written_bytes(blob.size_bytes)}"
 
 
+def attachment_lines(blobs: Sequence[Blob]) -> list[str]:
+    """Write attachments a line each; of many, as a folder has them, the first and how many more."""
+    lines = [attachment_words(blob) for blob in blobs]
+    if len(lines) <= _LISTED:
+        return lines
+    rest = blobs[_LISTED - 1 :]
+    size = written_bytes(sum(blob.size_bytes for blob in rest))
+    return [*lines[: _LISTED - 1], f"{len(rest):,} more files  {size}"]
+
+
 def is_picture(blob: Blob) -> bool:
     """Whether it may be drawn. What the bytes are is seen when they are read."""
     return blob.media_type in _DRAWN
 
 
 def _file_lines(message: Message) -> tuple[str, ...]:
-    return tuple(attachment_words(blob) for blob in message.blobs if not is_picture(blob))
+    return tuple(attachment_lines([blob for blob in message.blobs if not is_picture(blob)]))
 
 
 def _pictures(message: Message, verdict: Verdict | None = None) -> tuple[Picture, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.timer import Timer
@@ -21,12 +20,12 @@ from troth.engine.boundary import falls_short
 from troth.engine.chat import Chat
 from troth.engine.endpoints import DEMO_PROVIDER
 from troth.engine.engine import Engine
+from troth.tui.screens.attaching import Attaching
 from troth.tui.screens.crossing import CrossingScreen
 from troth.tui.screens.entries import (
     CHECKING,
     HELD,
     arriving_entry,
-    attachment_words,
     entry_of,
     model_name,
 )
@@ -57,14 +56,19 @@ class Talking:
         self._screen = screen
         self.engine = engine
         self.chat: Chat | None = None
-        self.attached: list[BlobPart] = []
         self._draft_timer: Timer | None = None
         self._entries: dict[str, Entry] = {}
         self._looks: dict[str, tuple[Verdict | None, int, int, bool]] = {}
         """What an entry was made with, where that is more than the message."""
         self._is_loading = False
         self.meter = Meter(screen, engine)
+        self.attaching = Attaching(screen, engine, self.measure)
         self.following = Following(screen, self._entry, self.measure_soon)
+
+    @property
+    def attached(self) -> list[BlobPart]:
+        """What goes along with the next message."""
+        return self.attaching.parts
 
     # -- which chat
 
@@ -129,7 +133,7 @@ class Talking:
         old, self.chat = self.chat, chat
         if old is not None and old is not chat:
             await self.engine.close_chat(old)
-        self.attached.clear()
+        self.attaching.clear()
         self._entries.clear()
         self._looks.clear()
         self.following.leave()
@@ -223,6 +227,10 @@ class Talking:
         if chat is None:
             self._screen.prompt.give_back(text)
             return
+        if self.attaching.is_reading:
+            self.attaching.say_still_reading()
+            self._screen.prompt.give_back(text)
+            return
         parts: list[Part] = [*self.attached]
         if text.strip():
             parts.insert(0, TextPart(text.removeprefix("/") if text.startswith("//") else text))
@@ -275,10 +283,9 @@ class Talking:
         return True
 
     def _sent(self) -> None:
-        self.attached.clear()
+        self.attaching.clear()
         self._screen.prompt.earlier = self.engine.recent_prompts()
         self._screen.say(None)
-        self._screen.draw_attached(())
         self._screen.draw_frame()
         self.measure_soon()
 
@@ -286,17 +293,6 @@ class Talking:
         """End the running reply; what has come is kept."""
         if self.chat is not None and self.chat.reply is not None:
             self.chat.reply.stop()
-
-    async def attach(self, path: str) -> None:
-        """Add a file to the next message."""
-        try:
-            part = await self.engine.attach(Path(path))
-        except TrothError as error:
-            self._screen.say_error(error)
-            return
-        self.attached.append(part)
-        self._screen.draw_attached([attachment_words(part.blob) for part in self.attached])
-        await self.measure()
 
     async def send_waiting(self) -> None:
         """Let the first waiting message go now."""
@@ -325,8 +321,7 @@ class Talking:
         if taken is None:
             prompt.set_text(written)  # it was sent meanwhile
             return
-        self.attached += [part for part in taken.parts if isinstance(part, BlobPart)]
-        self._screen.draw_attached([attachment_words(part.blob) for part in self.attached])
+        self.attaching.take(part for part in taken.parts if isinstance(part, BlobPart))
         self._screen.draw_frame()
 
     async def drop(self, place: int = -1) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from troth.domain.conversation import SearchHit
@@ -253,12 +254,12 @@ class Visits:
     # -- files and the editor
 
     async def attach(self, path: str = "") -> None:
-        """Add a file to the next message."""
+        """Add a file or folder to the next message."""
         if path:
             await self._attach(path)
             return
         self._screen.ask(
-            TextDialog("Attach a file: its path"),
+            TextDialog("Attach a file or folder: its path"),
             lambda typed: self._screen.run_worker(self._attach(typed)),
         )
 
@@ -273,7 +274,7 @@ class Visits:
             )
             return
         count = len(self._talking.attached)
-        await self._talking.attach(path)
+        await self._talking.attaching.attach(Path(path))
         if len(self._talking.attached) > count:
             await self._pictures.tell_origin(self._talking.attached[-1].blob)
 

@@ -1,0 +1,115 @@
+"""From a folder to those of its files that go along: text, in sight, and within bounds.
+
+Links are not followed: one in a stranger's folder could name any file of this computer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from troth.domain.error import NotFound, UsageError
+from troth.domain.message import BlobPart
+from troth.engine.attach import attachment_from
+from troth.engine.ignored import Ignored
+
+MAX_FILES = 100
+MAX_FILE_BYTES = 256 << 10
+MAX_TOGETHER_BYTES = 1 << 20
+"""About 260,000 tokens: as much as most models of 2026 read at once, and more than most should."""
+MAX_LOOKED_AT = 20_000
+"""Entries of a folder; whoever names their whole disk is asked for less."""
+
+
+@dataclass(slots=True)
+class FolderTaken:
+    """What of a folder goes along, and what does not."""
+
+    name: str
+    parts: list[BlobPart] = field(default_factory=list[BlobPart])
+    left: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Path below the folder, and why: `binary`, `empty`, `large`, `full`, `link`, `unreadable`."""
+    hidden: int = 0
+    """Files and folders whose names begin with a dot."""
+    ignored: int = 0
+    """Files and folders that .gitignore names."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(part.blob.size_bytes for part in self.parts)
+
+
+def read_folder(folder: Path) -> tuple[FolderTaken, dict[str, bytes]]:
+    """Return the parts of a folder's text files, and their bytes by digest.
+
+    Raises NotFound, and UsageError where it cannot be read, holds too much, or nothing to take.
+    """
+    folder = folder.expanduser().absolute()
+    name = folder.name or folder.resolve().name
+    taken, contents = FolderTaken(name or str(folder)), dict[str, bytes]()
+    for entry in _walk(folder, Ignored.above(folder), taken, [0]):
+        inside = Path(entry.path).relative_to(folder).as_posix()
+        found = _read(entry, taken)
+        if isinstance(found, str):
+            taken.left.append((inside, found))
+            continue
+        part = attachment_from(found, f"{name}/{inside}" if name else inside)
+        if part.extracted_text is None:
+            taken.left.append((inside, "binary"))
+            continue
+        taken.parts.append(part)
+        contents[part.blob.sha256] = found
+    if not taken.parts:
+        raise UsageError(f"{folder} holds no text file that can go along")
+    return taken, contents
+
+
+def _walk(
+    folder: Path, ignored: Ignored, taken: FolderTaken, looked_at: list[int]
+) -> Iterator[os.DirEntry[str]]:
+    """Yield a folder's files and then those of the folders in it, by name."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: (_is_folder(entry), entry.name))
+    except FileNotFoundError as error:
+        raise NotFound("file", str(folder)) from error
+    except OSError as error:
+        if looked_at[0]:
+            taken.left.append((folder.name, "unreadable"))
+            return
+        raise UsageError(f"{folder} cannot be read: {error.strerror}") from error
+    looked_at[0] += len(entries)
+    if looked_at[0] > MAX_LOOKED_AT:
+        raise UsageError(f"it holds more than {MAX_LOOKED_AT:,} files; name a folder inside it")
+    ignored = ignored.in_(folder)
+    for entry in entries:
+        if entry.name.startswith("."):
+            taken.hidden += 1
+        elif ignored.covers(Path(entry.path), is_folder=_is_folder(entry)):
+            taken.ignored += 1
+        elif _is_folder(entry):
+            yield from _walk(Path(entry.path), ignored, taken, looked_at)
+        else:
+            yield entry
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _read(entry: os.DirEntry[str], taken: FolderTaken) -> bytes | str:
+    """Return a file's bytes, or why it stays behind."""
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return "link" if entry.is_symlink() else "binary"
+        size = entry.stat(follow_symlinks=False).st_size
+        if size > MAX_FILE_BYTES:
+            return "large"
+        if len(taken.parts) == MAX_FILES or taken.size_bytes + size > MAX_TOGETHER_BYTES:
+            return "full"
+        content = Path(entry.path).read_bytes()
+    except OSError:
+        return "unreadable"
+    return content[:MAX_FILE_BYTES] or "empty"
