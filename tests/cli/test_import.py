@@ -97,3 +97,12 @@ def test_export_says_what_it_needs(with_vault: Troth) -> None:
     assert with_vault("export").code == 2
     assert with_vault("export", "x", "--all").code == 2
     assert "-o DIR" in with_vault("export", "--all").err
+
+
+def test_an_export_makes_no_folder_for_a_file(with_vault: Troth, tmp_path: Path) -> None:
+    with_vault("import", str(write_json(tmp_path / "a.json", [gpt_simple()])))
+    [chat] = with_vault("chats", "--json").json
+    ran = with_vault("export", chat["id"], "-o", str(tmp_path / "nowhere" / "x.md"))
+    assert ran.code == 2
+    assert f"There is no folder {tmp_path / 'nowhere'}: make it first" in ran.err
+    assert not (tmp_path / "nowhere").exists()

@@ -121,13 +121,14 @@ async def _write_images(
     console: Console, engine: Engine, chat: Chat, message: Message, folder: Path
 ) -> None:
     """Write a reply's images under names made of their digests. Raises NotWritten."""
-    from troth.settings import write_private
+    from troth.cli.writing import make_folder, write_file
 
     for blob in message.blobs:
         content = await engine.blob(chat, blob.sha256) if blob.is_image else None
         if content is not None:
+            await asyncio.to_thread(make_folder, folder)
             file = folder / f"{blob.sha256[:16]}{PurePath(blob.name).suffix}"
-            await asyncio.to_thread(write_private, file, content)
+            await asyncio.to_thread(write_file, file, content)
             console.note(f"troth: {file} is written.")
 
 

@@ -11,6 +11,7 @@ from troth.cli.attaching import attached
 from troth.cli.chats import local_time
 from troth.cli.find import find_chat
 from troth.cli.plain_chat import PlainChat
+from troth.cli.writing import write_file
 from troth.domain.error import UsageError
 from troth.domain.message import Role
 from troth.domain.verdict import State
@@ -25,7 +26,6 @@ from troth.explain import (
     verdict_sentence,
     verdict_words,
 )
-from troth.settings import write_private
 
 _MOST_LISTED = 60
 
@@ -228,7 +228,7 @@ async def _save(talk: PlainChat, name: str) -> None:
     from troth.tui.safe import clean
 
     text = markdown(talk.chat, clean, with_thinking=talk.shows_thinking)
-    await asyncio.to_thread(write_private, Path(name), text.encode())
+    await asyncio.to_thread(write_file, Path(name), text.encode())
     talk.console.line(f"The chat is written to {name}.")
 
 

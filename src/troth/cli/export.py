@@ -10,12 +10,12 @@ from troth.cli.command import Arguments, Parser
 from troth.cli.find import find_chat
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
+from troth.cli.writing import make_folder, write_file
 from troth.domain.conversation import Conversation
 from troth.domain.error import UsageError
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.engine.housekeeping import Labels
-from troth.settings import write_private
 from troth.tui.safe import clean
 
 _SUFFIXES = {"markdown": ".md", "json": ".troth.json", "html": ".html"}
@@ -51,7 +51,7 @@ async def run(arguments: Arguments, console: Console) -> int:
         _note_size(console, found, text, arguments)
         if target:
             file = await asyncio.to_thread(_file_in, Path(target), found, arguments)
-            await asyncio.to_thread(write_private, file, text.encode())
+            await asyncio.to_thread(write_file, file, text.encode())
             console.note(f"{found.title or found.id} is written to {file}.")
         else:
             console.write(text)
@@ -60,6 +60,7 @@ async def run(arguments: Arguments, console: Console) -> int:
 
 
 async def _export_all(engine: Engine, console: Console, folder: Path, arguments: Arguments) -> int:
+    await asyncio.to_thread(make_folder, folder)
     chats = await engine.chats(is_archived=None)
     labels = await engine.housekeeping.labels()
     for number, conversation in enumerate(chats, 1):
@@ -68,7 +69,7 @@ async def _export_all(engine: Engine, console: Console, folder: Path, arguments:
         )
         _note_size(console, conversation, text, arguments)
         file = folder / _name_of(conversation, arguments)
-        await asyncio.to_thread(write_private, file, text.encode("utf-8", "replace"))
+        await asyncio.to_thread(write_file, file, text.encode("utf-8", "replace"))
         console.status(f"exporting: {number:,} of {len(chats):,}")
     console.note(f"{len(chats):,} chats are written to {folder}.")
     return ExitCode.OK

@@ -11,6 +11,7 @@ from troth.cli.command import Arguments, Parser
 from troth.cli.find import find_chat
 from troth.cli.output import Console, ExitCode
 from troth.cli.unlock import VaultUse, opened_engine
+from troth.cli.writing import write_file
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Role
 from troth.engine.chat import Chat
@@ -18,7 +19,6 @@ from troth.engine.engine import Engine
 from troth.engine.export_markdown import markdown
 from troth.engine.receipts import verify
 from troth.explain import verdict_words
-from troth.settings import write_private
 from troth.tui.safe import clean
 
 _SHORTEST_PART = 6
@@ -50,10 +50,10 @@ async def run(arguments: Arguments, console: Console) -> int:
         chat, message_id = await find_reply(engine, arguments.text("message"))
         receipt = await engine.proofs.receipt(chat, message_id)
         if page := arguments.text("html"):
-            await asyncio.to_thread(write_private, Path(page), page_of(receipt))
+            await asyncio.to_thread(write_file, Path(page), page_of(receipt))
             console.note(f"The page is written to {page}.")
         if target := arguments.text("output"):
-            await asyncio.to_thread(write_private, Path(target), receipt)
+            await asyncio.to_thread(write_file, Path(target), receipt)
             console.note(f"The receipt is written to {target}. `troth verify {target}` checks it.")
         else:
             console.put(receipt.decode("utf-8"))
@@ -93,14 +93,14 @@ async def _bundle(engine: Engine, chat: Chat, output: str, console: Console) -> 
         except NotFound:
             continue  # an imported reply, or one whose bytes were not kept: nothing to prove
         name, page = f"{message.id}.receipt.json", f"{message.id}.html"
-        await asyncio.to_thread(write_private, folder / name, receipt)
-        await asyncio.to_thread(write_private, folder / page, page_of(receipt))
+        await asyncio.to_thread(write_file, folder / name, receipt)
+        await asyncio.to_thread(write_file, folder / page, page_of(receipt))
         when = f"{message.created_at:%Y-%m-%d %H:%M UTC}"
         found = verdict_words(chat.verdicts[message.id].state).short
         lines.append(f"- {when}, {message.model}, {found}: [the receipt]({name}), [a page]({page})")
         count += 1
     lines += ["", "`troth verify FILE` checks a receipt with no vault and no network.", ""]
-    await asyncio.to_thread(write_private, folder / "chat.md", "\n".join(lines).encode())
+    await asyncio.to_thread(write_file, folder / "chat.md", "\n".join(lines).encode())
     counted = "1 receipt" if count == 1 else f"{count} receipts"
     console.note(f"{counted} and the chat are written to {folder}.")
     return ExitCode.OK

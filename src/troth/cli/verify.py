@@ -18,13 +18,13 @@ from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.output import Console, ExitCode, one_line
 from troth.cli.reply_json import verdict_json
 from troth.cli.verify_picture import check_picture
+from troth.cli.writing import write_file
 from troth.domain.error import NotFound, ReceiptRefused, UsageError
 from troth.domain.model import Json
 from troth.domain.verdict import State, Verdict
 from troth.engine.picture_proofs import is_picture
 from troth.engine.receipts import CheckedReceipt, verify
 from troth.explain import check_title, outcome_words, verdict_sentence, verdict_words
-from troth.settings import write_private
 from troth.verifiers.meaning import not_proven
 
 _MOST_BYTES = 64 << 20
@@ -56,7 +56,7 @@ async def run(arguments: Arguments, console: Console) -> int:
         from troth.cli.receipt_page import receipt_page
 
         page = receipt_page(checked, is_proven=is_proven, at=at or datetime.now(UTC))
-        await asyncio.to_thread(write_private, Path(target), page.encode("utf-8"))
+        await asyncio.to_thread(write_file, Path(target), page.encode("utf-8"))
         console.note(f"The page is written to {target}.")
     if console.is_json:
         console.json(

@@ -1,0 +1,27 @@
+"""Files that a person asks for: for their owner's eyes alone, in folders that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from troth.domain.error import NotWritten, UsageError
+from troth.settings import write_private
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file, or replace it in one step; raise UsageError or NotWritten.
+
+    Its folder must be there: one of a misspelt name, made in silence, is where nobody looks.
+    """
+    parent = file.expanduser().absolute().parent
+    if not parent.is_dir():
+        raise UsageError(f"there is no folder {parent}: make it first, or write elsewhere")
+    write_private(file, content)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that a person names for files, unless it is there; raise NotWritten."""
+    try:
+        folder.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotWritten(str(folder), error.strerror or type(error).__name__) from error
