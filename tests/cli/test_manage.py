@@ -100,6 +100,12 @@ def test_local_models_are_added_listed_and_removed(troth: Troth, tmp_path: Path)
     assert (gone.code, "no model “local/my-model”" in gone.err) == (2, True)
     missing = troth("local", "add", str(tmp_path / "none.gguf"))
     assert (missing.code, "no file" in missing.err) == (2, True)
+    text = tmp_path / "notes.gguf"
+    text.write_text("words", "utf-8")
+    refused = troth("local", "add", str(text))
+    assert (refused.code, "notes.gguf: Not a GGUF file." in refused.err) == (2, True)
+    misnamed = troth("local", "add", str(file), "--name", "My Model")
+    assert (misnamed.code, "a-z, 0-9" in misnamed.err) == (2, True)
 
 
 def test_settings_are_shown_set_and_unset(troth: Troth) -> None:
@@ -120,6 +126,54 @@ def test_settings_are_shown_set_and_unset(troth: Troth) -> None:
     wrong = troth("config", "set", "lock_after_minutes", "soon")
     assert wrong.code == 2
     assert "whole number" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("theme", "troth-drak", "did you mean troth-dark?"),
+        ("default_model", "opnai/gpt-5.5", "did you mean openai?"),
+        ("personas.editor.model", "opnai/gpt-5.5", "did you mean openai?"),
+        ("providers.mine.wire", "smoke", "must be one of openai-chat"),
+        ("keys.model.pik", "f4", "is no action"),
+    ],
+)
+def test_a_setting_that_names_nothing_is_refused_with_what_was_meant(
+    troth: Troth, inside: Callable[..., Ran], key: str, value: str, words: str
+) -> None:
+    troth.write_config("[personas.editor]\nsystem_prompt = 'Mend.'\n")
+    ran = inside("config", "set", key, value)
+    assert ran.code == 2
+    assert words in ran.err
+    assert "?." not in ran.err
+    assert value not in (troth.home / "config" / "config.toml").read_text()
+
+
+def test_a_model_that_no_list_names_is_set_and_said(
+    troth: Troth, inside: Callable[..., Ran]
+) -> None:
+    ran = inside("config", "set", "default_model", "openai/gpt-5.55")
+    assert ran.code == 0
+    assert "Did you mean openai/gpt-5.5" in ran.err
+    assert "no list" not in inside("config", "set", "default_model", "openai/gpt-5.5").err
+
+
+def test_a_name_that_is_taken_or_misspelt_says_what_can_be_done(
+    troth: Troth, inside: Callable[..., Ran]
+) -> None:
+    troth.add_provider("http://127.0.0.1:9", name="work")
+    taken = inside("providers", "add", "work", "--wire", "ollama", "--base-url", "http://h/v1")
+    assert taken.code == 2
+    assert "The name work is taken: it is openai-chat at http://127.0.0.1:9/v1." in taken.err
+    assert "`troth config set providers.work.base_url URL` changes it" in taken.err
+    assert "ollama" not in (troth.home / "config" / "config.toml").read_text()
+    misspelt = inside("providers", "remove", "wrok")
+    assert misspelt.code == 2
+    assert "Did you mean work?" in misspelt.err
+    assert "`troth providers list` shows those that exist." in misspelt.err
+    assert "Did you mean openai?" in inside("providers", "test", "opnai").err
+    asked = inside("ask", "-m", "opnai/gpt-5.5", "Why?")
+    assert "Did you mean openai/gpt-5.5" in asked.err
 
 
 def test_broken_settings_are_shown_with_their_line(troth: Troth) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from gguf_files import SOUND, gguf
-from troth.domain.error import HashMismatch, LocalModelError, LocalModelMissing
+from troth.domain.error import (
+    HashMismatch,
+    LocalModelMissing,
+    ModelFileRefused,
+    UsageError,
+)
 from troth.local import weights
 from troth.local.shelf import InstalledModel, store_models
 
@@ -77,7 +82,7 @@ async def test_two_files_of_one_name_get_two_names(tmp_path: Path, file: Path) -
     first = await weights.add(tmp_path / "models", file)
     second = await weights.add(tmp_path / "models", other)
     assert (first.name, second.name) == ("my-model-q4", "my-model-q4-2")
-    with pytest.raises(LocalModelError):
+    with pytest.raises(UsageError):
         await weights.add(tmp_path / "models", other, first.name)
 
 
@@ -88,19 +93,19 @@ async def test_a_name_that_could_mislead_is_refused(tmp_path: Path, file: Path, 
         file.rename(odd)
         assert (await weights.add(tmp_path / "models", odd)).name == "model"
         return
-    with pytest.raises(LocalModelError):
+    with pytest.raises(UsageError):
         await weights.add(tmp_path / "models", file, name)
 
 
 async def test_the_embedded_models_name_is_kept_free(tmp_path: Path, file: Path) -> None:
-    with pytest.raises(LocalModelError):
+    with pytest.raises(UsageError):
         await weights.add(tmp_path / "models", file, weights.EMBEDDED)
 
 
 async def test_what_is_no_chat_model_is_not_added(tmp_path: Path, file: Path) -> None:
     for content in (b"not a model", gguf({"general.architecture": "clip"})):
         file.write_bytes(content)
-        with pytest.raises(LocalModelError):
+        with pytest.raises(ModelFileRefused):
             await weights.add(tmp_path / "models", file)
     assert weights.installed_models(tmp_path / "models") == ()
 

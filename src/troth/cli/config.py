@@ -8,15 +8,18 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import cast
 
 from troth.cli.command import Arguments, Parser, add_json_flag, add_subcommand
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import ConfigError, UsageError
 from troth.domain.model import Json
+from troth.domain.nearest import nearest
 from troth.private import environment_for_child
 from troth.settings import (
     LoadedSettings,
+    Paths,
     Settings,
     find_paths,
     load_settings,
@@ -77,14 +80,14 @@ async def run_path(_arguments: Arguments, console: Console) -> int:
 
 
 async def run_show(_arguments: Arguments, console: Console) -> int:
-    loaded = load_settings(find_paths(os.environ))
-    values = cast("dict[str, Json]", _plain(_shown(loaded)))
+    paths = find_paths(os.environ)
+    values = cast("dict[str, Json]", _plain(_shown(load_settings(paths))))
     if console.is_json:
         console.json(values)
     else:
         for key, value in _flat(values):
             console.line(f"{key} = {value}")
-    return _report(loaded, console)
+    return _report(paths, console)
 
 
 async def run_edit(_arguments: Arguments, console: Console) -> int:
@@ -100,22 +103,48 @@ async def run_edit(_arguments: Arguments, console: Console) -> int:
         )
     except OSError as error:
         raise UsageError(f"{editor[0]} cannot be started: {error.strerror}") from error
-    return _report(load_settings(paths), console)
+    return _report(paths, console)
 
 
 async def run_set(arguments: Arguments, console: Console) -> int:
     paths = find_paths(os.environ)
     key, text = arguments.text("key"), arguments.text("value")
     value = _value(text)
+    check = partial(_unknown_names, paths)
     try:
-        set_value(paths, key, value)
+        set_value(paths, key, value, check)
     except ConfigError:
         if isinstance(value, str):
             raise
         # `config set editor true` means the text where a text is wanted.
-        set_value(paths, key, text)
+        set_value(paths, key, text, check)
     console.note(f"{key} is set in {paths.config_file}.")
+    if key == "default_model" or key.endswith(".model"):
+        await _note_unknown_model(text, console)
     return ExitCode.OK
+
+
+def _unknown_names(paths: Paths, settings: Settings) -> list[ConfigError]:
+    from troth.engine.endpoints import provider_problems
+    from troth.tui.choices import choice_problems
+    from troth.tui.theme_file import find_themes
+
+    themes = find_themes(paths.themes_dir).themes
+    return [*provider_problems(paths, settings), *choice_problems(paths, settings, themes)]
+
+
+async def _note_unknown_model(name: str, console: Console) -> None:
+    """Say where no list names a model: providers have new ones before any list has them."""
+    from troth.engine.engine import Engine
+
+    async with await Engine.open() as engine:
+        provider = name.partition("/")[0]
+        known = [str(choice.info.ref) for choice in engine.providers.models()]
+        listed = [other for other in known if other.startswith(f"{provider}/")]
+        if listed and name not in listed:
+            near = ", ".join(nearest(name, listed))
+            hint = f" Did you mean {near}?" if near else ""
+            console.note(f"troth: no list that is known here names {name}.{hint}")
 
 
 async def run_unset(arguments: Arguments, console: Console) -> int:
@@ -136,11 +165,13 @@ def _value(text: str) -> Json:
     return value if isinstance(value, bool | int | float | str | list) else text
 
 
-def _report(loaded: LoadedSettings, console: Console) -> int:
-    for problem in loaded.problems:
+def _report(paths: Paths, console: Console) -> int:
+    loaded = load_settings(paths)
+    problems = [*loaded.problems, *_unknown_names(paths, loaded.settings)]
+    for problem in problems:
         place = f", line {problem.line}" if problem.line else ""
         console.note(f"troth: {problem.file}{place}: {problem.key} {problem.detail}")
-    return ExitCode.USAGE if loaded.problems else ExitCode.OK
+    return ExitCode.USAGE if problems else ExitCode.OK
 
 
 def _editor(configured: str) -> list[str]:

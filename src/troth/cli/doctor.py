@@ -16,7 +16,7 @@ from troth import __version__
 from troth.cli.command import Arguments, Parser, add_json_flag
 from troth.cli.output import Console, ExitCode
 from troth.domain.error import KeyringFailed
-from troth.engine.endpoints import wire_problems
+from troth.engine.endpoints import provider_problems
 from troth.explain import explain
 from troth.local import weights
 from troth.providers.registry import known_endpoints
@@ -124,7 +124,7 @@ def _keys() -> Iterator[Finding]:
 def _settings(paths: Paths) -> Iterator[Finding]:
     loaded = load_settings(paths)
     themes = find_themes(paths.themes_dir).themes
-    problems = [*loaded.problems, *wire_problems(paths, loaded.settings)]
+    problems = [*loaded.problems, *provider_problems(paths, loaded.settings)]
     for problem in (*problems, *choice_problems(paths, loaded.settings, themes)):
         place = f"line {problem.line}: " if problem.line else ""
         yield Finding("wrong", "config.toml", f"{place}{problem.key} {problem.detail}")

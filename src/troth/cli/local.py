@@ -90,8 +90,9 @@ def _existing(name: str) -> Path:
 async def run_remove(arguments: Arguments, console: Console) -> int:
     async with opened_engine(console, VaultUse.NONE) as engine:
         name = arguments.text("name").removeprefix("local/")
-        if all(model.name != name for model in engine.providers.local_models()):
-            raise NotFound("model", f"local/{name}")
+        known = [model.name for model in engine.providers.local_models()]
+        if name not in known:
+            raise NotFound("model", f"local/{name}", [f"local/{other}" for other in known])
         model = weights.remove(engine.paths.models_dir, name)
         kept = "" if model.is_ours else f" {model.path} stays."
         console.note(f"local/{model.name} is removed.{kept}")

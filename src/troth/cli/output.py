@@ -22,6 +22,7 @@ from troth.domain.error import (
     KeyMissing,
     LocalModelError,
     LoginMissing,
+    ModelFileRefused,
     NetworkError,
     NotFound,
     NotWritten,
@@ -71,6 +72,7 @@ _CODES: tuple[tuple[type[TrothError], ExitCode], ...] = (
     (ReceiptRefused, ExitCode.NOT_VERIFIED),
     (ProviderError, ExitCode.PROVIDER),
     (NetworkError, ExitCode.PROVIDER),
+    (ModelFileRefused, ExitCode.USAGE),
     (LocalModelError, ExitCode.PROVIDER),
 )
 

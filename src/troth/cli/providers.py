@@ -17,7 +17,7 @@ from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
-from troth.settings import check_provider_name, check_url
+from troth.settings import ProviderSettings, check_provider_name, check_url
 
 WIRES = ("openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "opengradient")
 
@@ -86,6 +86,8 @@ async def run_add(arguments: Arguments, console: Console) -> int:
     # Without a place for the key nothing is written: half a provider helps nobody.
     use = VaultUse.REQUIRED if takes_key else VaultUse.NONE
     async with opened_engine(console, use) as engine:
+        if (present := engine.settings.providers.get(name)) is not None:
+            raise UsageError(_present_words(present))
         key = read_key(sys.stdin) if takes_key else ""
         endpoint = Endpoint(
             name=name,
@@ -104,6 +106,17 @@ async def run_add(arguments: Arguments, console: Console) -> int:
             await engine.providers.set_key(name, key)
         console.note(f"{name} is added. `troth providers test {name}` asks it for its models.")
     return ExitCode.OK
+
+
+def _present_words(present: ProviderSettings) -> str:
+    """Say what a provider is that has the name already, and how it is changed."""
+    name, what = present.name, present.wire or "changed in config.toml"
+    where = f" at {present.base_url}" if present.base_url else ""
+    return (
+        f"the name {name} is taken: it is {what}{where}. "
+        f"`troth config set providers.{name}.base_url URL` changes it, "
+        f"`troth keys set {name}` its key; `troth providers remove {name}` makes room"
+    )
 
 
 async def run_remove(arguments: Arguments, console: Console) -> int:

@@ -64,7 +64,7 @@ class Chats:
         settings = self._settings()
         chosen = settings.personas.get(persona or settings.persona)
         if persona and chosen is None:
-            raise NotFound("persona", persona)
+            raise NotFound("persona", persona, settings.personas)
         system_prompt = chosen.system_prompt if chosen else settings.system_prompt
         if chosen and chosen.model and model is None:
             model = ModelRef.parse(chosen.model)

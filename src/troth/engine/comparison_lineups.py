@@ -29,7 +29,7 @@ def lineup(engine: Engine, name: str, defaults: Params | None = None) -> tuple[C
     """
     columns = engine.settings.lineups.get(name)
     if columns is None:
-        raise NotFound("line-up", name)
+        raise NotFound("line-up", name, engine.settings.lineups)
     return tuple(parse_spec(text, engine.providers.resolve_model, defaults) for text in columns)
 
 
@@ -46,7 +46,7 @@ async def save_lineup(engine: Engine, name: str, specs: Sequence[ColumnSpec]) ->
 async def remove_lineup(engine: Engine, name: str) -> None:
     """Forget a line-up; raise NotFound."""
     if name not in engine.settings.lineups:
-        raise NotFound("line-up", name)
+        raise NotFound("line-up", name, engine.settings.lineups)
     await asyncio.to_thread(remove_value, engine.paths, ("lineups", name))
     engine.reload_settings()
 
@@ -55,7 +55,7 @@ async def rename_lineup(engine: Engine, name: str, new_name: str) -> None:
     """Give a line-up another name; raise NotFound, and UsageError where the new one is taken."""
     columns = engine.settings.lineups.get(name)
     if columns is None:
-        raise NotFound("line-up", name)
+        raise NotFound("line-up", name, engine.settings.lineups)
     new_name = new_name.strip()
     if not new_name:
         raise UsageError("a line-up needs a name")

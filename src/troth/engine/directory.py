@@ -182,7 +182,7 @@ class Directory:
             raise self._faults[name]
         found = self._endpoints.get(name)
         if found is None:
-            raise NotFound("provider", name)
+            raise NotFound("provider", name, self._endpoints)
         return found
 
     def _with_environment(self, endpoint: Endpoint) -> Endpoint:
@@ -236,7 +236,7 @@ class Directory:
 
     async def remove_key(self, provider: str) -> None:
         if self._keys.pop(provider, None) is None:
-            raise NotFound("key", provider)
+            raise NotFound("key", provider, self._keys)
         await self._vault.delete_secret(_KEY_PREFIX + provider)
 
     # models
@@ -292,7 +292,8 @@ class Directory:
         matches = [choice for choice in self.models() if choice.info.ref.model == text]
         ready = [choice for choice in matches if choice.is_ready] or matches
         if len({choice.info.ref for choice in ready}) != 1:
-            raise NotFound("model", text)
+            known = [str(choice.info.ref) for choice in self.models()]
+            raise NotFound("model", text, [*known, *(name.split("/", 1)[1] for name in known)])
         return ready[0].info.ref
 
     async def refresh(self, provider: str) -> tuple[ModelInfo, ...]:

@@ -1,6 +1,6 @@
 """How an endpoint comes about: the providers table, the user's changes, the environment.
 
-The last two functions write config.toml, off the loop; `wire_problems` reads it.
+The last two functions write config.toml, off the loop; `provider_problems` reads it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from troth.domain.error import ConfigError, NotFound, UsageError
 from troth.domain.model import Endpoint, Json
-from troth.providers.registry import WIRES
+from troth.domain.nearest import nearest
+from troth.providers.registry import WIRES, known_endpoints
 from troth.settings import (
     Paths,
     ProviderSettings,
@@ -52,13 +53,24 @@ def merge_endpoint(known: Endpoint | None, custom: ProviderSettings) -> Endpoint
     )
 
 
-def wire_problems(paths: Paths, settings: Settings) -> list[ConfigError]:
-    """Return what config.toml says of wires that nobody speaks."""
-    return [
+def provider_problems(paths: Paths, settings: Settings) -> list[ConfigError]:
+    """Return what config.toml says of wires that nobody speaks and providers that are nowhere."""
+    problems = [
         problem_at(paths, ("providers", name, "wire"), f"must be one of {', '.join(WIRES)}")
         for name, provider in settings.providers.items()
         if provider.wire and provider.wire not in WIRES
     ]
+    chosen: dict[tuple[str, ...], str] = {("default_model",): settings.default_model}
+    for name, persona in settings.personas.items():
+        chosen["personas", name, "model"] = persona.model
+    known = {*RESERVED, *settings.providers, *(known.name for known in known_endpoints())}
+    for path, model in chosen.items():
+        provider = model.partition("/")[0]
+        if provider and provider not in known:
+            near = ", ".join(nearest(provider, known))
+            hint = f"; did you mean {near}?" if near else ": `troth providers list` shows them"
+            problems.append(problem_at(paths, path, f"names no provider{hint}"))
+    return problems
 
 
 def with_table_options(found: Endpoint, known: Mapping[str, Endpoint]) -> Endpoint:
@@ -111,5 +123,5 @@ async def write_endpoint(paths: Paths, endpoint: Endpoint) -> None:
 async def erase_endpoint(paths: Paths, name: str, settings: Settings) -> None:
     """Take a provider of the user's out of config.toml; raises NotFound where it is not there."""
     if name not in settings.providers:
-        raise NotFound("provider in config.toml", name)
+        raise NotFound("provider in config.toml", name, settings.providers)
     await asyncio.to_thread(remove_value, paths, ("providers", name))

@@ -22,7 +22,7 @@ from troth.engine.attach import as_parts
 from troth.engine.chat import Chat
 from troth.engine.chats import ChatChanges, Chats
 from troth.engine.directory import Directory
-from troth.engine.endpoints import DEMO_PROVIDER, wire_problems
+from troth.engine.endpoints import DEMO_PROVIDER, provider_problems
 from troth.engine.feed import Change, Feed, Locked, Unlocked
 from troth.engine.housekeeping import Housekeeping
 from troth.engine.local_models import LOCAL_PROVIDER, LocalModels
@@ -59,7 +59,7 @@ class Engine:
     ) -> None:
         self.paths = paths
         self.settings = settings
-        self.problems = (*problems, *wire_problems(paths, settings))
+        self.problems = (*problems, *provider_problems(paths, settings))
         self.vault = vault
         self.is_locked = False
         self.ledger = Ledger()
@@ -173,7 +173,7 @@ class Engine:
         """Read config.toml again."""
         loaded = load_settings(self.paths)
         self.settings = loaded.settings
-        self.problems = (*loaded.problems, *wire_problems(self.paths, loaded.settings))
+        self.problems = (*loaded.problems, *provider_problems(self.paths, loaded.settings))
         self._directory.apply(loaded.settings)
 
     async def close(self) -> None:

@@ -88,6 +88,7 @@ _LISTINGS: Mapping[str, Mapping[Face, str]] = {
         "columns": "m",
         "shell": "`troth providers list`",
     },
+    "provider in config.toml": {"shell": "`troth providers list`"},
     "model": {
         "app": "ctrl+o shows the models.",
         "columns": "m",
@@ -142,13 +143,14 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
         "wait": _with_seconds(" It asks to wait {}.", facts.get("retry_after_s")),
         "limit": _with_seconds(" for {}", facts.get("limit_s")),
         "variables_hint": _filled(" and none in {}", facts.get("variables")),
+        "near_hint": _filled(" Did you mean {}?", facts.get("near")),
         "line_hint": _filled(", line {}", facts.get("line", "0").lstrip("0")),
         "reason_sentence": _as_sentence(facts.get("detail") or "it makes no sense here"),
         "reason_words": facts.get("reason") or facts.get("detail") or "",
         "policy_words": policy_words(facts.get("policy", "")),
         "policy_reason": _POLICY_REASONS.get(facts.get("reason", ""), ""),
         "crossing_words": crossing_words(facts.get("attested", ""), facts.get("local", "")),
-        "subject": " ".join(filter(None, (facts.get("key"), facts.get("detail")))),
+        "subject_sentence": _ended(" ".join(filter(None, (facts.get("key"), facts.get("detail"))))),
     }
     actions = _ACTIONS[face]
     listing = _LISTINGS.get(facts.get("what", ""), {})
@@ -162,7 +164,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
 _SAID_ALREADY = (
     "config", "usage", "not-found", "not-written", "import-refused", "receipt-refused",
     "enclave-refused", "payment-refused", "payment-not-taken", "login-failed", "policy-refused",
-    "boundary",
+    "boundary", "model-file-refused",
 )  # fmt: skip
 """Kinds whose own words hold the reason."""
 
@@ -205,6 +207,10 @@ def _as_sentence(reason: str) -> str:
     """
     is_name = any(mark in reason.split(" ", 1)[0][:-1] for mark in "./\\")
     sentence = reason if is_name else reason[:1].upper() + reason[1:]
+    return _ended(sentence)
+
+
+def _ended(sentence: str) -> str:
     return sentence if not sentence or sentence[-1] in ".?!" else f"{sentence}."
 
 

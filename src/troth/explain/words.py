@@ -229,6 +229,11 @@ OF_THIS_COMPUTER = {
         "It could not be started or used.",
         "`troth local status` shows what is there.",
     ),
+    "model-file-refused": Words(
+        "This file is no model that can run here",
+        "{name}: {reason_sentence}",
+        "Give a GGUF file of a language model; one that is damaged is best fetched again.",
+    ),
     "local-model-missing": Words(
         "The model is not on this computer yet",
         "It is one download of 93 MB and then needs no network and no key.",
@@ -319,7 +324,7 @@ OTHERS = {
     ),
     "config": Words(
         "A setting is wrong",
-        "{file}{line_hint}: {subject}.",
+        "{file}{line_hint}: {subject_sentence}",
         "`troth config edit` opens config.toml.",
     ),
     "import-refused": Words(
@@ -341,7 +346,7 @@ OTHERS = {
     ),
     "not-found": Words(
         "There is no {what} “{name}”",
-        "Nothing here has that name.",
+        "Nothing here has that name.{near_hint}",
         "{listing}",
     ),
     "usage": Words(

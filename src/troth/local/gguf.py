@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from troth.domain.error import LocalModelError
+from troth.domain.error import ModelFileRefused
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -46,15 +46,15 @@ class GgufFacts:
 
 
 def load_gguf_facts(path: Path) -> GgufFacts:
-    """Read the head of a GGUF file; raise LocalModelError when it is none, or damaged."""
+    """Read the head of a GGUF file; raise ModelFileRefused when it is none, or damaged."""
     try:
         with path.open("rb") as file:
             values = _Reader(file, path.name).metadata()
     except OSError as error:
-        raise LocalModelError(f"cannot be read: {error.strerror}", name=path.name) from error
+        raise ModelFileRefused(f"cannot be read: {error.strerror}", name=path.name) from error
     architecture = values.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
-        raise LocalModelError("names no architecture", name=path.name)
+        raise ModelFileRefused("names no architecture", name=path.name)
     title = values.get("general.name")
     context_tokens = values.get(f"{architecture}.context_length")
     return GgufFacts(
@@ -73,9 +73,9 @@ class _Reader:
     def metadata(self) -> dict[str, int | str]:
         """Return the string and unsigned values; the rest is checked and skipped."""
         if self._take(4) != MAGIC:
-            raise LocalModelError("not a GGUF file", name=self._name)
+            raise ModelFileRefused("not a GGUF file", name=self._name)
         if self._number("<I") not in VERSIONS:
-            raise LocalModelError("a GGUF version that is not supported", name=self._name)
+            raise ModelFileRefused("a GGUF version that is not supported", name=self._name)
         self._number("<Q")
         pairs = self._number("<Q")
         if pairs > MOST_PAIRS:
@@ -130,5 +130,5 @@ class _Reader:
             raise self._damaged()
         return taken
 
-    def _damaged(self) -> LocalModelError:
-        return LocalModelError("a damaged or cut GGUF file", name=self._name)
+    def _damaged(self) -> ModelFileRefused:
+        return ModelFileRefused("a damaged or cut GGUF file", name=self._name)

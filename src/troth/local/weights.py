@@ -16,7 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from troth.domain.error import HashMismatch, LocalModelError, LocalModelMissing, PlatformUnsupported
+from troth.domain.error import (
+    HashMismatch,
+    LocalModelError,
+    LocalModelMissing,
+    ModelFileRefused,
+    PlatformUnsupported,
+    UsageError,
+)
 from troth.local.gguf import load_gguf_facts
 from troth.local.installer import (
     Carrier,
@@ -121,7 +128,8 @@ async def install(
 async def add(models_dir: Path, file: Path, name: str = "") -> InstalledModel:
     """Take up any GGUF file by reference: it is read and hashed, not copied, and stays its owner's.
 
-    Without `name` it is called after the file. Raises LocalModelError when it is no chat model.
+    Without `name` it is called after the file. Raises ModelFileRefused when it is no chat model,
+    and UsageError for a name that cannot be.
     """
     return await asyncio.to_thread(_add, models_dir, file, name)
 
@@ -130,15 +138,15 @@ def _add(models_dir: Path, file: Path, name: str) -> InstalledModel:
     path = file.expanduser().resolve()
     facts = load_gguf_facts(path)
     if facts.architecture == "clip":
-        raise LocalModelError("a projector for images, not a language model", name=path.name)
+        raise ModelFileRefused("a projector for images, not a language model", name=path.name)
     models = installed_models(models_dir)
     known = next((model for model in models if model.path == path), None)
     taken = {model.name for model in models if model.path != path} | {EMBEDDED}
     wanted = name or (known.name if known else _name_of(path))
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", wanted):
-        raise LocalModelError("a name is made of a-z, 0-9, dot, dash and underscore", name=wanted)
+        raise UsageError("a model's name is made of a-z, 0-9, dot, dash and underscore")
     if name and wanted in taken:
-        raise LocalModelError("another model has this name", name=wanted)
+        raise UsageError(f"another model is called {wanted}")
     candidates = [wanted, *(f"{wanted}-{number}" for number in range(2, 2 + len(taken)))]
     model = InstalledModel(
         next(candidate for candidate in candidates if candidate not in taken),

@@ -6,7 +6,7 @@ The file holds no secret; it is still written 0600, in a folder of 0700, and rep
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -85,7 +85,13 @@ def read_config_text(paths: Paths) -> str:
         raise ConfigError(str(file), "is not UTF-8", line=line) from error
 
 
-def set_value(paths: Paths, key: str | Sequence[str], value: Json) -> Settings:
+Check = Callable[[Settings], Iterable[ConfigError]]
+"""What is wrong with settings that only those can tell who know more than this floor."""
+
+
+def set_value(
+    paths: Paths, key: str | Sequence[str], value: Json, check: Check = lambda _: ()
+) -> Settings:
     """Write one value and return the settings that are in force then.
 
     `key` is dotted (`params.temperature`); give its pieces as a sequence where one holds a dot.
@@ -105,7 +111,7 @@ def set_value(paths: Paths, key: str | Sequence[str], value: Json) -> Settings:
             raise ConfigError(str(paths.config_file), "must be a table", key=name)
         table = cast("TomlTable", table[name])
     table[path[-1]] = value
-    return _store(paths, document, path)
+    return _store(paths, document, path, check)
 
 
 def remove_value(paths: Paths, key: str | Sequence[str]) -> Settings:
@@ -148,11 +154,13 @@ def _editable(paths: Paths) -> TOMLDocument:
         raise ConfigError(str(paths.config_file), f"is not TOML: {reason}", line=line) from error
 
 
-def _store(paths: Paths, document: TOMLDocument, changed: tuple[str, ...]) -> Settings:
+def _store(
+    paths: Paths, document: TOMLDocument, changed: tuple[str, ...], check: Check = lambda _: ()
+) -> Settings:
     text = document.as_string()
     loaded = parse_settings(text, str(paths.config_file))
     dotted = ".".join(changed)
-    for problem in loaded.problems:
+    for problem in (*loaded.problems, *(check(loaded.settings) if changed else ())):
         # Old problems elsewhere in the file are no reason to refuse this change.
         if changed and f"{problem.key}.".startswith(f"{dotted}."):
             raise ConfigError(str(paths.config_file), problem.detail, key=problem.key)

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 from troth.domain.error import ConfigError
 from troth.domain.model import Json
+from troth.domain.nearest import nearest
 
 T = TypeVar("T")
 
@@ -150,9 +151,7 @@ class TableReader:
         """Report each key that was never asked for."""
         for key in self._table:
             if key not in self.known:
-                import difflib
-
-                near = difflib.get_close_matches(key, self.known, n=1, cutoff=0.6)
+                near = nearest(key, self.known, most=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self.reject(key, f"is not a setting{hint}")
 

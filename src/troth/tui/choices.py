@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from troth.domain.error import ConfigError
+from troth.domain.nearest import nearest
 from troth.settings import Paths, Settings, problem_at
 from troth.tui.keys import build_keymap
 
@@ -20,5 +21,7 @@ def choice_problems(paths: Paths, settings: Settings, themes: Collection[str]) -
     ]
     if settings.theme and settings.theme not in themes:
         known = ", ".join(sorted(themes))
-        problems.append(problem_at(paths, ("theme",), f"must be one of {known}"))
+        near = nearest(settings.theme, themes, most=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        problems.append(problem_at(paths, ("theme",), f"must be one of {known}{hint}"))
     return problems

@@ -46,7 +46,7 @@ def set_keep_days(store: Store, name: str, days: int | None) -> None:
 def remove_folder(store: Store, name: str) -> None:
     """Remove a folder; its chats stay, without one."""
     if not store.run("DELETE FROM folder WHERE name = ?", (name,)):
-        raise NotFound("folder", name)
+        raise NotFound("folder", name, [folder.name for folder in folders(store)])
 
 
 def folder_of(store: Store) -> dict[str, str]:

@@ -39,6 +39,7 @@ TrothError
 │   └── VaultReadOnly  DiskFull  KeyringFailed
 ├── LocalModelError
 │   ├── LocalModelMissing  PlatformUnsupported  DownloadFailed  HashMismatch  ChildDied
+│   └── ModelFileRefused   a file of the user's that is no model
 ├── ConfigError           file, line, key
 ├── ImportRefused         a file that cannot be taken in; `detail` says why
 ├── NotWritten            a file could not be written; `detail` is the system's reason
@@ -93,6 +94,7 @@ from troth.domain.error.own import (
     LocalModelMissing,
     LoginFailed,
     LoginMissing,
+    ModelFileRefused,
     NotFound,
     NotWritten,
     OutputFailed,
@@ -150,6 +152,7 @@ __all__ = [
     "LocalModelMissing",
     "LoginFailed",
     "LoginMissing",
+    "ModelFileRefused",
     "ModelUnknown",
     "NetworkError",
     "NoCredit",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from troth.domain.error.base import TrothError
+from troth.domain.nearest import nearest
 
 
 class KeyMissing(TrothError):
@@ -120,6 +123,12 @@ class LocalModelMissing(LocalModelError):
     kind = "local-model-missing"
 
 
+class ModelFileRefused(LocalModelError):
+    """A file of the user's is no model that can run here; `detail` says why."""
+
+    kind = "model-file-refused"
+
+
 class PlatformUnsupported(LocalModelError):
     kind = "platform-unsupported"
 
@@ -172,12 +181,15 @@ class NotWritten(TrothError):
 
 
 class NotFound(TrothError):
+    """`known` are the names that exist: those nearest to `name` are told."""
+
     kind = "not-found"
 
-    def __init__(self, what: str, name: str) -> None:
+    def __init__(self, what: str, name: str, known: Iterable[str] = ()) -> None:
         super().__init__(f"{what} not found")
         self.what = what
         self.name = name
+        self.near = ", ".join(nearest(name, known))
 
 
 class ReceiptRefused(TrothError):
