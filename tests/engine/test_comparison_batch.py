@@ -206,12 +206,12 @@ async def test_a_broken_row_is_skipped_or_ends_a_strict_run(tmp_path: Path, open
     assert [row["line"] for row in run_facts[0]["prompts"]["broken_lines"]] == [3, 4]
 
 
-async def priced(engine: Engine, number: int, dollars: float) -> None:
+async def priced(engine: Engine, number: int, dollars: float, more: str = "") -> None:
     """Give a scripted model a price per million tokens."""
     config = engine.paths.config_file
     text = config.read_text() + (
         f"\n[providers.server{number}.models.model-{number}]\n"
-        f"price_input = {dollars}\nprice_output = {dollars}\n"
+        f"price_input = {dollars}\nprice_output = {dollars}\n{more}"
     )
     config.write_text(text)
     engine.reload_settings()
@@ -234,6 +234,35 @@ async def test_max_cost_stops_before_it_is_passed_and_says_what_is_left(
     progress = await run(engine, tmp_path, more)
     assert (progress.left, progress.reason) == (0, "")
     assert max(asked(servers[0].requests).values()) == 1
+
+
+async def test_max_cost_counts_a_reply_as_long_as_its_model_may_write(
+    tmp_path: Path, opener: Opener
+) -> None:
+    engine, servers = await opener(echo)
+    await priced(engine, 0, 1000.0, "max_output_tokens = 2000\n")
+    prompts_file(tmp_path, 3)
+    progress = await run(engine, tmp_path, BatchPlan((spec(0),), max_cost_usd=1.9))
+    assert (progress.reason, progress.answered) == ("max-cost", 0)
+    assert progress.too_dear is not None
+    assert progress.too_dear.tokens == 2000
+    assert progress.too_dear.usd >= 2
+    assert servers[0].requests == []
+    lower = BatchPlan((spec(0, max_output_tokens=500),), concurrency=3, max_cost_usd=1.9)
+    progress = await run(engine, tmp_path, lower)
+    assert (progress.reason, progress.answered) == ("", 3)
+
+
+async def test_a_batch_waits_for_what_short_replies_leave_over(
+    tmp_path: Path, opener: Opener
+) -> None:
+    engine, _ = await opener(echo)
+    await priced(engine, 0, 1000.0, "max_output_tokens = 2000\n")
+    prompts_file(tmp_path, 6)
+    one_at_a_time = BatchPlan((spec(0),), concurrency=3, max_cost_usd=2.5)
+    progress = await run(engine, tmp_path, one_at_a_time)
+    assert (progress.reason, progress.answered) == ("", 6)
+    assert progress.cost_usd < 2.5
 
 
 async def test_max_cost_without_a_price_is_refused(tmp_path: Path, opener: Opener) -> None:

@@ -43,7 +43,12 @@ def _add_batch(parser: Parser) -> None:
         metavar="K",
         help="at once to each provider (4; 1 for models of your own, whose times would suffer)",
     )
-    batch.add_argument("--max-cost", type=float, metavar="X", help="stop before X US dollars")
+    batch.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="X",
+        help="stop before X US dollars, each reply counted as long as it may get until it is in",
+    )
     batch.add_argument("--csv", metavar="FILE", help="write the results as CSV, too")
     batch.add_argument(
         "--receipts", nargs="?", const=BESIDE, metavar="DIR", help="keep a receipt of each reply"

@@ -188,6 +188,17 @@ def _stopping_on_signals(batch: Batch, console: Console) -> Generator[list[int]]
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
+def _reserve_words(progress: Progress) -> str:
+    """Say what was set aside for the reply that was not asked for, and why as much."""
+    reserve = progress.too_dear
+    if reserve is None:
+        return ""
+    why = (
+        f"may be {reserve.tokens:,} tokens long" if reserve.tokens else "has no limit that is known"
+    )
+    return f" A reply of {reserve.model} {why}: ${reserve.usd:.2g} is set aside for it."
+
+
 def _say_how_it_ended(console: Console, arguments: Arguments, progress: Progress) -> None:
     again = "Run the same command again to go on"
     match progress.reason:
@@ -195,8 +206,8 @@ def _say_how_it_ended(console: Console, arguments: Arguments, progress: Progress
             console.note(
                 f"troth: the next request could have gone beyond --max-cost "
                 f"{arguments.max_cost:g}: {cost_words(progress)} so far, {progress.left:,} of "
-                f"{progress.total:,} replies are left. {again} with a higher limit, or with "
-                "--max-tokens, which lowers what is set aside for each."
+                f"{progress.total:,} replies are left.{_reserve_words(progress)} {again} with a "
+                "higher limit, or with --max-tokens, which lowers what is set aside for each."
             )
         case "stopped":
             console.note(f"troth: stopped; {progress.left:,} replies are left. {again}.")

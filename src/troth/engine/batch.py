@@ -21,7 +21,7 @@ from troth.domain.error import Failure, KeyMissing, TrothError, UsageError
 from troth.domain.message import Finish, Message
 from troth.domain.model import Json, ModelInfo
 from troth.engine.batch_asking import RowAnswer, ask
-from troth.engine.batch_budget import Budget
+from troth.engine.batch_budget import Budget, Reserve
 from troth.engine.batch_files import (
     DurableLines,
     RunLock,
@@ -66,6 +66,8 @@ class Progress:
     has_unknown_cost: bool = False
     reason: str = ""
     """Why it ended early: `stopped`, `max-cost` or `given-up`; "" when it went through."""
+    too_dear: Reserve | None = None
+    """What was to be set aside for the reply that was not asked for."""
     given_up: dict[str, Failure] = field(default_factory=dict[str, Failure])
     """Models that failed again and again, with the last reason."""
 
@@ -259,16 +261,20 @@ class Batch:
                 return
             if str(task.spec.model) in self.progress.given_up:
                 continue
-            promised = budget.promise(task)
-            if promised is None:
-                self.progress.reason = "max-cost"
+            reserve = await budget.promise(task)
+            if reserve is None:
+                self.progress.reason = self.progress.reason or "max-cost"
+                self.progress.too_dear = budget.reserve(task)
                 self._stopping.set()
                 return
+            if self._stopping.is_set():  # while it waited for room
+                budget.settle(reserve, None)
+                return
             await journal.append(task.key.encode("ascii") + b"\n")
-            await self._ask_one(task, rows, budget, promised)
+            await self._ask_one(task, rows, budget, reserve)
 
     async def _ask_one(
-        self, task: Task, rows: DurableLines, budget: Budget, promised: float
+        self, task: Task, rows: DurableLines, budget: Budget, reserve: Reserve
     ) -> None:
         progress = self.progress
         progress.running += 1
@@ -285,7 +291,7 @@ class Batch:
             await rows.append(encode_row(row))
             self._note(task, answer.message)
         finally:
-            budget.settle(task, promised, cost)
+            budget.settle(reserve, cost)
             progress.running -= 1
             progress.cost_usd = budget.spent_usd
         self._on_progress(progress)
