@@ -8,8 +8,10 @@ from pathlib import Path
 
 from servers import Answer, RecordedRequest, openai_chat_stream
 from troth.tui.screens.model_picker import ModelScreen
+from troth.tui.widgets.transcript_picture import SIZES, USUAL_SIZE
 from tui.app_stage import Stage, run_app
 from tui.compare_stage import asked, by_model, compare, is_quiet, next_turn
+from tui.pictures import image_reply, quarters
 
 TWO = "scripted/alpha scripted/beta"
 WIDE = (200, 40)
@@ -111,3 +113,18 @@ async def test_keys_of_the_columns_can_be_others(tmp_path: Path) -> None:
         await stage.pilot.press("v")
         assert screen.is_zoomed
         await stage.until(lambda: "v zoom" in stage.text, "the footer tells the key in force")
+
+
+async def test_pictures_are_drawn_in_their_columns(tmp_path: Path) -> None:
+    answers: dict[str, Answer] = {}
+    pictures = {
+        "alpha": image_reply("Here.", quarters()),
+        "beta": image_reply("There.", quarters(32, 32)),
+    }
+    async with run_app(tmp_path, by_model(answers), size=(200, 50)) as stage:
+        screen = await compare(stage, "scripted/alpha scripted/beta", answers, **pictures)
+        await stage.until(lambda: stage.text.count("64 x 64") == 1, "alpha's is drawn")
+        await stage.until(lambda: stage.text.count("32 x 32") == 1, "beta's is drawn")
+        drawn = [line for line in stage.text.split("\n") if "▀" in line]
+        assert len(drawn) == SIZES[USUAL_SIZE], "side by side, and no higher than in a chat"
+        assert len(screen.places) == 2

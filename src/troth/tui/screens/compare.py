@@ -23,6 +23,7 @@ from troth.tui.screens.compare_column import ColumnView
 from troth.tui.screens.compare_deeds import Deeds
 from troth.tui.screens.compare_handlers import handlers_of
 from troth.tui.screens.compare_vote import Ballots
+from troth.tui.screens.pictures import PictureReader
 from troth.tui.widgets.compare_head import CompareStrip
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.notice_bar import NoticeBar
@@ -56,6 +57,7 @@ class CompareScreen(CompareBoard):
         super().__init__(app, engine, comparison)
         self.carry_out = carry_out
         self._menu = SlashMenu()
+        self._pictures = PictureReader(engine, lambda: comparison.chat, self.say_error)
         self._deeds = Deeds(self)
         self._handlers = handlers_of(self, self._deeds, Ballots(self))
         self._handlers |= {"compare.back": self.back, "palette.open": self.show_palette}
@@ -179,6 +181,11 @@ class CompareScreen(CompareBoard):
             self.prompt.accept()
         else:
             self.action_command(message.command_id)
+
+    def on_column_view_picture_wanted(self, message: ColumnView.PictureWanted) -> None:
+        if message.place < len(self.places):  # it may have been taken out meanwhile
+            page = self.places[message.place].page
+            self.run_worker(self._pictures.bring(page, message.key), group="pictures")
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         """A row of the menu of /commands was clicked."""

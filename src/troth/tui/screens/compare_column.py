@@ -11,6 +11,8 @@ from textual.screen import Screen
 
 from troth.tui.screens.page import Page
 from troth.tui.widgets.compare_head import ColumnHead
+from troth.tui.widgets.transcript_events import PictureWanted as Wanted
+from troth.tui.widgets.transcript_picture import PictureKey
 
 
 class ColumnPage(Page, can_focus=False, inherit_bindings=False):
@@ -32,6 +34,14 @@ class ColumnView(Vertical):
             super().__init__()
             self.place = place
 
+    class PictureWanted(Message):
+        """A picture came into view; this column's page takes it."""
+
+        def __init__(self, place: int, key: PictureKey) -> None:
+            super().__init__()
+            self.place = place
+            self.key = key
+
     head = query_one(ColumnHead)
     page = query_one(ColumnPage)
 
@@ -42,6 +52,10 @@ class ColumnView(Vertical):
     def compose(self) -> ComposeResult:
         yield ColumnHead()
         yield ColumnPage()
+
+    def on_transcript_picture_wanted(self, message: Wanted) -> None:
+        message.stop()
+        self.post_message(self.PictureWanted(self.place, message.key))
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen(self.place))

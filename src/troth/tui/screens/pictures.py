@@ -1,4 +1,4 @@
-"""What the chat screen does with pictures: bring them to the transcript, open and save them.
+"""What is done with pictures: bring them to a transcript, and in the chat open and save them.
 
 Bytes come from the engine alone. No address is ever fetched here.
 """
@@ -6,17 +6,21 @@ Bytes come from the engine alone. No address is ever fetched here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, TrothError
 from troth.domain.message import Blob, Message
 from troth.domain.verdict import Check, Outcome
+from troth.engine.chat import Chat
+from troth.engine.engine import Engine
 from troth.tui.safe import clean_line
 from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.entries import is_picture
 from troth.tui.screens.saving import save_words
 from troth.tui.widgets.notice_bar import Words
+from troth.tui.widgets.transcript import Transcript
 from troth.tui.widgets.transcript_picture import Box, PictureKey, Preview
 
 if TYPE_CHECKING:
@@ -25,15 +29,48 @@ if TYPE_CHECKING:
     from troth.tui.screens.talking import Talking
 
 
+class PictureReader:
+    """Reads the pictures of one chat and makes them small for whoever draws them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        chat: Callable[[], Chat | None],
+        say_error: Callable[[TrothError], None],
+    ) -> None:
+        self._engine = engine
+        self._chat = chat
+        self._say_error = say_error
+        self._turn = asyncio.Lock()
+        """One is decoded at a time: it may take a few hundred megabytes."""
+
+    async def bring(self, page: Transcript, key: PictureKey) -> None:
+        """Give a transcript a picture that came into view."""
+        async with self._turn:
+            content = await self.content(key.sha256)
+            preview = await _preview(content, key.box) if content is not None else None
+        page.give_picture(key, preview)
+
+    async def content(self, sha256: str) -> bytes | None:
+        """Return a picture's bytes; None where they are not here."""
+        chat = self._chat()
+        if chat is None:
+            return None
+        try:
+            return await self._engine.blob(chat, sha256)
+        except TrothError as error:  # a damaged vault says so; the rest of the chat stands
+            self._say_error(error)
+            return None
+
+
 class Pictures:
     """The pictures of the chat on screen."""
 
     def __init__(self, app: TrothApp, screen: ChatScreen, talking: Talking) -> None:
         self._app = app
         self._screen = screen
-        self._talking = talking
-        self._turn = asyncio.Lock()
-        """One is decoded at a time: it may take a few hundred megabytes."""
+        self._engine = talking.engine
+        self._reader = PictureReader(talking.engine, lambda: talking.chat, screen.say_error)
 
     def of(self, message: Message | None) -> list[Blob]:
         """Return the pictures of a message."""
@@ -41,27 +78,12 @@ class Pictures:
 
     def want(self, key: PictureKey) -> None:
         """Bring a picture that came into view."""
-        self._screen.run_worker(self._bring(key), group="pictures")
-
-    async def _bring(self, key: PictureKey) -> None:
-        async with self._turn:
-            content = await self._content(key.sha256)
-            preview = await _preview(content, key.box) if content is not None else None
-        self._screen.page.give_picture(key, preview)
-
-    async def _content(self, sha256: str) -> bytes | None:
-        chat = self._talking.chat
-        if chat is None:
-            return None
-        try:
-            return await self._talking.engine.blob(chat, sha256)
-        except TrothError as error:  # a damaged vault says so; the rest of the chat stands
-            self._screen.say_error(error)
-            return None
+        bringing = self._reader.bring(self._screen.page, key)
+        self._screen.run_worker(bringing, group="pictures")
 
     async def open(self, blob: Blob) -> None:
         """Show a picture with the system's own viewer, from a file that is gone at the lock."""
-        content = await self._content(blob.sha256)
+        content = await self._reader.content(blob.sha256)
         preview = await _preview(content, Box(1, 1)) if content is not None else None
         if content is None or preview is None:
             self._screen.announce("This is no picture that can be shown; s saves it.")
@@ -82,7 +104,7 @@ class Pictures:
     async def tell_origin(self, blob: Blob) -> None:
         """Say who signed a picture that was attached, or that it was altered; unsigned ones, which
         most are, pass in silence."""
-        content = await self._content(blob.sha256) if is_picture(blob) else None
+        content = await self._reader.content(blob.sha256) if is_picture(blob) else None
         origin = await self._origin(content) if content is not None else None
         if origin is not None and origin.outcome is not Outcome.NOT_COVERED:
             self._say(f"{clean_line(blob.name)}: {origin.detail}", origin)
@@ -90,7 +112,7 @@ class Pictures:
     async def _origin(self, content: bytes) -> Check | None:
         """Return what a picture's own bytes prove of where it came from."""
         try:
-            return (await self._talking.engine.proofs.picture(content)).check
+            return (await self._engine.proofs.picture(content)).check
         except ConfigError:
             return None  # each reply says what is wrong with the trust file
 
@@ -112,7 +134,7 @@ class Pictures:
         )
 
     async def _save(self, blob: Blob, path: str) -> None:
-        content = await self._content(blob.sha256)
+        content = await self._reader.content(blob.sha256)
         if content is None:
             self._screen.announce("The picture is not here; nothing was written.")
         else:
