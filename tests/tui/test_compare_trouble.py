@@ -102,7 +102,9 @@ async def test_a_column_that_says_nothing_waits_until_it_is_let_go_on(tmp_path: 
         del answers["beta"]
         await stage.pilot.press("2", "full_stop")
         await stage.until(lambda: "beta says hello." in stage.text)
-        assert len(asked(stage, "beta")) == 2
+        await stage.until(lambda: is_quiet(screen.comparison))
+        assert asked(stage, "beta")[1:] == [[("user", "Why?\n\nAnd then?")]]
+        assert stage.text.count("The turn before has no answer, so both prompts went as one.") == 1
 
 
 async def test_a_swapped_column_is_asked_all_turns_afresh_or_only_the_next(

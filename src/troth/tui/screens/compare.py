@@ -159,7 +159,8 @@ class CompareScreen(CompareBoard):
         if any(column.is_halted for column in self.comparison.columns):
             again, on = (self.troth.keymap.first(f"compare.{f}") for f in ("again", "go_on"))
             self.announce(
-                f"A column without an answer waits: {again} asks it again, {on} lets it go on."
+                f"A column without an answer waits: {again} asks it again, {on} lets it go on with "
+                "both prompts as one."
             )
 
     def on_prompt_bar_changed(self, message: PromptBar.Changed) -> None:

@@ -50,6 +50,7 @@ def lack_in_columns(endpoint: Endpoint) -> str:
     return f"{said} In a chat, {step}."
 
 
+_JOINED = "The turn before has no answer, so both prompts went as one."
 NO_ANSWER = Badge("warn", "!", "no answer")
 CUT_OFF = badge("warn", "cut off")
 Arriving = Callable[[Entry], Entry]
@@ -70,10 +71,17 @@ def entries_at(comparison: Comparison, place: int, arriving: Arriving) -> list[E
             entries += _waiting_entries(comparison, column, turn)
             continue
         entries.append(entry_of(own[turn].asked))
-        entries += _answer_entries(comparison, column, turn, own[turn])
+        is_joined = turn > 0 and not own[turn - 1].is_answered
+        said = _answer_entries(comparison, column, turn, own[turn])
         if turn == len(own) - 1:
-            entries += _arriving_entries(comparison, column, turn, arriving)
+            said += _arriving_entries(comparison, column, turn, arriving)
+        entries += [_joined(entry) for entry in said] if is_joined else said
     return entries
+
+
+def _joined(entry: Entry) -> Entry:
+    """Say of an answer that it is one to two prompts: no model is given an answer it never gave."""
+    return replace(entry, lead_notes=(*entry.lead_notes, _JOINED))
 
 
 def _waiting_entries(comparison: Comparison, column: Column, turn: int) -> list[Entry]:
