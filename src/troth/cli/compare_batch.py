@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import signal
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 from troth.cli.command import Arguments
 from troth.cli.compare_columns import columns_of
 from troth.cli.compare_places import place_of
 from troth.cli.output import Console, ExitCode
+from troth.cli.signals import stopping_on_signals
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
 from troth.engine.batch import Batch, Progress
@@ -55,7 +54,7 @@ async def run_batch(arguments: Arguments, console: Console) -> int:
         batch = Batch(engine, plan, prompts, results, receipts=receipts, on_progress=teller)
         count = await asyncio.to_thread(batch.count)
         _say_what_was_read(console, prompts, count, is_strict=plan.is_strict)
-        with _stopping_on_signals(batch, console) as caught:
+        with _ending_on_signals(batch, console) as caught:
             progress = await batch.run(count)
         console.clear_status()
     summaries = await asyncio.to_thread(summarize_results, results)
@@ -159,33 +158,17 @@ def cost_words(progress: Progress) -> str:
 
 
 @contextmanager
-def _stopping_on_signals(batch: Batch, console: Console) -> Generator[list[int]]:
+def _ending_on_signals(batch: Batch, console: Console) -> Generator[list[int]]:
     """Let ctrl+c end the run after what is under way; a second one stops that, a third leaves."""
-    loop = asyncio.get_running_loop()
-    caught: list[int] = []
 
-    def tell() -> None:
+    def stop() -> None:
         batch.stop()
         running = batch.progress.running
         if len(caught) == 1 and running:
             console.note(f"troth: {running} under way will end; ctrl+c again stops them.")
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        if len(caught) > 2:
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(tell)
-
-    before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            before[number] = signal.signal(number, on_signal)
-    try:
+    with stopping_on_signals(stop, patience=2) as caught:
         yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _reserve_words(progress: Progress) -> str:

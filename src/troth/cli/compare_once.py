@@ -5,16 +5,12 @@ It lies in the vault like any comparison, and the app opens it side by side.
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
-
 from troth.cli.ask import read_prompt
 from troth.cli.command import Arguments
 from troth.cli.compare_columns import columns_of
 from troth.cli.output import Console, ExitCode, error_json
 from troth.cli.reply_json import reply_json
+from troth.cli.signals import stopping_on_signals
 from troth.cli.summary import reply_summary
 from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import UsageError
@@ -38,7 +34,7 @@ async def ask_once(arguments: Arguments, console: Console) -> int:
         if (system := arguments.maybe_text("system")) is not None:
             await engine.update_chat(chat, system_prompt=system)
         comparison = await engine.comparisons.start(chat, prompt, specs)
-        with _stopping_on_signals(comparison) as caught:
+        with stopping_on_signals(comparison.stop) as caught:
             for column in comparison.columns:
                 console.status(f"{column.spec.name} is answering ...")
                 await column.ended()
@@ -81,22 +77,3 @@ def _column_json(comparison: Comparison, column: Column) -> dict[str, Json]:
     if metrics.failure is not None:
         row["error"] = error_json(explain_failure(metrics.failure, "shell"))
     return row
-
-
-@contextmanager
-def _stopping_on_signals(comparison: Comparison) -> Generator[list[int]]:
-    """Let ctrl+c stop all columns; what has come is kept and shown. A second one leaves."""
-    loop = asyncio.get_running_loop()
-    caught: list[int] = []
-
-    def on_signal(number: int, _frame: object) -> None:
-        caught.append(number)
-        if len(caught) > 1:
-            raise KeyboardInterrupt
-        loop.call_soon_threadsafe(comparison.stop)
-
-    before = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield caught
-    finally:
-        signal.signal(signal.SIGINT, before)

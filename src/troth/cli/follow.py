@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 from troth.cli.output import Console, silence_stdout
+from troth.cli.signals import stopping_on_signals
 from troth.domain.error import OutputFailed
 from troth.domain.event import (
     Notice,
@@ -63,7 +60,7 @@ class Follower:
         """Print until the reply is sealed and checked. Raises OutputFailed after that."""
         console, reply = self._console, self._reply
         message: Message | None = None
-        with stopping_on_signals(reply) as caught:
+        with stopping_on_signals(reply.stop) as caught:
             console.status(f"{reply.model} is asked ...")
             async for batch in reply.batches():
                 self._end_countdown()
@@ -153,30 +150,3 @@ class Follower:
             self._countdown.cancel()
             self._countdown = None
             self._console.clear_status()
-
-
-@contextmanager
-def stopping_on_signals(reply: Reply) -> Generator[list[int]]:
-    """Let ctrl+c, SIGTERM and a terminal that goes away stop `reply`; what has come is kept.
-
-    Yields the list of signals that came. A second ctrl+c leaves at once.
-    """
-    loop = asyncio.get_running_loop()
-    caught: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if caught and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        caught.append(number)
-        loop.call_soon_threadsafe(reply.stop)
-
-    before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            before[number] = signal.signal(number, on_signal)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
