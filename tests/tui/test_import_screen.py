@@ -7,6 +7,7 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
 from textual.widgets import Static
 
 from transfer.exports import PNG, gpt_chat, gpt_message, gpt_simple, write_zip
@@ -131,7 +132,7 @@ async def test_what_an_earlier_import_brought_is_not_offered_for_one_that_was_st
         assert screen._batch_id != record.batch_id
 
 
-async def test_taking_back_says_so_and_is_waited_for(tmp_path: Path) -> None:
+async def test_escape_stops_taking_back_before_it_has_begun(tmp_path: Path) -> None:
     path = export(tmp_path, "Knots")
     async with run_app(tmp_path / "home", size=(100, 30)) as stage:
         screen = await open_import(stage, f"/import {path}")
@@ -148,8 +149,34 @@ async def test_taking_back_says_so_and_is_waited_for(tmp_path: Path) -> None:
         assert stage.app.screen is screen
         gate.set()
         await writing
+        await stage.until(lambda: "before anything was taken back" in about(screen))
+        assert await titles(stage) == ["Knots"]
+        await stage.pilot.press("u")
         await stage.until(lambda: "Taken back: 2 messages" in about(screen))
         assert await titles(stage) == []
+
+
+async def test_escape_stops_taking_back_and_it_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("troth.vault.withdrawal.MESSAGES_AT_ONCE", 2)
+    monkeypatch.setattr("troth.vault.intake.PAUSE_S", 3600)
+    path = export(tmp_path, *(f"chat {number}" for number in range(6)))
+    async with run_app(tmp_path / "home", size=(100, 30)) as stage:
+        screen = await open_import(stage, f"/import {path}")
+        await stage.until(lambda: "6 chats" in about(screen), "the look", 60)
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "new chats" in about(screen), "the import", 60)
+        await stage.pilot.press("u")
+        await stage.until(lambda: "2 of 12 messages" in stage.text, "the first slice", 60)
+        await stage.pilot.press("escape")
+        await stage.until(lambda: "Stopped. 2 messages and 1 chat" in about(screen), "stop", 60)
+        assert len(await titles(stage)) == 5
+        monkeypatch.setattr("troth.vault.intake.PAUSE_S", 0.01)
+        await stage.pilot.press("u")
+        await stage.until(lambda: "Taken back: 10 messages and 5 chats" in about(screen), "", 60)
+        assert await titles(stage) == []
+        assert await stage.desk.engine.vault.intake.records() == []
 
 
 async def test_a_file_that_is_no_export_says_so_and_lets_another_be_chosen(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -186,13 +187,31 @@ def _note_rest(
 
 async def _undo(engine: Engine, console: Console, batch_id: str) -> int:
     from troth.engine.importing import imports, undo_import
+    from troth.vault.intake import Withdrawn
 
     if not batch_id:
         known = await imports(engine)
         if not known:
             raise NotFound("import", "last")
         batch_id = known[0].batch_id
-    undone = await undo_import(engine, batch_id)
+    went = Withdrawn()
+
+    def show(so_far: Withdrawn, total: int) -> None:
+        nonlocal went
+        went = so_far
+        gone = so_far.messages + so_far.kept_messages
+        console.status(f"undoing: {gone / max(total, 1):.0%}, {gone:,} of {total:,} messages")
+
+    try:
+        undone = await undo_import(engine, batch_id, show)
+    except asyncio.CancelledError:
+        console.clear_status()
+        console.note(
+            f"troth: stopped; {_count(went.messages, 'message')} deleted for good. What is left is"
+            f" still there: `troth import --undo {batch_id}` goes on."
+        )
+        raise
+    console.clear_status()
     if console.is_json:
         console.json(
             {

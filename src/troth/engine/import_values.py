@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from troth.transfer.chats import Kind, Reason
+from troth.vault.intake import Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,5 @@ class ImportRecord:
 
 
 OnProgress = Callable[[ImportProgress], None]
+OnUndone = Callable[[Withdrawn, int], None]
+"""Hears what an undo has deleted so far, and how many messages there were in all."""

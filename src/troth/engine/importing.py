@@ -24,6 +24,7 @@ from troth.engine.import_values import (
     ImportRecord,
     ImportReport,
     OnProgress,
+    OnUndone,
     SkippedCount,
 )
 from troth.explain import skipped_words
@@ -100,25 +101,35 @@ async def run_import(
     )
 
 
-async def undo_import(engine: Engine, batch_id: str) -> Withdrawn:
+async def undo_import(
+    engine: Engine, batch_id: str, on_progress: OnUndone = lambda _went, _total: None
+) -> Withdrawn:
     """Delete for good what one import wrote, but for what the user has gone on from.
 
-    Raises NotFound for an unknown batch.
+    Goes in slices; cancelling stops after one, and the import stays listed with the rest, to be
+    undone later. Raises NotFound for an unknown batch.
     """
     made = [
         name for kept in await imports(engine) if kept.batch_id == batch_id for name in kept.folders
     ]
-    undone = await engine.vault.intake.withdraw(batch_id)
-    folders = engine.vault.folders
-    for folder in await folders.listed():
-        if folder.name in made and not folder.conversations:
-            await folders.remove(folder.name)
-    engine.housekeeping.list_changed(undone.removed_chats)
-    return undone
+    went = Withdrawn()
+
+    def tell(so_far: Withdrawn, total: int) -> None:
+        nonlocal went
+        went = so_far
+        on_progress(so_far, total)
+
+    try:
+        return await engine.vault.intake.withdraw(batch_id, folders=made, on_progress=tell)
+    finally:
+        engine.housekeeping.list_changed(went.removed_chats)
 
 
 async def imports(engine: Engine) -> tuple[ImportRecord, ...]:
-    """Return the imports that can be undone, newest first; one that wrote nothing cannot."""
+    """Return the imports that can be undone, newest first; one that wrote nothing cannot.
+
+    One whose undoing was stopped is listed with what is left of it.
+    """
     found = await engine.vault.intake.records()
     return tuple(parse_record(kept) for kept in reversed(found) if kept.chats)
 

@@ -67,7 +67,7 @@ def drop_unused(store: Store) -> int:
     """Delete blobs that no message, also none that waits, refers to any more; return how many."""
     return store.run(
         "DELETE FROM blob WHERE NOT EXISTS (SELECT 1 FROM message_blob WHERE blob_id = blob.id)"
-        " AND NOT EXISTS (SELECT 1 FROM state WHERE substr(name, 1, ?) = ?"
+        " AND NOT EXISTS (SELECT 1 FROM state WHERE name >= ? AND name < ?"
         " AND instr(value, blob.sha256))",
-        (len(QUEUE_PREFIX), QUEUE_PREFIX),
+        (QUEUE_PREFIX, f"{QUEUE_PREFIX[:-1]};"),
     )

@@ -6,9 +6,11 @@ are written in the same transaction, so that an import which was cut can be undo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeVar
 
 from troth.domain.conversation import Conversation
 from troth.domain.error import NotFound
@@ -20,9 +22,22 @@ from troth.vault import conversations, messages, organize, verdicts
 from troth.vault.opening import Opened
 from troth.vault.rows import Flag, clean, to_microseconds
 from troth.vault.store import Store, checkpoint, written
-from troth.vault.withdrawal import ITEM, RECORD, Withdrawn, items_by_batch, withdraw
+from troth.vault.withdrawal import (
+    ITEM,
+    RECORD,
+    Item,
+    Withdrawn,
+    items_by_batch,
+    items_of,
+    withdraw_some,
+)
 
 __all__ = ["Arrival", "Intake", "Kept", "KnownChat", "Withdrawn"]
+
+ResultT = TypeVar("ResultT")
+
+PAUSE_S = 0.1
+"""Between two slices of an undo: a process that waits to write asks again within so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +126,48 @@ class Intake:
         """Return each import, oldest first; one that was cut counts with what it wrote."""
         return await self._reader.run(records)
 
-    async def withdraw(self, batch_id: str) -> Withdrawn:
+    async def withdraw(
+        self,
+        batch_id: str,
+        *,
+        folders: Sequence[str] = (),
+        on_progress: Callable[[Withdrawn, int], None] = lambda _went, _total: None,
+    ) -> Withdrawn:
         """Delete for good what one import wrote, but for what later messages hang on.
 
-        Raises NotFound for an unknown import.
+        With the last of it the import is forgotten, and those of `folders` that are empty go. It
+        is done in slices: after each `on_progress` hears what went so far, and how many messages
+        there were in all. Cancelling ends it after the slice that is under way; whatever cuts it,
+        the import stays listed with the rest, and doing it again goes on. Raises NotFound for an
+        unknown import.
         """
-        withdrawn = await self._writer.run(written(withdraw), batch_id)
+        items = await self._writer.run(items_of, batch_id)
+        total, went = sum(item.size for item in items), Withdrawn()
+
+        async def take_some() -> list[Item]:
+            nonlocal went
+            step = written(withdraw_some)
+            some, left = await self._writer.run(step, batch_id, items, folders)
+            went += some
+            on_progress(went, total)
+            return left
+
+        items = await _uncut(take_some())
+        while items:
+            await asyncio.sleep(PAUSE_S)
+            items = await _uncut(take_some())
         await self._writer.run(checkpoint)
-        return withdrawn
+        return went
+
+
+async def _uncut(work: Coroutine[None, None, ResultT]) -> ResultT:
+    """Do one step to its end, and only then be cancelled."""
+    begun = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        await asyncio.wait([begun])
+        raise
 
 
 def known(store: Store, conversation_id: str) -> KnownChat | None:
@@ -196,7 +245,7 @@ def records(store: Store) -> list[Kept]:
     for name, record in rows:
         batch_id = name.removeprefix(RECORD)
         items = written_by.get(batch_id, [])
-        messages = sum(item.last - item.first + 1 for item in items)
+        messages = sum(item.size for item in items)
         kept.append(Kept(batch_id, record, len(items), messages))
     return kept
 

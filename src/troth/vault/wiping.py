@@ -22,6 +22,8 @@ CLOSING_S = 2.0
 """How long a closing vault goes on wiping; the rest is done when it is next open and idle."""
 
 _DUE = "wipe:index"
+"""State row: empty while the index is still to be written anew, `begun` once that has begun."""
+_BEGUN = "begun"
 
 
 def remove_words(store: Store, message_ids: Iterable[int]) -> None:
@@ -38,11 +40,11 @@ def remove_words(store: Store, message_ids: Iterable[int]) -> None:
         )
     if not is_put_off:
         return
-    # A negative number begins to write the index anew; it also writes out what is gathered, which
-    # must happen before words are wiped one by one again.
-    _merge(store, -1)
+    # Writes out what is gathered, which must happen before words are wiped one by one again. To
+    # begin the index anew here would leave one more piece of it behind with each of many slices.
+    _merge(store, 1)
     _set_secure_delete(store, is_on=True)
-    store.run("INSERT INTO state VALUES (?, '') ON CONFLICT DO NOTHING", (_DUE,))
+    store.run("INSERT INTO state VALUES (?, '') ON CONFLICT DO UPDATE SET value = ''", (_DUE,))
     store.has_words_to_wipe = True
 
 
@@ -55,6 +57,11 @@ def look_for_work(store: Store) -> None:
 def wipe_slice(store: Store) -> None:
     """Write the next piece of the index anew, in a transaction of its own."""
     with writing(store):
+        due = store.one(tuple[str], "SELECT value FROM state WHERE name = ?", (_DUE,))
+        if due == ("",):
+            _merge(store, -1)  # a negative number begins to write the index anew
+            store.run("UPDATE state SET value = ? WHERE name = ?", (_BEGUN, _DUE))
+            return
         if _merge(store, SLICE_PAGES):
             return
         store.run("DELETE FROM state WHERE name = ?", (_DUE,))

@@ -1,12 +1,18 @@
-"""Taking an import back: what it wrote goes, but for what somebody has gone on from."""
+"""Taking an import back: what it wrote goes, but for what somebody has gone on from.
+
+It goes in slices, each a transaction that takes what it deletes off the import's own list, so that
+a reply never waits for a whole import and an undo that was cut or killed goes on where it stopped.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from troth.domain.error import NotFound
-from troth.vault import blobs
+from troth.vault import blobs, organize
 from troth.vault.rows import Flag
 from troth.vault.store import Store
 from troth.vault.wiping import remove_words
@@ -15,6 +21,8 @@ RECORD = "import:"
 """State rows: what an import is, by batch."""
 ITEM = "import-item:"
 """State rows: the first and the last message row that an import wrote, by chat and batch."""
+MESSAGES_AT_ONCE = 500
+"""About so many go in one transaction: half a second in a vault of half a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,14 @@ class Withdrawn:
     changed_chats: tuple[str, ...] = ()
     kept_messages: int = 0
 
+    def __add__(self, more: Withdrawn) -> Withdrawn:
+        return Withdrawn(
+            self.messages + more.messages,
+            self.removed_chats + more.removed_chats,
+            self.changed_chats + more.changed_chats,
+            self.kept_messages + more.kept_messages,
+        )
+
 
 class Item(NamedTuple):
     """What one import wrote into one chat."""
@@ -35,6 +51,11 @@ class Item(NamedTuple):
     first: int
     last: int
 
+    @property
+    def size(self) -> int:
+        """How many messages it was when it came in."""
+        return self.last - self.first + 1
+
 
 class _Share(NamedTuple):
     """What goes of one chat: messages with their parents, leaves first; and how many stay."""
@@ -42,6 +63,8 @@ class _Share(NamedTuple):
     row_id: int
     conversation: str
     removable: dict[int, int | None]
+    is_last: bool
+    """Whether nothing more of this import can be taken out of the chat after that."""
     kept: int
 
 
@@ -60,35 +83,70 @@ def items_by_batch(store: Store) -> dict[str, list[Item]]:
     return items
 
 
-def withdraw(store: Store, batch_id: str) -> Withdrawn:
-    """Raises NotFound for an unknown import. Inside a transaction."""
-    if not store.run("DELETE FROM state WHERE name = ?", (RECORD + batch_id,)):
+def items_of(store: Store, batch_id: str) -> list[Item]:
+    """Return what an import wrote and is still to be taken back. Raises NotFound."""
+    if store.one(tuple[int], "SELECT 1 FROM state WHERE name = ?", (RECORD + batch_id,)) is None:
         raise NotFound("import", batch_id)
+    return items_by_batch(store).get(batch_id, [])
+
+
+def withdraw_some(
+    store: Store, batch_id: str, items: Sequence[Item], folders: Sequence[str]
+) -> tuple[Withdrawn, list[Item]]:
+    """Take some of `items` back; return what went and what is left. Inside a transaction.
+
+    With the last of them the import is forgotten, and those of `folders` that are empty go.
+    """
     shares: list[_Share] = []
-    for item in items_by_batch(store).get(batch_id, []):
-        store.run("DELETE FROM state WHERE name = ?", (item.name,))
-        row = store.one(
-            tuple[int], "SELECT id FROM conversation WHERE ulid = ?", (item.conversation,)
-        )
-        if row is not None:  # else the user deleted the chat for good
-            shares.append(_share(store, row[0], item))
+    room, done = MESSAGES_AT_ONCE, 0
+    for item in items:
+        if room <= 0:
+            break
+        share = _share(store, item, room)
+        if share is not None:
+            room -= len(share.removable)
+            shares.append(share)
+        if share is None or share.is_last:
+            store.run("DELETE FROM state WHERE name = ?", (item.name,))
+            done += 1
     remove_words(store, [message for share in shares for message in share.removable])
-    outcome = {share.conversation: _remove(store, share) for share in shares}
+    removed = {share.conversation for share in shares if _remove(store, share)}
     blobs.drop_unused(store)
-    return Withdrawn(
+    ended = [share for share in shares if share.is_last]
+    went = Withdrawn(
         messages=sum(len(share.removable) for share in shares),
-        removed_chats=tuple(chat for chat, is_gone in outcome.items() if is_gone),
-        changed_chats=tuple(chat for chat, is_gone in outcome.items() if not is_gone),
-        kept_messages=sum(share.kept for share in shares),
+        removed_chats=tuple(removed),
+        changed_chats=tuple(
+            share.conversation for share in ended if share.conversation not in removed
+        ),
+        kept_messages=sum(share.kept for share in ended),
     )
+    left = list(items[done:])
+    if not left:
+        _forget(store, batch_id, folders)
+    return went, left
 
 
-def _share(store: Store, row_id: int, item: Item) -> _Share:
-    """The hash chain runs from parent to child, so taking a leaf away breaks no other link."""
+def _forget(store: Store, batch_id: str, folders: Sequence[str]) -> None:
+    store.run("DELETE FROM state WHERE name = ?", (RECORD + batch_id,))
+    for folder in organize.folders(store):
+        if folder.name in folders and not folder.conversations:
+            organize.remove_folder(store, folder.name)
+
+
+def _share(store: Store, item: Item, room: int) -> _Share | None:
+    """Return what can go of a chat, at most `room` messages; None where nothing is to be done.
+
+    The hash chain runs from parent to child, so taking a leaf away breaks no other link.
+    """
+    listed = store.one(tuple[int], "SELECT 1 FROM state WHERE name = ?", (item.name,))
+    row = store.one(tuple[int], "SELECT id FROM conversation WHERE ulid = ?", (item.conversation,))
+    if listed is None or row is None:
+        return None  # somebody else undid it meanwhile, or deleted the chat for good
     rows = store.all(
         tuple[int, int | None, int],
         "SELECT id, parent_id, flags FROM message WHERE conversation_id = ? ORDER BY id DESC",
-        (row_id,),
+        row,
     )
     parents: set[int] = set()
     removable: dict[int, int | None] = {}
@@ -101,7 +159,8 @@ def _share(store: Store, row_id: int, item: Item) -> _Share:
         kept += bool(is_ours)
         if parent is not None:
             parents.add(parent)
-    return _Share(row_id, item.conversation, removable, kept)
+    some = dict(islice(removable.items(), room))  # the newest: each leaf before its parent
+    return _Share(row[0], item.conversation, some, len(some) == len(removable), kept)
 
 
 def _remove(store: Store, share: _Share) -> bool:

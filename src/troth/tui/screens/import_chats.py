@@ -34,6 +34,7 @@ from troth.tui.widgets.field import Field
 from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.row_list import Column, RowList
 from troth.tui.widgets.title_bar import TitleBar
+from troth.vault.intake import Withdrawn
 
 if TYPE_CHECKING:
     from troth.engine.engine import Engine
@@ -85,6 +86,8 @@ class ImportScreen(Screen[None]):
         self._batch_id = ""
         self._earlier: frozenset[str] = frozenset()
         """Imports that were there before this one."""
+        self._went = Withdrawn()
+        """What a taking back has deleted so far."""
         self._work: Worker[None] | None = None
         self._shown = ""
 
@@ -130,10 +133,8 @@ class ImportScreen(Screen[None]):
             case "done" if self._batch_id:
                 undo = FooterItem("import.undo", "u", "take it back", 2)
                 return (FooterItem("import.go_on", "⏎", "close", 0), undo)
-            case "look" | "import":
+            case "look" | "import" | "undo":
                 return (back._replace(text="stop", is_right=False),)
-            case "undo":
-                return ()
             case "preview" | "done":
                 return (back._replace(is_right=False),)
 
@@ -236,7 +237,7 @@ class ImportScreen(Screen[None]):
             await work
         except TrothError as error:
             if self._stage == "undo":
-                self._enter("done", "Nothing was taken back.")
+                await self._show_undo_cut()
             self._say_error(error)
 
     async def _look(self, path: Path) -> None:
@@ -292,21 +293,24 @@ class ImportScreen(Screen[None]):
     def action_back(self) -> None:
         """Stop what runs; else one stage back, and from the first one out."""
         work = self._work
-        if self._stage in {"look", "import"} and work is not None:
-            was_importing = self._stage == "import"
+        if self._stage in {"look", "import", "undo"} and work is not None:
             work.cancel()
-            self.run_worker(self._stopped(work, was_importing=was_importing), group="stopped")
+            self.run_worker(self._stopped(work, self._stage), group="stopped")
         elif self._stage == "preview":
             self._enter("choose", words.SOURCES)
             self._complete(self.field.value)
-        elif self._stage != "undo":  # that is one step, which ends of itself
+        else:
             self.dismiss(None)
 
-    async def _stopped(self, work: Worker[None], *, was_importing: bool) -> None:
+    async def _stopped(self, work: Worker[None], stage: Stage) -> None:
         with suppress(WorkerCancelled, WorkerFailed):
             await work.wait()
-        if was_importing:
+        if self._stage != stage:  # it had come to its end by then
+            return
+        if stage == "import":
             await self._carry_out(self._show_cut())
+        elif stage == "undo":
+            await self._carry_out(self._show_undo_cut())
         else:
             self._enter("choose", words.SOURCES)
             self._complete(self.field.value)
@@ -317,13 +321,24 @@ class ImportScreen(Screen[None]):
             self._begin(self._undo(self._batch_id))
 
     async def _undo(self, batch_id: str) -> None:
+        self._enter("undo", "Taking it back: what came in is deleted for good.")
+        self._batch_id, self._went = batch_id, Withdrawn()
+        undone = await undo_import(self._engine, batch_id, self._undone)
         self._batch_id = ""
-        self._enter(
-            "undo",
-            "Taking it back: what came in is deleted for good. A large import needs a while.",
-        )
-        undone = await undo_import(self._engine, batch_id)
         self._enter("done", words.undone_words(undone))
+
+    def _undone(self, went: Withdrawn, total: int) -> None:
+        self._host.stay_awake()
+        self._went = went
+        self.say(words.undo_progress_words(went, total))
+
+    async def _show_undo_cut(self) -> None:
+        """Say what was taken back when that was stopped: all of it, if it was the last slice."""
+        left = any(known.batch_id == self._batch_id for known in await imports(self._engine))
+        if not left:
+            self._batch_id = ""
+        told = words.undo_stopped_words if left else words.undone_words
+        self._enter("done", told(self._went))
 
     def action_earlier(self) -> None:
         """List the imports of the past; the chosen one is taken back after a yes."""

@@ -125,6 +125,23 @@ def undone_words(undone: Withdrawn) -> str:
     return words
 
 
+def undo_progress_words(went: Withdrawn, total: int) -> str:
+    """Write how far taking an import back is."""
+    gone = went.messages + went.kept_messages
+    return bar_words("Taking back", gone / max(total, 1), f"{gone:,} of {total:,} messages")
+
+
+def undo_stopped_words(went: Withdrawn) -> str:
+    """Say what a taking back that was stopped has deleted, and how it goes on."""
+    if not went.messages:
+        return "Stopped before anything was taken back."
+    return (
+        f"Stopped. {counted(went.messages, 'message')} and "
+        f"{counted(len(went.removed_chats), 'chat')} are deleted for good; the rest is still "
+        "there. Take it back again to go on, now or later from the earlier imports."
+    )
+
+
 def record_row(record: ImportRecord) -> Row:
     """Write one import of the past."""
     amount = f"{counted(record.chats, 'chat')}, {counted(record.messages, 'message')}"
