@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import tracemalloc
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from troth.verifiers.receipt import (
 )
 from troth.verifiers.receipt_check import verify_receipt
 from troth.verifiers.registry import signed_parts_of, verdict_for
+from troth.verifiers.strict_json import MAX_PARTS, parse_strict
 from troth.verifiers.trust import Measurement, Trust, TrustedRoot
 from verifiers.enclave import ISSUED_AT, Machine, binding
 from verifiers.setting import ASKED_AT, FACTS, REQUEST, STAMP, exchange_of, pin, pinned_trust
@@ -241,6 +243,20 @@ def test_unknown_versions_and_forms_are_refused() -> None:
                     received + received, b" " * (MAX_BYTES + 1)):  # fmt: skip
         with pytest.raises(ReceiptInvalid):
             parse_receipt(garbage)
+
+
+def test_a_file_of_millions_of_small_parts_is_refused_before_they_are_made() -> None:
+    """At 64 MiB they would take two gigabytes."""
+    many = b'{"checks": [' + b"{}," * MAX_PARTS + b"{}]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ReceiptInvalid, match="too many parts"):
+            parse_receipt(many)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(many)
+    finally:
+        tracemalloc.stop()
+    text = json.dumps({"text": "[{" * MAX_PARTS})  # in words they are no parts
+    assert parse_strict(text)
 
 
 @given(st.binary(max_size=300))

@@ -16,6 +16,10 @@ MAX_DEPTH = 64
 """Counted here and not left to Python: where a program has raised its recursion limit, as some
 wallets' libraries do, a hundred thousand open brackets would end it without a word."""
 
+MAX_PARTS = 1_000_000
+"""Objects and lists in one document. A file of 64 MiB has room for twenty million: two gigabytes
+once they are read, and a minute."""
+
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.S)
 
 
@@ -30,16 +34,18 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _check_depth(text: str) -> None:
+def _check_size(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return  # nearly all there is: it need not be walked over
-    depth = 0
+    depth = parts = 0
     for match in _TOKEN.finditer(text):
         token = match[0]
         if token in {"[", "{"}:
-            depth += 1
+            depth, parts = depth + 1, parts + 1
             if depth > MAX_DEPTH:
                 raise NotStrict("it is nested too deeply")
+            if parts > MAX_PARTS:
+                raise NotStrict("it has too many parts")
         elif token in {"]", "}"}:
             depth -= 1
 
@@ -55,7 +61,7 @@ def parse_strict(received: bytes | str) -> Json:
     """
     try:
         text = received if isinstance(received, str) else received.decode("utf-8")
-        _check_depth(text)
+        _check_size(text)
         return cast("Json", _decoder.decode(text))
     except NotStrict:
         raise
