@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,15 @@ from signed_gateway import (
     tampered,
     unsigned,
 )
+from troth.cli.receipt_page import receipt_page
+from troth.cli.verify import proves
+from troth.domain.exchange import HttpResponse
+from troth.engine.receipts import verify
+from troth.verifiers.trust import Trust, TrustedRoot
+from verifiers.enclave import Machine, binding
+from verifiers.setting import ASKED_AT, REQUEST, STAMP, exchange_of
 from verifiers.signer import Gateway
+from verifiers.test_receipt_format import receipt_of as receipt_made_of
 
 Inside = Callable[..., Ran]
 
@@ -135,6 +144,26 @@ def test_words_and_page_say_what_is_not_proven_and_by_whose_trust(
     (with_vault.home / "config" / "trust.toml").unlink()
     unknown = with_vault("verify", str(file)).out
     assert re.search(r"the same number: `troth trust pin [0-9a-f]{64}`", unknown)
+
+
+def test_a_page_tells_apart_what_was_proven_then_and_what_has_expired_since() -> None:
+    gateway, machine, nonce = Gateway(), Machine(), bytes(20)
+    exchange = exchange_of(REQUEST, gateway.stream(REQUEST, ["Hello"], STAMP))
+    payload = machine.payload(user_data=binding(b"", gateway.spki), nonce=nonce)
+    evidence = {f"attestation:{nonce.hex()}": HttpResponse(200, (), machine.sign(payload))}
+    trust = Trust(roots=(TrustedRoot("room", "aws-nitro", machine.root_sha256),))
+    served = {
+        "signing-key": HttpResponse(200, (), json.dumps({"public_key": gateway.pem}).encode())
+    }
+    receipt = receipt_made_of(exchange, trust, {**evidence, **served})
+    at = ASKED_AT + timedelta(days=40)
+    checked = verify(receipt, trust=trust, at=at)
+    page = receipt_page(checked, is_proven=proves(checked, has_moment=False), at=at)
+    assert ">Verified <small>(code unknown)</small></h1>" in page
+    assert "<b>Then</b>, 2026-11-22 09:00:02 UTC: ✓ verified, code unknown." in page
+    assert "<b>Now</b>, 2027-01-01 09:00:00 UTC: ? stale." in page
+    assert "past its time" in page
+    assert "old reply" not in page
 
 
 def test_a_question_cannot_write_another_speaker_into_the_page(

@@ -46,8 +46,8 @@ _TERMS = (
     ),
 )
 _WHOSE_WORD = (
-    "So it was found on the computer on which this page was made, by what its owner trusts; “you”"
-    " is that person, and “your question” that of whoever asked. Anyone can make a page: what"
+    "All of this was found on the computer on which this page was made, by what its owner trusts;"
+    " “you” is that person, and “your question” that of whoever asked. Anyone can make a page: what"
     " counts is the receipt, which <code>troth verify</code> checks again by what you trust"
     " yourself."
 )
@@ -97,8 +97,10 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield f"<title>Receipt of a reply</title><style>{_STYLE}</style></head><body>"
     yield _headline(checked, is_proven=is_proven)
     verdict = decisive(checked, is_proven=is_proven)
-    yield f"<p>{_text(verdict_sentence(verdict))}</p>"
-    yield from _then_and_now(checked, at)
+    if checked.then.state is checked.now.state:
+        yield f"<p>{_text(verdict_sentence(verdict))}</p>"
+    else:
+        yield from _then_and_now(checked, at)
     yield f"<p>{_WHOSE_WORD}</p>"
     yield f"<p>A reply of {_bdi(receipt.facts.model)} by way of {_bdi(receipt.facts.provider)},"
     yield f" received {_time(receipt.exchange.received_at)}. So says whoever wrote the receipt.</p>"
@@ -122,9 +124,7 @@ def _headline(checked: CheckedReceipt, *, is_proven: bool) -> str:
 
 
 def _then_and_now(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
-    """Say what has changed since the reply came, where something has."""
-    if checked.then.state is checked.now.state:
-        return
+    """Say what has changed since the reply came."""
     came = checked.receipt.exchange.received_at
     for name, moment, verdict in (("Then", came, checked.then), ("Now", at, checked.now)):
         words = verdict_words(verdict.state)
