@@ -126,3 +126,11 @@ def test_a_machine_of_which_intel_was_not_asked_is_not_said_to_want_another_chec
     assert verdict.state is State.CANNOT_CHECK
     assert "“Its updates” below" in verdict_sentence(verdict)
     assert "again" not in verdict_sentence(verdict)
+
+
+def test_what_is_covered_in_part_says_at_once_which_part_is_not() -> None:
+    """The sentence also stands where no list of checks follows: `troth ask`, plain chats."""
+    body = GATEWAY.stream(REQUEST, ["Hello"], STAMP, images=["data:image/png;base64,AAAA"])
+    verdict = judged(exchange_of(REQUEST, body), FACTS, pinned_trust(GATEWAY.spki))
+    assert verdict.state is State.PARTLY_COVERED
+    assert verdict_sentence(verdict).endswith("shown beside it: images.")

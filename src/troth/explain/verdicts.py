@@ -34,6 +34,8 @@ class OutcomeWords:
     tone: Tone
 
 
+_GENUINE = "The signature is genuine, and nothing that it covers was changed."
+
 _VERDICTS: dict[State, VerdictWords] = {
     State.VERIFIED_ATTESTED: VerdictWords(
         "✓",
@@ -73,8 +75,7 @@ _VERDICTS: dict[State, VerdictWords] = {
     State.PARTLY_COVERED: VerdictWords(
         "?",
         "partly covered",
-        "The signature is genuine, and nothing that it covers was changed. But it does not cover "
-        "all of this: the list below says what it leaves open.",
+        f"{_GENUINE} But it does not cover all of this.",
         "warn",
     ),
     State.PRIVATE_CHANNEL: VerdictWords(
@@ -283,9 +284,17 @@ def _unsigned_sentence(verdict: Verdict) -> str:
     return _BY_A_PROGRAM_HERE if verdict.state is State.TLS_ONLY and not is_locked else ""
 
 
+def _partly_sentence(verdict: Verdict) -> str:
+    """Return which part of a reply is not covered; "" where that is not the question."""
+    for check in verdict.checks if verdict.state is State.PARTLY_COVERED else ():
+        if check.name == "coverage" and check.outcome is Outcome.NOT_COVERED:
+            return f"{_GENUINE} {check.detail}"
+    return ""
+
+
 def verdict_sentence(verdict: Verdict) -> str:
-    """Return what a verdict means in one or two sentences; a failure says what failed,
-    and what cannot be checked why."""
+    """Return what a verdict means in a few sentences; a failure says what failed, what cannot be
+    checked why, and what is covered in part which part is not."""
     if verdict.state is State.FAILED:
         failed = {check.name for check in verdict.checks if check.outcome is Outcome.FAILED}
         for name, sentence in _FAILURES.items():
@@ -300,7 +309,8 @@ def verdict_sentence(verdict: Verdict) -> str:
                 return sentence
         if "platform" in open_checks and not open_checks & _NEEDED:
             return _UNSOUND
-    return _unsigned_sentence(verdict) or verdict_words(verdict.state).sentence
+    found = _unsigned_sentence(verdict) or _partly_sentence(verdict)
+    return found or verdict_words(verdict.state).sentence
 
 
 def outcome_words(outcome: Outcome) -> OutcomeWords:
