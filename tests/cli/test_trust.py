@@ -220,3 +220,14 @@ def test_the_list_names_the_least_levels_and_whose_they_are(inside: Inside) -> N
     assert rows["Genoa"]["levels"]["microcode"] == 72
     assert "tinfoil 0.15.0" in rows["Genoa"]["source"]
     assert "microcode 72" in inside("trust", "list").out
+
+
+def test_code_of_an_amd_machine_is_known_by_its_launch_measurement(
+    inside: Inside, tmp_path: Path
+) -> None:
+    file = tmp_path / "deployment.json"
+    file.write_text('{"snp_measurement": "%s"}' % ("AB" * 48), "utf-8")
+    assert inside("trust", "code", str(file), "--name", "router 7").code == 0
+    [code] = inside("trust", "list", "--json").json["code"]
+    assert code["registers"] == {"launch": "ab" * 48}
+    assert inside("trust", "forget", "router 7").code == 0

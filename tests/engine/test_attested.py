@@ -28,6 +28,7 @@ from troth.domain.model import Endpoint
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
+from troth.engine.known_code import code_named, read_measured
 from troth.engine.trusting import TrustFile
 from troth.settings import find_paths
 from verifiers.amd import Guest
@@ -153,6 +154,18 @@ async def test_a_receipt_shows_the_document_and_says_that_it_does_not_show_the_r
         channel = next(check for check in verdict.checks if check.name == "channel")
         assert channel.outcome is Outcome.NOT_COVERED
         assert "word of the file's maker" in channel.detail
+
+
+async def test_the_code_of_a_machine_can_be_known_from_its_receipt(open_setting: Opener) -> None:
+    setting = await open_setting()
+    chat, message = await setting.ask()
+    receipt = await setting.engine.proofs.receipt(chat, message.id)
+    trust_file = TrustFile(find_paths({"TROTH_HOME": str(setting.home)}))
+    measured = read_measured(receipt, trust_file.load())
+    await trust_file.know(code_named("router 7", measured, "a receipt"))
+    again = await setting.engine.proofs.check_again(chat, message.id)
+    assert outcomes(again)["code"] is Outcome.PASSED
+    assert any("router 7" in check.detail for check in again.checks)
 
 
 async def test_the_same_machine_is_not_asked_at_each_message(open_setting: Opener) -> None:

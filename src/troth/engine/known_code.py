@@ -3,7 +3,7 @@
 A hardware document names code by numbers; only a person can know what they stand for, because they
 built it themselves or take somebody's word. Sources: AWS Nitro CLI, `nitro-cli build-enclave` and
 `describe-enclaves` (docs.aws.amazon.com/enclaves, read 2026-11-29); dstack's and Intel's names for
-a TDX machine's registers.
+a TDX machine's registers; `snp_measurement` of tinfoil 0.15.0 on PyPI.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from troth.engine.receipts import CheckedReceipt, verify
 from troth.verifiers.fold import MeasuredFacts
 from troth.verifiers.trust import Measurement, Trust
 
-_NITRO, _TDX = "aws-nitro", "intel-tdx"
+_NITRO, _TDX, _SNP = "aws-nitro", "intel-tdx", "amd-sev-snp"
 _VALUE = re.compile(r"[0-9a-f]{96}\Z")
 _NOTHING = "0" * 96
 _PROGRAM = ("mr_config_id", "rtmr3")
@@ -55,6 +55,9 @@ def code_named(name: str, measured: MeasuredFacts, source: str) -> Measurement:
     if values["platform"] == _NITRO:
         pcr0, pcr2 = values["pcr0"], values.get("pcr2", "")
         return Measurement(name, _NITRO, pcr0, pcr2, source, date.today())
+    if values["platform"] == _SNP:
+        launch = (("launch", values["launch"]),)
+        return Measurement(name, _SNP, source=source, read_on=date.today(), registers=launch)
     program = next((part for part in _PROGRAM if values.get(part, _NOTHING) != _NOTHING), "rtmr3")
     names = ("mrtd", "rtmr1", "rtmr2", program)
     registers = tuple((register, values[register]) for register in names)
@@ -86,12 +89,14 @@ def _of_build(content: bytes) -> MeasuredFacts:
         return (("platform", _NITRO), *_picked(named, "pcr0", "pcr2"))
     if "pcr0" in named:
         raise UsageError("PCR0 is all zeros: this enclave was started in debug mode")
+    if launch := named.get("snp_measurement", named.get("launch")):
+        return (("platform", _SNP), ("launch", launch))
     registers = ("mrtd", "rtmr1", "rtmr2")
     if all(name in named for name in registers) and any(name in named for name in _PROGRAM):
         return (("platform", _TDX), *_picked(named, *registers, *_PROGRAM))
     raise UsageError(
         "this file is no receipt, and names no code: PCR0 as nitro-cli prints it, or mrtd, rtmr1,"
-        " rtmr2 and mr_config_id of a TDX machine"
+        " rtmr2 and mr_config_id of a TDX machine, or snp_measurement of an AMD one"
     )
 
 

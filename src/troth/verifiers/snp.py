@@ -185,10 +185,10 @@ def _judge_code(report: SnpReport, trust: Trust) -> Finding:
     measured = report.measurement.hex()
     if trust.distrust_of(measured) is not None:
         return failed("code", f"The machine runs code that you distrust ({measured[:6]}..).")
-    for known in trust.measurements:
-        if known.platform == MEASURED and ("launch", measured) in known.registers:
-            return passed("code", f"The machine runs {known.name} ({measured[:6]}..).")
+    facts = (("platform", MEASURED), ("launch", measured))
+    if (known := trust.code_of(facts)) is not None:
+        return passed("code", f"The machine runs {known.name} ({measured[:6]}..).", facts)
     reason = (
         f"The machine runs code {measured[:6]}..; nobody in your trust has published what it is."
     )
-    return cannot_check("code", reason)
+    return cannot_check("code", reason, facts=facts)
