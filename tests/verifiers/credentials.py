@@ -101,6 +101,11 @@ def no_change(_: Any) -> None:
     """Leave it."""
 
 
+def no_stamp(protected: bytes, claim: bytes, signature: bytes) -> dict[Any, Any]:
+    """Leave the header as it is."""
+    return {}
+
+
 @dataclass
 class Recipe:
     """How a manifest is written. Each `change_*` may alter what it is given before it is signed."""
@@ -118,6 +123,8 @@ class Recipe:
     unprotected_chain: bool = False
     is_tagged: bool = True
     unprotected: dict[Any, Any] = field(default_factory=lambda: {"pad": bytes(24)})
+    stamp: Callable[[bytes, bytes, bytes], dict[Any, Any]] = no_stamp
+    """Given the protected header, the claim and the signature, what to add to the header."""
     change_claim: Callable[[dict[str, Any]], None] = no_change
     after: Callable[[list[bytes]], None] = no_change
     """May change the assertions' boxes after the claim was signed."""
@@ -166,8 +173,9 @@ def cose(signer: Signer, claim: bytes, recipe: Recipe) -> bytes:
     unprotected = dict(recipe.unprotected)
     (unprotected if recipe.unprotected_chain else header)[33] = chain
     protected = cbor2.dumps(header)
-    signed = cbor2.dumps(["Signature1", protected, b"", claim])
-    message: Any = [protected, unprotected, None, signer.sign(signed)]
+    signature = signer.sign(cbor2.dumps(["Signature1", protected, b"", claim]))
+    unprotected |= recipe.stamp(protected, claim, signature)
+    message: Any = [protected, unprotected, None, signature]
     return cbor2.dumps(cbor2.CBORTag(18, message) if recipe.is_tagged else message)
 
 
@@ -205,7 +213,7 @@ def signed(
     recipe = recipe or Recipe()
     recipe.label = recipe.label or new_label(recipe.version)
     start, length = 0, 0
-    for _ in range(6):
+    for _ in range(40):  # the size of a signature in DER, as in a stamp's certificates, varies
         whole, _, _ = embed(picture, bytes(max(0, length - 12)))
         whole, start, length = _placed(picture, whole, start, length)
         ranges = sorted([(start, length), *also_left_out])

@@ -142,5 +142,6 @@ class Authority:
             )
         )
         if uses:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+            is_clock = ExtendedKeyUsageOID.TIME_STAMPING in uses
+            builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=is_clock)
         return builder.sign(issuer_key, hashes.SHA384())

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
@@ -38,17 +38,19 @@ from troth.verifiers.c2pa_manifest import (
     uri_of,
 )
 from troth.verifiers.c2pa_signer import (
+    PLATFORM,
     Signature,
     SignatureInvalid,
     SignerInvalid,
     check_profile,
-    find_anchor,
     holds,
     key_fingerprint,
     name_of,
     parse_signature,
 )
+from troth.verifiers.certificate_chain import find_anchor
 from troth.verifiers.picture_file import PictureFile, PictureInvalid, read_picture
+from troth.verifiers.time_stamp import Stamp, StampInvalid, check_stamp
 from troth.verifiers.trust import Trust
 
 MAX_UPDATES = 16
@@ -96,8 +98,12 @@ class PictureProof:
     """The signer says that a model made it (`trainedAlgorithmicMedia`)."""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-    has_stamp: bool = False
-    """A time stamp comes with it, which is not checked."""
+    stamped_at: datetime | None = None
+    """When it was signed at the latest, by a clock that is trusted."""
+    stamped_by: str = ""
+    """Name of the trusted root of that clock."""
+    stamp_fault: str = ""
+    """Why a time stamp that comes with it proves nothing."""
     ingredients: tuple[str, ...] = ()
     """What the signer says it was made from, with whose signature."""
     left_out: int = 0
@@ -202,7 +208,6 @@ class _Check:
             is_made_by_model="trainedAlgorithmicMedia" in sources,
             valid_from=leaf.not_valid_before_utc,
             valid_until=leaf.not_valid_after_utc,
-            has_stamp=signature.has_stamp,
         )
 
     def _check_assertions(self, manifest: Manifest) -> None:
@@ -289,17 +294,39 @@ def _trusted(facts: PictureProof, signature: Signature, trust: Trust, at: dateti
         return replace(
             facts, state=PictureState.UNFIT_SIGNER, reason=f"you distrust its key ({reason[:200]})"
         )
-    anchor = find_anchor(signature.chain, trust)
+    anchor = find_anchor(signature.chain, trust, PLATFORM)
     if anchor is None:
         return facts
+    stamp, fault = _stamp_of(signature, trust, at)
     facts = replace(
         facts,
         root=anchor.root.name,
         valid_from=anchor.valid_from,
         valid_until=anchor.valid_until,
+        stamped_at=stamp.at if stamp else None,
+        stamped_by=stamp.root if stamp else "",
+        stamp_fault=fault,
     )
-    if not anchor.valid_from <= at <= anchor.valid_until:
+    signed_at = stamp.at if stamp else at
+    if not anchor.valid_from <= signed_at <= anchor.valid_until:
         return replace(facts, state=PictureState.OUT_OF_DATE)
     if facts.left_out:
         return replace(facts, state=PictureState.PARTLY_SIGNED)
     return replace(facts, state=PictureState.SIGNED)
+
+
+def _stamp_of(signature: Signature, trust: Trust, at: datetime) -> tuple[Stamp | None, str]:
+    """Return the earliest time stamp that counts, else why the ones there do not."""
+    found: list[Stamp] = []
+    fault = ""
+    for token, stamped in signature.stamps:
+        try:
+            stamp = check_stamp(token, stamped, trust)
+        except StampInvalid as error:
+            fault = str(error)
+            continue
+        if stamp.at <= at + timedelta(seconds=trust.policy.clock_skew_s):
+            found.append(stamp)
+        else:
+            fault = "it is of a time that is still to come"
+    return (min(found, key=lambda stamp: stamp.at), "") if found else (None, fault)

@@ -2,16 +2,15 @@
 
 Sources: C2PA specification 2.2, sections 13.2 (algorithms), 14.4 to 14.6 (trust, certificate
 profile); RFC 9052 and 9360 (COSE_Sign1, x5chain), RFC 5280. What stands in the unprotected header
-(time stamps, stapled OCSP answers) is covered by no signature of the maker's: no check rests on it.
+is covered by no signature of the maker's: time stamps there prove themselves or nothing, stapled
+OCSP answers are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from hashlib import sha256
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,13 +19,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from troth.verifiers.certificate_chain import KNOWN_EXTENSIONS
 from troth.verifiers.certificates import UNREADABLE, load_certificate
-from troth.verifiers.cose import Cbor, CborInvalid, parse_open_cbor, sig_structure
-from troth.verifiers.trust import Trust, TrustedRoot, fingerprint_of
+from troth.verifiers.cose import (
+    Cbor,
+    CborInvalid,
+    byte_string,
+    counter_structure,
+    parse_open_cbor,
+    sig_structure,
+)
+from troth.verifiers.trust import fingerprint_of
 
 PLATFORM = "c2pa"
 """Of the roots in the trust file that count here."""
 MAX_CHAIN = 8
+MAX_STAMPS = 4
 _STARTS = (b"\xd2", b"\x84")
 """Tag 18, or the list of four parts at once."""
 _X5CHAIN = 33
@@ -42,14 +50,6 @@ _ALLOWED_USES = frozenset(
     }
 )
 _ANY_USE = "2.5.29.37.0"
-_KNOWN_EXTENSIONS = (
-    x509.BasicConstraints,
-    x509.KeyUsage,
-    x509.ExtendedKeyUsage,
-    x509.AuthorityKeyIdentifier,
-    x509.SubjectKeyIdentifier,
-    x509.CertificatePolicies,
-)
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
@@ -71,22 +71,12 @@ class Signature:
     signature: bytes
     signed: bytes
     chain: tuple[x509.Certificate, ...]
-    has_stamp: bool
-    """Whether a time stamp authority's word comes with it."""
+    stamps: tuple[tuple[bytes, bytes], ...]
+    """Time stamps that come with it, each with the bytes that it must be over."""
 
     @property
     def leaf(self) -> x509.Certificate:
         return self.chain[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """Where a chain meets what is trusted."""
-
-    root: TrustedRoot
-    valid_from: datetime
-    valid_until: datetime
-    """Between these all certificates up to the root are valid."""
 
 
 def parse_signature(encoded: bytes, claim: bytes) -> Signature:
@@ -119,7 +109,10 @@ def parse_signature(encoded: bytes, claim: bytes) -> Signature:
         signature=signature,
         signed=sig_structure(protected, claim),
         chain=tuple(_load(der) for der in _chain(places[0])),
-        has_stamp="sigTst" in unprotected or "sigTst2" in unprotected,
+        stamps=(
+            *_stamps(unprotected, "sigTst2", counter_structure(protected, byte_string(signature))),
+            *_stamps(unprotected, "sigTst", counter_structure(protected, claim)),
+        ),
     )
 
 
@@ -131,6 +124,18 @@ def _check_unprotected(header: Mapping[int | str, Cbor]) -> None:
         padded = header.get(name, b"")
         if not isinstance(padded, bytes) or any(padded):
             raise SignatureInvalid("its padding is not empty")
+
+
+def _stamps(
+    header: Mapping[int | str, Cbor], name: str, stamped: bytes
+) -> list[tuple[bytes, bytes]]:
+    """Return the stamps under a name: over the signature (2.x), or over what it is over (1.x)."""
+    held = header.get(name)
+    listed = held.get("tstTokens") if isinstance(held, dict) else None
+    tokens = listed if isinstance(listed, list) else []
+    values = [token.get("val") for token in tokens if isinstance(token, dict)]
+    found = [value for value in values if isinstance(value, bytes)]
+    return [(token, stamped) for token in found[:MAX_STAMPS]]
 
 
 def _chain(value: Cbor) -> list[bytes]:
@@ -214,7 +219,7 @@ def holds(signature: Signature) -> bool:
 def check_profile(leaf: x509.Certificate) -> None:
     """Raise SignerInvalid unless a certificate may sign pictures (section 14.5.1)."""
     for extension in leaf.extensions:
-        if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
+        if extension.critical and not isinstance(extension.value, KNOWN_EXTENSIONS):
             raise SignerInvalid("its certificate has a condition that is not understood")
     try:
         uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -233,63 +238,6 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
-
-
-def find_anchor(chain: tuple[x509.Certificate, ...], trust: Trust) -> Anchor | None:
-    """Return where a chain meets a root that the trust names for pictures; None where it does not.
-
-    A root may be any certificate of the chain but the signer's, or the one that issued its last:
-    pictures leave the root out, so the trust must hold that one whole.
-    """
-    roots = {root.sha256: root for root in trust.roots if root.platform == PLATFORM}
-    above: list[x509.Certificate] = []
-    for place, certificate in enumerate(chain):
-        if place and not _issued(chain[place - 1], certificate, below=place - 1):
-            return None
-        above.append(certificate)
-        root = roots.get(sha256(certificate.public_bytes(Encoding.DER)).hexdigest())
-        if place and root is not None:
-            return _anchor(root, above)
-    for root in roots.values():
-        issuer = _certificate_of(root)
-        if issuer is not None and _issued(chain[-1], issuer, below=len(chain) - 1):
-            return _anchor(root, [*above, issuer])
-    return None
-
-
-def _anchor(root: TrustedRoot, chain: list[x509.Certificate]) -> Anchor:
-    return Anchor(
-        root,
-        max(certificate.not_valid_before_utc for certificate in chain),
-        min(certificate.not_valid_after_utc for certificate in chain),
-    )
-
-
-def _certificate_of(root: TrustedRoot) -> x509.Certificate | None:
-    if not root.certificate:
-        return None
-    try:
-        return _load(root.certificate)
-    except SignatureInvalid:
-        return None
-
-
-def _issued(child: x509.Certificate, issuer: x509.Certificate, *, below: int) -> bool:
-    """Whether a certificate was issued by another that may issue; `below` authorities are between
-    it and the signer."""
-    if child.issuer != issuer.subject:
-        return False
-    try:
-        child.verify_directly_issued_by(issuer)
-        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE):
-        return False
-    for extension in issuer.extensions:
-        if extension.critical and not isinstance(extension.value, _KNOWN_EXTENSIONS):
-            return False
-    is_short = basic.path_length is None or basic.path_length >= below
-    return basic.ca and usage.key_cert_sign and is_short
 
 
 def name_of(name: x509.Name) -> str:

@@ -16,8 +16,10 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 """What `cryptography` raises for certificates that are not what they should be."""
-_HEAD = re.compile(rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x15][\x00-\x7f]", re.S)
-"""Two sequences of 256 bytes or more, version 3, and a serial number that is not negative."""
+_HEAD = re.compile(
+    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02(?!\x01\x00)[\x01-\x15][\x00-\x7f]", re.S
+)
+"""Two sequences of 256 bytes or more, version 3, and a serial number above zero."""
 
 
 def load_certificate(encoded: bytes) -> x509.Certificate:
@@ -26,7 +28,7 @@ def load_certificate(encoded: bytes) -> x509.Certificate:
     `encoded` is DER. Nothing is checked but its form.
     """
     if not _HEAD.match(encoded):
-        # `cryptography` would load a negative serial number, and warn on the user's screen.
+        # `cryptography` would load such a serial number, and warn on the user's screen.
         raise ValueError("it does not begin as a certificate does")
     certificate = x509.load_der_x509_certificate(encoded)
     _ = certificate.subject, certificate.issuer, certificate.extensions

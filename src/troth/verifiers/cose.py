@@ -176,10 +176,16 @@ def parse_sign1(encoded: bytes) -> Sign1:
 
 def sig_structure(protected: bytes, payload: bytes) -> bytes:
     """Return the encoded `["Signature1", protected, h'', payload]` (RFC 9052, section 4.4)."""
-    return b"\x84\x6aSignature1" + _byte_string(protected) + b"\x40" + _byte_string(payload)
+    return b"\x84\x6aSignature1" + byte_string(protected) + b"\x40" + byte_string(payload)
 
 
-def _byte_string(content: bytes) -> bytes:
+def counter_structure(protected: bytes, payload: bytes) -> bytes:
+    """Return the encoded `["CounterSignature", protected, h'', payload]`, as C2PA stamps it."""
+    return b"\x84\x70CounterSignature" + byte_string(protected) + b"\x40" + byte_string(payload)
+
+
+def byte_string(content: bytes) -> bytes:
+    """Return a byte string as CBOR; raise CborInvalid for one of 4 GiB or more."""
     size = len(content)
     if size < 24:
         return bytes([0x40 | size]) + content

@@ -159,6 +159,9 @@ def _further(proof: PictureProof) -> list[str]:
     sentences: list[str] = []
     if proof.root:
         sentences.append(f"The name is vouched for by {proof.root}.")
+    if proof.stamped_at is not None:
+        day = f"{proof.stamped_at:%d %b %Y}"
+        sentences.append(f"It was signed by {day}, by a clock that {proof.stamped_by} vouches for.")
     if proof.is_made_by_model:
         sentences.append("The signer says that a model made it.")
     if proof.ingredients:
@@ -170,12 +173,13 @@ def _further(proof: PictureProof) -> list[str]:
 
 
 def _out_of_date(proof: PictureProof, at: datetime) -> str:
+    at = proof.stamped_at or at
     early = proof.valid_from is not None and at < proof.valid_from
     until = proof.valid_from if early else proof.valid_until
     day = f"{until:%d %b %Y}" if until else "another day"
     limit = f"is valid only from {day}" if early else f"was valid until {day}"
-    stamp = " It carries a time stamp, which Troth does not check." if proof.has_stamp else ""
-    return (
-        f"Image signed by {_named(proof)} with a certificate that {limit}: whether it held when the"
-        f" picture was signed, nothing here can show.{stamp}"
-    )
+    said = f"Image signed by {_named(proof)} with a certificate that {limit}"
+    if proof.stamped_at is not None:
+        return f"{said}, and so at another time than it was signed."
+    fault = f" Its time stamp does not count: {proof.stamp_fault}." if proof.stamp_fault else ""
+    return f"{said}: whether it held when the picture was signed, nothing here can show.{fault}"

@@ -135,6 +135,10 @@ _PEM = re.compile(
 )
 
 
+_WITH_CERTIFICATES = frozenset({"c2pa", "c2pa-time"})
+"""Platforms whose roots come with Troth whole."""
+
+
 @cache
 def _known_certificates() -> dict[str, bytes]:
     """Return the certificates that come with this version by their digest: trusted for nothing."""
@@ -152,7 +156,7 @@ def _root(entry: _Entry) -> TrustedRoot:
     if certificate and sha256(certificate).hexdigest() != digest:
         raise entry.fault("sha256", "is not that of the certificate")
     platform = entry.required("platform")
-    if not certificate and platform == "c2pa":
+    if not certificate and platform in _WITH_CERTIFICATES:
         certificate = _known_certificates().get(digest, b"")
     return TrustedRoot(
         name=entry.required("name"),
