@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from troth.verifiers.c2pa import PictureState, verify_picture
+from troth.verifiers.picture_file import MAX_PARTS, read_picture
 from troth.verifiers.trust import Trust
 from verifiers import credentials as make
 from verifiers.credentials import Recipe
@@ -248,3 +250,35 @@ def mutated(whole: bytes, chance: random.Random) -> bytes:
         case _:
             start = chance.randrange(len(whole))
             return whole[:place] + whole[start : start + 200] + whole[place:]
+
+
+# -- what a stranger's file may cost
+
+
+def of_many_parts(form: str) -> bytes:
+    if form == "jpeg":
+        return b"\xff\xd8" + b"\xff\xe0\0\2" * 200_000 + b"\xff\xd9"
+    if form == "png":
+        return make.plain()[:8] + b"\0\0\0\0tEXt\0\0\0\0" * 200_000
+    body = b"abcd\0\0\0\0" * 200_000
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_of_endless_parts_is_given_up(form: str) -> None:
+    picture = read_picture(of_many_parts(form))
+    assert picture is not None
+    assert len(picture.parts) <= MAX_PARTS + 1
+
+
+def test_credentials_of_endless_pieces_are_given_up(signer: Signer, trust: Trust) -> None:
+    many: list[Any] = [{"action": "a"} for _ in range(60_000)]
+    ingredient = {"dc:title": "x", "relationship": "componentOf"}
+    for recipe in (
+        Recipe(actions={"actions": many}),
+        Recipe(more=[(f"c2pa.ingredient__{place}", ingredient) for place in range(65)]),
+        Recipe(more=[(f"org.example__{place}", {}) for place in range(2_000)]),
+    ):
+        proof = verify_picture(make.signed(make.plain(), signer, recipe), trust, NOW)
+        assert proof.state is S.UNREADABLE
+        assert "far too many" in proof.reason or "too many" in proof.reason

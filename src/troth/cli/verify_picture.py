@@ -32,6 +32,7 @@ def _lines(checked: CheckedPicture) -> list[str]:
         ("Key", proof.key_fingerprint),
         ("Made with", one_line(proof.generator)),
         ("Certificate", _days(checked)),
+        ("Time stamp", _stamp(checked)),
     ]
     lines = [
         picture_headline(proof.state.value),
@@ -51,8 +52,15 @@ def _days(checked: CheckedPicture) -> str:
         return ""
     return (
         f"valid {proof.valid_from:%Y-%m-%d} to {proof.valid_until:%Y-%m-%d},"
-        f" judged for {checked.at:%Y-%m-%d %H:%M} UTC"
+        f" judged for {proof.stamped_at or checked.at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _stamp(checked: CheckedPicture) -> str:
+    proof = checked.proof
+    if proof.stamped_at is None:
+        return f"does not count: {proof.stamp_fault}" if proof.stamp_fault else ""
+    return f"{proof.stamped_at:%Y-%m-%d %H:%M:%S} UTC, by a clock of {one_line(proof.stamped_by)}"
 
 
 def _json(checked: CheckedPicture) -> dict[str, Json]:
@@ -68,6 +76,8 @@ def _json(checked: CheckedPicture) -> dict[str, Json]:
         "is_made_by_model": proof.is_made_by_model,
         "valid_from": proof.valid_from.isoformat() if proof.valid_from else None,
         "valid_until": proof.valid_until.isoformat() if proof.valid_until else None,
+        "stamped_at": proof.stamped_at.isoformat() if proof.stamped_at else None,
+        "stamped_by": proof.stamped_by or None,
         "ingredients": list(proof.ingredients),
         "left_out_bytes": proof.left_out,
         "remote_url": proof.remote_url or None,

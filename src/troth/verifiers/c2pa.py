@@ -54,6 +54,7 @@ from troth.verifiers.time_stamp import Stamp, StampInvalid, check_stamp
 from troth.verifiers.trust import Trust
 
 MAX_UPDATES = 16
+MAX_INGREDIENTS = 64
 
 
 class PictureState(StrEnum):
@@ -229,7 +230,7 @@ class _Check:
         if not manifest.assertions.keys() <= listed:
             raise ManifestInvalid("it holds an assertion that its claim does not list")
 
-    def _digest(self, uri: HashedUri, manifest: Manifest, payload: bytes) -> bytes:
+    def _digest(self, uri: HashedUri, manifest: Manifest, payload: memoryview) -> bytes:
         own: CborMap = {"alg": uri.algorithm} if uri.algorithm else {}
         return digest_of(algorithm_of(own, manifest.claim), [payload])
 
@@ -244,11 +245,11 @@ class _Check:
     def _ingredients(self, chain: list[Manifest]) -> tuple[str, ...]:
         """Return what the picture was made from, in words; raise _Altered where the manifests of
         ingredients that were signed over are not those that lie there."""
-        return tuple(
-            self._ingredient(manifest, label)
-            for manifest in chain
-            for label in manifest.named("c2pa.ingredient")
-        )
+        listed = [(manifest, label) for manifest in chain
+                  for label in manifest.named("c2pa.ingredient")]  # fmt: skip
+        if len(listed) > MAX_INGREDIENTS:
+            raise ManifestInvalid("it was made from far too many things")
+        return tuple(self._ingredient(manifest, label) for manifest, label in listed)
 
     def _ingredient(self, manifest: Manifest, label: str) -> str:
         title = text_of(manifest.assertion(label).get("dc:title"))[:80] or "without a name"
@@ -261,13 +262,16 @@ class _Check:
         is_redacted = any(place[0] == uri.manifest for place in self._redacted)
         if not is_redacted and self._digest(uri, manifest, box.payload) != uri.digest:
             raise _Altered("the credentials of something in it were changed")
-        signed = self._all[uri.manifest]
-        try:
-            signature = parse_signature(signed.signature, signed.claim_bytes)
-            who = name_of(signature.leaf.subject) if holds(signature) else ""
-        except (SignatureInvalid, SignerInvalid):
-            who = ""
+        who = self._signer_of(self._all[uri.manifest])
         return f"{title}, signed by {who}" if who else f"{title}, whose signature does not hold"
+
+    @staticmethod
+    def _signer_of(manifest: Manifest) -> str:
+        try:
+            signature = parse_signature(manifest.signature, manifest.claim_bytes)
+            return name_of(signature.leaf.subject) if holds(signature) else ""
+        except (SignatureInvalid, SignerInvalid):
+            return ""
 
 
 def _redacted_by(manifest: Manifest) -> list[tuple[str, tuple[str, ...]]]:

@@ -14,6 +14,7 @@ Cbor = None | bool | int | bytes | str | list["Cbor"] | dict[int | str, "Cbor"]
 
 MAX_DEPTH = 8
 MAX_OPEN_DEPTH = 24
+MAX_ITEMS = 50_000
 _BREAK = 0xFF
 _SIMPLE: dict[int, Cbor] = {0xF4: False, 0xF5: True, 0xF6: None}
 _FLOATS = {0xF9: 2, 0xFA: 4, 0xFB: 8}
@@ -31,6 +32,7 @@ class _Reader:
         self._encoded = encoded
         self._is_open = is_open
         self._max_depth = MAX_OPEN_DEPTH if is_open else MAX_DEPTH
+        self._left = MAX_ITEMS
         self.at = 0
 
     def _take(self, count: int) -> bytes:
@@ -57,6 +59,9 @@ class _Reader:
     def item(self, depth: int = 0) -> Cbor:
         if depth > self._max_depth:
             raise CborInvalid("it is nested too deeply")
+        self._left -= 1
+        if self._left < 0:
+            raise CborInvalid("it has far too many pieces")
         initial = self._take(1)[0]
         major, additional = initial >> 5, initial & 0x1F
         match major:

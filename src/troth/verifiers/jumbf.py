@@ -14,7 +14,7 @@ Reads strictly: every size is exact, nothing lies between boxes, and no box is o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_BOXES = 4_096
 MAX_DEPTH = 8
@@ -36,18 +36,25 @@ class Box:
     kind: bytes
     """The UUID of its description, 16 bytes."""
     label: str
-    payload: bytes
-    """All of it but its own header: what hashes are over."""
     boxes: tuple[Box, ...]
-    contents: tuple[tuple[bytes, bytes], ...]
-    """(type, content) of what is in it beside superboxes and the description."""
+    contents: tuple[tuple[bytes, int, int], ...]
+    """Type, start and end of what is in it beside superboxes and the description."""
+    encoded: bytes = field(repr=False)
+    """All that was read; boxes in boxes would hold it once for each depth."""
+    start: int
+    end: int
+
+    @property
+    def payload(self) -> memoryview:
+        """All of it but its own header: what hashes are over."""
+        return memoryview(self.encoded)[self.start : self.end]
 
     def only(self, content_type: bytes) -> bytes:
         """Return its one content of a type; raise JumbfInvalid for none or more."""
-        found = [content for kind, content in self.contents if kind == content_type]
+        found = [(start, end) for kind, start, end in self.contents if kind == content_type]
         if len(found) != 1:
             raise JumbfInvalid(f"the box {self.label[:80]!r} does not hold what it must")
-        return found[0]
+        return self.encoded[found[0][0] : found[0][1]]
 
 
 class _Reader:
@@ -61,7 +68,7 @@ class _Reader:
             raise JumbfInvalid("its boxes are nested too deeply")
         described: tuple[bytes, str] | None = None
         boxes: list[Box] = []
-        contents: list[tuple[bytes, bytes]] = []
+        contents: list[tuple[bytes, int, int]] = []
         for kind, inner_start, inner_end in self._children(start, end):
             if described is None:
                 if kind != _DESCRIPTION:
@@ -72,11 +79,11 @@ class _Reader:
             elif kind == _DESCRIPTION:
                 raise JumbfInvalid("a box is described twice")
             else:
-                contents.append((kind, self._encoded[inner_start:inner_end]))
+                contents.append((kind, inner_start, inner_end))
         if described is None:
             raise JumbfInvalid("a box is not described")
-        payload = self._encoded[start:end]
-        return Box(described[0], described[1], payload, tuple(boxes), tuple(contents))
+        kind, label = described
+        return Box(kind, label, tuple(boxes), tuple(contents), self._encoded, start, end)
 
     def _children(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         while start < end:

@@ -15,6 +15,9 @@ from zlib import crc32
 
 PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
 MAX_STORE_BYTES = 32 << 20
+MAX_PARTS = 65_536
+"""A file of 64 MB is two thousand chunks, or ten thousand; sixteen million could be put into it."""
+_TOO_MANY = "the file has far too many parts"
 C2PA_KIND = b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 """UUID of the box that holds a picture's manifests."""
 C2PA_PART = "C2PA"
@@ -99,6 +102,8 @@ def _walk_png(content: bytes, parts: list[FilePart]) -> str:
     parts.append(FilePart("PNGh", 0, len(_PNG_HEAD)))
     place = len(_PNG_HEAD)
     while place < len(content):
+        if len(parts) > MAX_PARTS:
+            return _TOO_MANY
         size = int.from_bytes(content[place : place + 4], "big")
         kind = content[place + 4 : place + 8]
         end = place + 12 + size
@@ -122,6 +127,8 @@ def _walk_jpeg(content: bytes, parts: list[FilePart]) -> str:
     place = 0
     pieces: list[int] = []
     while place + 2 <= len(content):
+        if len(parts) > MAX_PARTS:
+            return _TOO_MANY
         if content[place] != 0xFF:
             return "a segment does not begin where it should"
         marker = content[place + 1]
@@ -204,6 +211,8 @@ def _walk_webp(content: bytes, parts: list[FilePart]) -> str:
     parts.append(FilePart("RIFF", 0, 12))
     place, last = 12, 8 + int.from_bytes(content[4:8], "little")
     while place < min(last, len(content)):
+        if len(parts) > MAX_PARTS:
+            return _TOO_MANY
         kind = content[place : place + 4]
         size = int.from_bytes(content[place + 4 : place + 8], "little")
         end = place + 8 + size
