@@ -12,7 +12,6 @@ from datetime import datetime
 from html import escape
 from typing import cast
 
-from troth.cli.verify import decisive
 from troth.domain.exchange import find_header
 from troth.domain.verdict import Verdict
 from troth.engine.receipts import CheckedReceipt
@@ -96,7 +95,7 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield '<meta name="viewport" content="width=device-width"><meta name="robots" content="none">'
     yield f"<title>Receipt of a reply</title><style>{_STYLE}</style></head><body>"
     yield _headline(checked, is_proven=is_proven)
-    verdict = decisive(checked, is_proven=is_proven)
+    verdict = checked.decisive(is_proven=is_proven)
     if checked.then.state is checked.now.state:
         yield f"<p>{_text(verdict_sentence(verdict))}</p>"
     else:
@@ -114,7 +113,7 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
 
 
 def _headline(checked: CheckedReceipt, *, is_proven: bool) -> str:
-    words = verdict_words(decisive(checked, is_proven=is_proven).state)
+    words = verdict_words(checked.decisive(is_proven=is_proven).state)
     simulated = "SIMULATED: " if checked.now.is_simulated else ""
     tone = "good" if is_proven else "bad" if words.tone == "bad" else "warn"
     says = "Verified" if is_proven else "Not verified"

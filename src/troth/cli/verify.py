@@ -146,13 +146,8 @@ def receipt_lines(checked: CheckedReceipt, *, is_proven: bool, at: datetime | No
         claimed = verdict_words(receipt.verdict.state).short
         lines += ["", f"The receipt itself says: {claimed}. What counts is the above."]
     lines += ["", "What this does not prove:"]
-    lines += [f"  - {sentence}" for sentence in not_proven(decisive(checked, is_proven=is_proven))]
+    lines += [f"  - {sentence}" for sentence in not_proven(checked.decisive(is_proven=is_proven))]
     return lines
-
-
-def decisive(checked: CheckedReceipt, *, is_proven: bool) -> Verdict:
-    """Return the verdict that the answer rests on: what has merely expired was good then."""
-    return checked.then if is_proven and not checked.now.is_verified else checked.now
 
 
 def _pin_command(verdict: Verdict) -> str:

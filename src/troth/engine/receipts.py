@@ -29,6 +29,10 @@ class CheckedReceipt:
     then: Verdict
     now: Verdict
 
+    def decisive(self, *, is_proven: bool) -> Verdict:
+        """Return the verdict that the answer rests on: what has merely expired was good then."""
+        return self.then if is_proven and not self.now.is_verified else self.now
+
 
 async def receipt_of(chat: Chat, message: Message, endpoint: Endpoint, trust: Trust) -> bytes:
     """Return the receipt of one reply; raise UsageError where there is nothing to prove."""
