@@ -158,7 +158,9 @@ def test_the_command_signs_only_the_amount_that_was_typed_twice(
         given = ("--yes", agreed) if agreed else ()
         ended = troth("pay", "approve", "og", "--amount", "2", *given)
         assert ended.code == code, ended.err
+        assert "allow: 2 OPG in all" in ended.err
         assert len(chain.sent) == (1 if code == 0 else 0)
         status = troth("pay", "status", "og", "--json")
         assert status.code == 0, status.out + status.err
         assert status.json["balance_opg"] == "5"
+        assert status.json["authorised_today_opg"] == "0"

@@ -66,7 +66,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("header", UNREADABLE.values(), ids=UNREADABLE)
 def test_terms_that_need_guessing_are_none(header: str) -> None:
     with pytest.raises(TermsInvalid, match="cannot be read"):
-        choose_offer(parse_terms(header), LIMITS, (PAYEE.lower(),))
+        choose_offer(parse_terms(header), LIMITS, PAYEE)
 
 
 def test_enormous_terms_are_not_even_read() -> None:
@@ -77,7 +77,7 @@ def test_enormous_terms_are_not_even_read() -> None:
 def test_a_refusal_quotes_nothing_that_could_move_a_cursor() -> None:
     for header in UNREADABLE.values():
         with pytest.raises(TermsInvalid) as refused:
-            choose_offer(parse_terms(header), LIMITS, (PAYEE.lower(),))
+            choose_offer(parse_terms(header), LIMITS, PAYEE)
         assert str(refused.value).isascii()
         assert str(refused.value).isprintable()
 
@@ -105,7 +105,7 @@ def test_the_header_is_byte_for_byte_that_of_og_x402(monkeypatch: pytest.MonkeyP
     extra = OFFER["extra"] | {"facilitatorAddress": "0x00000000000000000000000000000000000fac11"}
     lower = {name: OFFER[name].lower() for name in ("asset", "payTo")}
     terms = parse_terms(offering(**lower, extra=extra))
-    offer, raw_offer = choose_offer(terms, LIMITS, (PAYEE.lower(),))
+    offer, raw_offer = choose_offer(terms, LIMITS, PAYEE)
     now = datetime.fromtimestamp(1795900000, UTC)
     header = Wallet(WALLET).authorise(terms, offer, raw_offer, now)
     expected = "599d22c8e54941a6176b0db8d5e2c5e54cfca694c22c45e9a91e2bd6385ae4f1"
@@ -114,7 +114,7 @@ def test_the_header_is_byte_for_byte_that_of_og_x402(monkeypatch: pytest.MonkeyP
 
 def test_what_a_402_leaves_out_is_not_sent_back() -> None:
     terms = parse_terms(written({"x402Version": 2, "accepts": [OFFER], "extensions": None}))
-    offer, raw_offer = choose_offer(terms, LIMITS, (PAYEE.lower(),))
+    offer, raw_offer = choose_offer(terms, LIMITS, PAYEE)
     header = Wallet(WALLET).authorise(terms, offer, raw_offer, datetime.now(UTC))
     assert sorted(json.loads(base64.b64decode(header))) == ["accepted", "payload", "x402Version"]
 

@@ -35,9 +35,13 @@ def configure(parser: Parser) -> None:
 
 
 async def run_status(arguments: Arguments, console: Console) -> int:
+    """Ask Base about the wallet, and the vault about today."""
+    from troth.engine.payment import to_opg, written_opg
+
     provider = arguments.text("provider")
     async with opened_engine(console, VaultUse.IF_THERE) as engine:
         standing = await engine.enclaves.approver(provider, arguments.text("rpc")).standing()
+        today = to_opg(await engine.enclaves.payments.authorised_today())
         if console.is_json:
             console.json(
                 {
@@ -46,14 +50,16 @@ async def run_status(arguments: Arguments, console: Console) -> int:
                     "balance_opg": str(standing.balance),
                     "allowed_opg": str(standing.allowed),
                     "balance_eth": str(standing.ether),
+                    "authorised_today_opg": str(today),
                 }
             )
             return ExitCode.OK
         console.rows(
             (
                 ("wallet", standing.wallet),
-                ("holds", f"{standing.balance} OPG, {standing.ether.normalize():f} ETH"),
-                ("may draw", f"Permit2: {standing.allowed} OPG"),
+                ("holds", f"{written_opg(standing.balance)}, {standing.ether.normalize():f} ETH"),
+                ("may draw", f"Permit2: {written_opg(standing.allowed)}"),
+                ("authorised", f"{written_opg(today)} today, at all providers"),
             )
         )
     return ExitCode.OK
@@ -71,7 +77,7 @@ async def run_approve(arguments: Arguments, console: Console) -> int:
         approval = await approver.propose(amount)
         console.note("This asks Base to let Permit2 draw on your wallet:")
         for name, value in approval_lines(approval):
-            console.note(f"  {name:<12}{value}")
+            console.note(f"{name}: {value}")
         given = arguments.text("yes")
         if not given:
             if not can_ask():

@@ -20,11 +20,11 @@ OPG = 10**18
 
 _BASE = "eip155:8453"
 SETTLEMENTS = {
-    "private": "Only that you paid this gateway, and how much, is to go on the chain.",
-    "batch": "A digest of many replies, this one among them, is to go on the chain.",
+    "private": "Only that you paid this gateway, and how much, goes public, if it keeps to that.",
+    "batch": "A digest of many replies goes on the chain, this one too, if it keeps to that.",
     "individual": "Your whole prompt and the whole reply are published on the chain, for ever.",
 }
-"""Settlement type -> what it makes public, where the gateway keeps to it."""
+"""Settlement type -> what it makes public; what the gateway does is not seen from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def payment_lines(request: PaymentRequest) -> tuple[tuple[str, str], ...]:
         ("settled by", request.facilitator),
         ("network", f"Base ({request.network})" if request.network == _BASE else request.network),
         ("valid", f"for {_duration(request.valid_s)} after your yes"),
-        ("settlement", f"{request.settlement}, if the gateway keeps to it. {request.publishes}"),
+        ("settlement", f"{request.settlement}. {request.publishes}"),
         (
             "your limits",
             f"{written_opg(request.max_per_session)} until Troth ends,"

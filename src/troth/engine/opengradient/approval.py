@@ -19,7 +19,7 @@ from troth.domain.exchange import HttpRequest
 from troth.domain.model import Endpoint
 from troth.engine.opengradient.terms import ASSET, CHAIN_ID, PERMIT2
 from troth.engine.opengradient.wallet import Wallet, WalletUnreadable
-from troth.engine.payment import OPG, Limits, to_opg
+from troth.engine.payment import OPG, Limits, to_opg, written_opg
 from troth.transport import Sight, Transport, is_loopback
 
 _BALANCE_OF, _ALLOWANCE, _APPROVE = "0x70a08231", "0xdd62ed3e", "0x095ea7b3"
@@ -62,10 +62,14 @@ def approval_lines(approval: Approval) -> tuple[tuple[str, str], ...]:
     """Return what a person must see before a yes, as rows of name and value."""
     standing = approval.standing
     return (
-        ("allow", f"{approval.amount} OPG in all, not per reply; now {standing.allowed} OPG"),
+        (
+            "allow",
+            f"{written_opg(approval.amount)} in all, not per reply;"
+            f" now {written_opg(standing.allowed)}",
+        ),
         ("to", f"Permit2, {PERMIT2}: it draws only what you authorise for a reply"),
         ("from wallet", standing.wallet),
-        ("holds", f"{standing.balance} OPG, {standing.ether.normalize():f} ETH"),
+        ("holds", f"{written_opg(standing.balance)}, {standing.ether.normalize():f} ETH"),
         ("token", ASSET),
         ("costs", f"at most {approval.fee.normalize():f} ETH, taken at once"),
         ("network", f"Base (chain {CHAIN_ID}); the transaction is public and stays so"),

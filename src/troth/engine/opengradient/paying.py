@@ -72,10 +72,9 @@ class Payer:
                 name, f"It asks for a payment, and no wallet is set: `troth keys set {name}`."
             )
         limits = Limits.of(self.endpoint)
-        payees = (payee.lower(),) if payee else limits.pay_to
         try:
             terms = parse_terms(find_header(headers, REQUIRED) or "")
-            offer, raw_offer = choose_offer(terms, limits, payees)
+            offer, raw_offer = choose_offer(terms, limits, payee)
             wallet = await asyncio.to_thread(Wallet, self.private_key)
         except (TermsInvalid, WalletUnreadable) as error:
             raise PaymentRefused(name, str(error)) from error

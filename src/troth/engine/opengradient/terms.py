@@ -96,12 +96,11 @@ def parse_terms(header: str) -> Terms:
     return terms
 
 
-def choose_offer(
-    terms: Terms, limits: Limits, payees: tuple[str, ...]
-) -> tuple[Offer, dict[str, Any]]:
+def choose_offer(terms: Terms, limits: Limits, payee: str = "") -> tuple[Offer, dict[str, Any]]:
     """Return the first offer that may be paid, parsed and as it came.
 
-    `payees` are lower-case addresses. Raises TermsInvalid with the reason of the first refusal.
+    `payee` is the only one that may be paid, where a registry names one for this gateway. Raises
+    TermsInvalid with the reason of the first refusal.
     """
     reasons: list[str] = []
     for raw in terms.accepts:
@@ -110,14 +109,14 @@ def choose_offer(
         except ValidationError:
             reasons.append("The gateway's payment terms cannot be read.")
             continue
-        reason = why_not(offer, limits, payees)
+        reason = why_not(offer, limits, payee)
         if not reason:
             return offer, raw
         reasons.append(reason)
     raise TermsInvalid(reasons[0])
 
 
-def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
+def why_not(offer: Offer, limits: Limits, payee: str) -> str:
     """Return the reason not to pay an offer, as a sentence; "" where there is none."""
     if (offer.scheme, offer.extra.assetTransferMethod) != ("upto", "permit2"):
         return f"It wants to be paid in a way that Troth does not know ({offer.scheme})."
@@ -125,10 +124,12 @@ def why_not(offer: Offer, limits: Limits, payees: tuple[str, ...]) -> str:
         return f"It wants to be paid on another network ({offer.network}) than Base."
     if offer.asset.lower() != ASSET:
         return f"It wants another token ({offer.asset}) than OPG."
-    if offer.payTo.lower() not in payees:
+    if payee and offer.payTo.lower() != payee.lower():
+        return f"It wants to be paid at {offer.payTo}; the registry names {payee} for it."
+    if not payee and offer.payTo.lower() not in limits.pay_to:
         return (
-            f"It wants to be paid at {offer.payTo}, which neither the registry nor your settings"
-            " name. `pay_to` in the provider's options allows an address."
+            f"It wants to be paid at {offer.payTo}, which your settings do not name. `pay_to` in"
+            " the provider's options allows an address."
         )
     if offer.maxTimeoutSeconds > limits.valid_s:
         return (
