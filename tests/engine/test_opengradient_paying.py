@@ -230,3 +230,20 @@ async def test_what_was_authorised_is_told_however_the_reply_ends(home: Home, br
     )
     assert bool(last.text) is (breaks != "before the first")
     assert engine.enclaves.payments.authorised == Decimal("0.1") * 10**18
+
+
+async def test_a_wallet_library_that_fails_quotes_no_key(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eth_account.signers.local import LocalAccount
+
+    def quotes_it(account: LocalAccount, **_: object) -> None:
+        raise TypeError(f"cannot sign with {account.key.hex()}")
+
+    monkeypatch.setattr(LocalAccount, "sign_typed_data", quotes_it)
+    enclave = PaidEnclave(terms=TERMS)
+    await opened(home, enclave)
+    message, _ = await home.ask()
+    kind, reason = failure_of(message)
+    assert (kind, reason) == ("payment-refused", "The wallet's library could not sign this.")
+    assert enclave.payments == []

@@ -122,18 +122,19 @@ class Approver:
     async def approve(self, approval: Approval) -> str:
         """Sign and send what was proposed; return the transaction's hash once it is in a block."""
         wallet = await self._wallet()
-        signed = await asyncio.to_thread(
-            wallet.sign_transaction,
-            {
-                "to": ASSET,
-                "value": 0,
-                "data": _approve_call(int(approval.amount * OPG)),
-                "nonce": approval.nonce,
-                "gas": approval.gas,
-                "gasPrice": approval.gas_price,
-                "chainId": CHAIN_ID,
-            },
-        )
+        transaction = {
+            "to": ASSET,
+            "value": 0,
+            "data": _approve_call(int(approval.amount * OPG)),
+            "nonce": approval.nonce,
+            "gas": approval.gas,
+            "gasPrice": approval.gas_price,
+            "chainId": CHAIN_ID,
+        }
+        try:
+            signed = await asyncio.to_thread(wallet.sign_transaction, transaction)
+        except WalletUnreadable as error:
+            raise self._refused(str(error)) from error
         sent = await self._ask("eth_sendRawTransaction", "0x" + signed.hex())
         if not isinstance(sent, str):
             raise self._refused("The endpoint of Base did not take the transaction.")

@@ -87,7 +87,10 @@ class Payer:
             await self.payments.note(offer.base_units)
         # The time is that of the signature: a person may have thought about it for long.
         now = datetime.now(UTC)
-        signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
+        try:
+            signed = await asyncio.to_thread(wallet.authorise, terms, offer, raw_offer, now)
+        except WalletUnreadable as error:
+            raise PaymentRefused(name, str(error)) from error
         self.authorised.append(f"{written_opg(request.amount)} at {name}")
         return (("PAYMENT-SIGNATURE", signed),)
 

@@ -13,7 +13,8 @@ import base64
 import json
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from types import ModuleType
@@ -48,7 +49,19 @@ _DOMAIN = {"name": "Permit2", "chainId": CHAIN_ID, "verifyingContract": PERMIT2}
 
 
 class WalletUnreadable(ValueError):
-    """The wallet's key is none. The message never holds it."""
+    """The wallet's key is none, or does not sign. The message never holds it."""
+
+
+_NOT_SIGNED = "The wallet's library could not sign this."
+
+
+@contextmanager
+def _errors_without_key(words: str) -> Generator[None]:
+    """Put `words` in place of an error of the foreign library, which may quote the key."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - a foreign library
+        raise WalletUnreadable(words) from None
 
 
 class _Signed(Protocol):
@@ -99,10 +112,8 @@ class Wallet:
     def __init__(self, private_key: str) -> None:
         """Raises ExtraMissing, or WalletUnreadable for what is no key of 32 bytes in hex."""
         accounts = cast(_Accounts, getattr(load_eth_account(), "Account"))  # noqa: B009
-        try:
+        with _errors_without_key("The wallet's key is not 32 bytes in hexadecimal."):
             self._account = accounts.from_key(bytes.fromhex(private_key.strip().removeprefix("0x")))
-        except Exception:  # noqa: BLE001 - a foreign library whose errors may quote the key
-            raise WalletUnreadable("The wallet's key is not 32 bytes in hexadecimal.") from None
 
     @property
     def address(self) -> str:
@@ -111,7 +122,8 @@ class Wallet:
     def sign_transaction(self, transaction: Mapping[str, object]) -> bytes:
         """Return a signed transaction, ready to be sent."""
         to = checksum_address(str(transaction["to"]))
-        return bytes(self._account.sign_transaction({**transaction, "to": to}).raw_transaction)
+        with _errors_without_key(_NOT_SIGNED):
+            return bytes(self._account.sign_transaction({**transaction, "to": to}).raw_transaction)
 
     def authorise(
         self, terms: Terms, offer: Offer, raw_offer: dict[str, Any], now: datetime
@@ -130,9 +142,10 @@ class Wallet:
                 "validAfter": str(seconds - _BEFORE_S),
             },
         }
-        signed = self._account.sign_typed_data(
-            domain_data=_DOMAIN, message_types=_TYPES, message_data=message_of(authorisation)
-        )
+        with _errors_without_key(_NOT_SIGNED):
+            signed = self._account.sign_typed_data(
+                domain_data=_DOMAIN, message_types=_TYPES, message_data=message_of(authorisation)
+            )
         payload: dict[str, object] = {
             "x402Version": terms.x402Version,
             "payload": {
