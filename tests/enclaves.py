@@ -143,6 +143,11 @@ def event_stream(body: bytes) -> Answer:
     )
 
 
+_FLAGS = tuple(
+    "0x" + keccak(f"{name}(bytes32)".encode())[:4].hex() for name in ("isTEEEnabled", "isTEEActive")
+)
+
+
 @dataclass
 class Registry:
     """A scripted chain: answers `eth_call` for `getActiveTEEs` with the records it is given."""
@@ -152,6 +157,8 @@ class Registry:
     block: int = 77
     asked: list[str] = field(default_factory=list)
     is_down: bool = False
+    flags: tuple[bool, bool] = (True, True)
+    """What it says of any enclave: enabled, active."""
 
     def __call__(self, request: RecordedRequest) -> Answer:
         call = request.json()
@@ -163,6 +170,10 @@ class Registry:
                 return json_answer({"jsonrpc": "2.0", "id": 1, "result": hex(self.chain_id)})
             case "eth_blockNumber":
                 return json_answer({"jsonrpc": "2.0", "id": 1, "result": hex(self.block)})
+            case _ if call["params"][0]["data"].startswith(_FLAGS):
+                is_set = self.flags[_FLAGS.index(call["params"][0]["data"][:10])]
+                result = "0x" + word(int(is_set)).hex()
+                return json_answer({"jsonrpc": "2.0", "id": 1, "result": result})
             case _:
                 return Answer(
                     headers=(("Content-Type", "application/json"),), steps=(listing(*self.records),)

@@ -82,6 +82,25 @@ def test_the_registry_is_listed_with_what_its_word_is_worth(
         assert "HTTP 503" in ran.err
 
 
+@pytest.mark.usefixtures("with_vault")
+def test_a_reply_s_enclave_is_asked_about_anew(inside: Inside) -> None:
+    enclave = Enclave()
+    with ScriptedServer(enclave) as server:
+        chain = Registry([registry_record(enclave.gateway, endpoint=server.url)])
+        with ScriptedServer(chain) as rpc:
+            place = f"{rpc.url}:{ADDRESS}"
+            inside("providers", "add", "og", "--wire", "opengradient", "--registry", place)
+            assert inside("ask", "-m", "og/gpt-4.1", "hello").code == 0
+            ran = inside("registry", "ask", "last")
+            assert ran.code == 0, ran.err
+            assert "lists this enclave as alive" in ran.out
+            chain.flags = (False, False)
+            ran = inside("registry", "ask", "last", "--json")
+            assert ran.code == 4, ran.err
+            assert ran.json["said"] == "off"
+            assert ran.json["tee_id"] == enclave.gateway.tee_id
+
+
 def test_nothing_is_paid_from_a_script_without_a_limit(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from enclaves import Enclave, Registry, registry_record, trust_machine
 from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of, outcome
 from servers import make_certificate
-from troth.domain.error import RegistryFailed
+from troth.domain.error import RegistryFailed, UsageError
 from troth.domain.message import Finish
 from troth.domain.verdict import Outcome, State
 from troth.engine.known_code import read_measured
@@ -234,3 +234,55 @@ async def test_a_connection_that_is_not_the_documents_gets_no_prompt(
     assert kind == "enclave-refused"
     assert "another machine" in reason
     assert enclave.asked == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("none", "lists this enclave as alive"),
+        ("switched off", "has switched this enclave off"),
+        ("silent", "is silent"),
+        ("disputed", "disagree"),
+    ],
+)
+async def test_what_the_registry_says_now_stands_beside_what_it_said_then(
+    home: Home, fault: str, words: str
+) -> None:
+    enclave = Enclave()
+    server = await home.serve(enclave)
+    chains = [Registry([registry_record(enclave.gateway, endpoint=server.url)]) for _ in range(2)]
+    places = [f"{(await home.serve(chain)).url}:{ADDRESS}" for chain in chains]
+    engine = await home.open("", registry=places)
+    chat = await engine.new_chat(model=MODEL)
+    message, then = await home.ask(chat)
+    assert then is not None
+    assert then.state is State.VERIFIED_REGISTRY, message.failure
+    for chain in chains[:1] if fault == "disputed" else chains:
+        match fault:
+            case "silent":
+                chain.flags = (True, False)
+            case "switched off" | "disputed":
+                chain.flags = (False, False)
+            case _:
+                pass
+    standing = await engine.proofs.ask_registry(chat, message.id)
+    assert words in standing.words
+    now = chat.verdicts[message.id]
+    assert now.state is then.state, "what it was worth when it came"
+    (said,) = [check for check in now.checks if standing.words in check.detail]
+    assert (said.outcome is Outcome.CANNOT_CHECK) is (fault != "none")
+    again = await engine.proofs.check_again(chat, message.id)
+    assert any(standing.words in check.detail for check in again.checks)
+    receipt = verify(await engine.proofs.receipt(chat, message.id))
+    for verdict in (receipt.then, receipt.now):
+        assert not any(standing.words in check.detail for check in verdict.checks)
+
+
+async def test_a_pinned_gateway_without_a_registry_has_none_to_ask(home: Home) -> None:
+    enclave = Enclave()
+    server = await home.serve(enclave)
+    engine = await home.open(server.url, pin=enclave.gateway)
+    chat = await engine.new_chat(model=MODEL)
+    message, _ = await home.ask(chat)
+    with pytest.raises(UsageError, match="names no registry"):
+        await engine.proofs.ask_registry(chat, message.id)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from enclaves import Enclave, Registry, registry_record
-from engine.opengradient_home import ADDRESS, Home
+from engine.opengradient_home import ADDRESS, Home, outcome
 from servers import Answer, RecordedRequest
-from troth.domain.verdict import State
+from troth.domain.verdict import Outcome, State
+from verifiers.signer import Gateway, make_key
 
 
 @pytest.fixture
@@ -58,3 +59,15 @@ async def test_its_word_alone_is_never_green(home: Home) -> None:
     assert verdict is not None
     assert not verdict.is_verified
     assert any("og-veil says that it verified" in check.detail for check in verdict.checks)
+
+
+async def test_a_pin_that_the_registry_does_not_share_is_told(home: Home) -> None:
+    veil = Veil()
+    server = await home.serve(veil)
+    registry = await home.serve(Registry([registry_record(Gateway(make_key("another")))]))
+    place = f"{registry.url}:{ADDRESS}"
+    await home.open(server.url, pin=veil.gateway, route="veil", registry=place)
+    _, verdict = await home.ask()
+    assert verdict is not None
+    assert verdict.state is State.VERIFIED_PINNED, "a pin is the user's own decision"
+    assert outcome(verdict, "registry") is Outcome.CANNOT_CHECK

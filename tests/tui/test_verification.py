@@ -203,6 +203,17 @@ async def test_a_key_is_pinned_by_hand_and_the_reply_checked_again(tmp_path: Pat
         assert last_state(stage) is State.FAILED
 
 
+async def test_the_registry_is_asked_about_a_key_by_hand(tmp_path: Path) -> None:
+    async with run_signed(tmp_path, size=(80, 24)) as stage:
+        await ask(stage, "which lock")
+        await open_pane(stage)
+        await stage.pilot.press("p")
+        await stage.until(lambda: "Ask the registry" in stage.text)
+        await stage.pilot.press("down", "down", "down", "enter")
+        await stage.until(lambda: "names no registry" in stage.text)
+        assert last_state(stage) is State.VERIFIED_PINNED
+
+
 async def test_the_code_behind_a_key_can_be_named_and_forgotten(tmp_path: Path) -> None:
     measured = (("platform", "aws-nitro"), ("pcr0", "9b" * 48), ("pcr2", "2b" * 48))
     key = KnownKey("ab" * 32, "opengradient", "og", registry="the registry", measured=measured)

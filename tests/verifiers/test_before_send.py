@@ -158,4 +158,4 @@ def test_a_word_of_the_registry_that_does_not_count_is_no_key_to_seal_to(
         facts=FACTS, policy=policy, sealing=SEALING,
     )  # fmt: skip
     assert not before.is_allowed
-    assert "sealed on the registry's word alone" in before.reason
+    assert "sealed on the registry's word, which" in before.reason

@@ -22,6 +22,36 @@ def configure(parser: Parser) -> None:
     add_json_flag(listing)
     listing.set_defaults(run=run_list)
 
+    asking = add_subcommand(group, "ask", "ask whether the enclave of a reply is listed still")
+    asking.add_argument(
+        "message", metavar="MESSAGE", help="id of a reply, the end of it, or `last`"
+    )
+    add_json_flag(asking)
+    asking.set_defaults(run=run_ask)
+
+
+async def run_ask(arguments: Arguments, console: Console) -> int:
+    """Ask now; the answer is kept beside the reply, whose verdict stays what it was."""
+    from troth.cli.receipt import find_reply
+    from troth.verifiers.opengradient_standing import Said
+
+    async with opened_engine(console, VaultUse.REQUIRED) as engine:
+        chat, message_id = await find_reply(engine, arguments.text("message"))
+        standing = await engine.proofs.ask_registry(chat, message_id)
+        if console.is_json:
+            console.json(
+                {
+                    "message": message_id,
+                    "tee_id": standing.tee_id,
+                    "registry": standing.registry,
+                    "said": standing.said,
+                    "read_at": standing.read_at.isoformat(),
+                }
+            )
+        else:
+            console.line(standing.words)
+    return ExitCode.OK if standing.said is Said.ALIVE else ExitCode.NOT_VERIFIED
+
 
 async def run_list(arguments: Arguments, console: Console) -> int:
     """Ask now, whatever is remembered; the vault is not needed."""

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 
 from troth.domain.error import NetworkError, NotFound, TrothError
 from troth.domain.exchange import Exchange, HttpRequest, HttpResponse, find_header
@@ -125,16 +126,25 @@ class Judge:
             await self._remember(exchange, evidence, verdict, trust, facts)
         return verdict
 
-    async def check_again(self, chat: Chat, message: Message, endpoint: Endpoint) -> Verdict:
-        """Check a reply from what is kept, with today's trust. Contacts nobody."""
+    async def check_again(
+        self,
+        chat: Chat,
+        message: Message,
+        endpoint: Endpoint,
+        found: Fetched = MappingProxyType({}),
+    ) -> Verdict:
+        """Check a reply from what is kept, with today's trust. Contacts nobody.
+
+        `found` is evidence that was fetched meanwhile; it is kept beside the reply.
+        """
         exchange = await chat.store.exchange(message.id)
         if exchange is None:
             raise NotFound("exchange", message.id)
         facts = facts_of(message, endpoint)
-        evidence = await chat.store.evidence(message.id)
+        evidence = {**await chat.store.evidence(message.id), **_answers(found)}
         trust = await self._with_memory(exchange, evidence, await self.trust(endpoint), facts)
         verdict = await _check(message, exchange, evidence, trust, facts)
-        await chat.store.record_verdict(message.id, verdict)
+        await chat.store.record_verdict(message.id, verdict, found)
         chat.verdicts[message.id] = verdict
         return verdict
 

@@ -11,6 +11,7 @@ from troth.engine.known_code import code_named, measured_in
 from troth.engine.trusting import TrustFile
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import MeasuredFacts
+from troth.verifiers.opengradient_names import SCHEME
 from troth.verifiers.opengradient_records import known_records
 from troth.verifiers.registry import signed_parts_of
 from troth.verifiers.trust import PinnedKey, Trust, fingerprint_of
@@ -33,6 +34,8 @@ class KnownKey:
     """The reason, perhaps empty; None when it is not distrusted."""
     registry: str = ""
     """Name of the registry that lists it, as far as was looked."""
+    can_be_listed: bool = False
+    """Whether there are registries for keys of its kind, which can be asked."""
     measured: MeasuredFacts = ()
     """The code of the genuine machine that holds it; () where none was proven."""
     code_name: str = ""
@@ -66,6 +69,7 @@ def known_key_of(
         is_own_pin=any(key.fingerprint == fingerprint for key in own.keys),
         distrusted_because=distrust.reason if distrust else None,
         registry=record.registry if record else "",
+        can_be_listed=verdict.scheme.startswith(SCHEME) and not verdict.is_simulated,
         measured=measured,
         code_name=known.name if known else "",
         is_own_code=known in own.measurements,

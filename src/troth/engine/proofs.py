@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, NotFound
-from troth.domain.exchange import Exchange, HttpResponse
+from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.message import Message
 from troth.domain.model import Endpoint, ModelRef
 from troth.domain.verdict import Outcome, State, Verdict
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from troth.engine.picture_proofs import CheckedPicture
     from troth.engine.trusting import TrustFile
     from troth.verifiers.meaning import Seen
+    from troth.verifiers.opengradient_standing import Standing
 
 
 _SIGNER_KNOWN = frozenset(State) - {
@@ -89,6 +90,25 @@ class Proofs:
         """Check a reply from the bytes that are kept. Contacts nobody."""
         message = _find(chat, message_id)
         return await self._verification.judge().check_again(chat, message, self._endpoint(message))
+
+    async def ask_registry(self, chat: Chat, message_id: str) -> Standing:
+        """Ask the registry now about the enclave that signed a reply, and keep what it says.
+
+        The verdict stays what it was when the reply came and tells this beside it. Raises NotFound
+        where no enclave signed, UsageError where no registry is known, RegistryFailed.
+        """
+        from troth.verifiers.opengradient_standing import STANDING, enclave_of, write_standing
+
+        message = _find(chat, message_id)
+        tee_id = enclave_of(await self.exchange(chat, message_id))
+        if not tee_id:
+            raise NotFound("enclave that signed this message", message_id)
+        endpoint, judge = self._endpoint(message), self._verification.judge()
+        trust = await judge.trust(endpoint)
+        standing = await self._verification.routes().standing(endpoint, trust, tee_id)
+        found = {STANDING: (HttpRequest("GET", ""), write_standing(standing))}
+        await judge.check_again(chat, message, endpoint, found)
+        return standing
 
     async def exchange(self, chat: Chat, message_id: str) -> Exchange:
         """Return the bytes as sent and received; raise NotFound for what has none."""

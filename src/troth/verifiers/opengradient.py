@@ -37,6 +37,7 @@ from troth.verifiers.opengradient_keys import (
 )
 from troth.verifiers.opengradient_names import ATTESTATION, SCHEME, SIGNING_KEY
 from troth.verifiers.opengradient_sealing import OHTTP_CONFIG, sealed_to
+from troth.verifiers.opengradient_standing import standing_since
 from troth.verifiers.strict_bytes import parse_base64, parse_hex
 from troth.verifiers.strict_json import NotStrict, as_text, parse_object
 from troth.verifiers.trust import Trust, short, signature_id
@@ -120,7 +121,7 @@ class OpenGradient:
         if run.proof is not None:
             tee_id, received_at = run.proof.tee_id, exchange.received_at
             judged = judge_key(key, tee_id, hardware, trust, facts, received_at)
-            run.add(*judged.findings)
+            run.add(*judged.findings, *standing_since(evidence, facts, tee_id))
             reached = judged.reached
         _check_times(run)
         _check_replay(run)

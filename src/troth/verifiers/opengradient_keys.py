@@ -52,6 +52,8 @@ class SigningKey:
     record: RegistryRecord | None = None
     is_served: bool = False
     """The gateway itself handed it out: worth nothing alone."""
+    is_unlisted: bool = False
+    """A registry was read when the reply came, and names others."""
 
     @property
     def fingerprint(self) -> str:
@@ -106,7 +108,8 @@ def candidate_keys(evidence: Evidence, trust: Trust, facts: Facts) -> tuple[Sign
     for spki in found:
         fingerprint = fingerprint_of(spki)
         pin = next((p for p in pins if p.fingerprint == fingerprint), None)
-        keys.append(SigningKey(spki, pin, records.get(spki), spki == served))
+        is_unlisted = bool(records) and spki not in records
+        keys.append(SigningKey(spki, pin, records.get(spki), spki == served, is_unlisted))
     return tuple(keys)
 
 
@@ -167,6 +170,12 @@ def _vouchers(key: SigningKey, hardware: Hardware, trust: Trust, moment: datetim
         if listed.outcome is Outcome.PASSED:
             words.append(f"listed by {key.record.registry}")
             states.append(State.VERIFIED_REGISTRY)
+    elif key.is_unlisted and key.pin is not None:
+        reason = (
+            "The registry that was asked does not list this enclave: it was switched off, is silent"
+            " or was never there. Your pin stands for the key alone."
+        )
+        findings.append(cannot_check("registry", reason))
     if hardware.vouches:
         words.append("held by a sealed computer that was checked here")
         known = hardware.knows_code

@@ -82,7 +82,10 @@ def _listed_sealing(
     if key.record is None or key.record.ohttp != sealing or listing is None:
         return failed("channel", "Nobody vouches for the key that your words would be sealed to.")
     if listing.outcome is not Outcome.PASSED:
-        reason = f"Your words would be sealed on the registry's word alone. {listing.detail}"
+        reason = (
+            "Your words would be sealed on the registry's word, which does not count here:"
+            f" {listing.detail}"
+        )
         return failed("channel", reason)
     if wants_hardware:
         reason = (

@@ -186,6 +186,13 @@ class Logins:
     async def forget(self, provider: str) -> None:
         await self._vault().delete_secret(_PREFIX + provider)
 
+    async def registry(self, provider: str) -> RegistrySource | None:
+        """Return the registry that a login named; None without a login."""
+        try:
+            return (await self._load(provider)).registry
+        except LoginMissing:
+            return None
+
     async def _load(self, provider: str) -> Login:
         kept = await self._vault().secret(_PREFIX + provider)
         if kept is None:

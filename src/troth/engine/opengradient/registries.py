@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from troth.domain.error import NetworkError, RegistryFailed, UsageError
 from troth.domain.exchange import HttpRequest
@@ -17,7 +19,10 @@ from troth.domain.model import Endpoint
 from troth.transport import Sight, Transport, is_loopback
 from troth.verifiers import opengradient_registry as rpc
 from troth.verifiers.opengradient_registry import RegistryAnswer
+from troth.verifiers.opengradient_standing import Said, Standing
 from troth.verifiers.trust import RegistryRecord, RegistrySource, Trust
+
+AnswerT = TypeVar("AnswerT")
 
 _FRESH = timedelta(minutes=10)
 _TIMEOUT_S = 15.0
@@ -51,16 +56,12 @@ class Registries:
         now = datetime.now(UTC)
         if kept is not None and not is_fresh and timedelta() <= now - kept.read_at < _FRESH:
             return kept
-        asked = await asyncio.gather(*(self._ask(source, url) for url in source.rpc_urls))
-        answers = [one for one in asked if isinstance(one, RegistryAnswer)]
-        failures = tuple(
-            (url, one)
-            for url, one in zip(source.rpc_urls, asked, strict=True)
-            if isinstance(one, str)
+        answers, failures = await self._asked(
+            source, lambda url, block: self._listed(source, url, block)
         )
         if not answers:
-            raise RegistryFailed(source.name, " ".join(why for _, why in failures))
-        listing = Listing(source, rpc.cross_check(answers), failures, now)
+            raise RegistryFailed(source.name, " ".join(failures.values()))
+        listing = Listing(source, rpc.cross_check(answers), tuple(failures.items()), now)
         self._kept[source] = listing
         return listing
 
@@ -68,23 +69,56 @@ class Registries:
         """Read again the next time."""
         self._kept.clear()
 
-    async def _ask(self, source: RegistrySource, url: str) -> RegistryAnswer | str:
-        try:
-            if source.chain_id:
-                chain = rpc.parse_quantity(await self._body(rpc.chain_id_request(url)))
-                if chain != source.chain_id:
-                    return f"It serves chain {chain}, not {source.chain_id}."
-            block = await self._block(url)
-            request = rpc.active_tees_request(source, url, block=block)
-            now = datetime.now(UTC)
-            return rpc.parse_records(await self._body(request), source, url, now, block)
-        except rpc.RegistryFailed as error:
-            return str(error)
-        except NetworkError as error:
-            return f"{error.host or 'It'} did not answer ({error.kind})."
+    async def standing(self, source: RegistrySource, tee_id: str) -> Standing:
+        """Ask all endpoints about one enclave, now; raise RegistryFailed where none answered."""
+        said, failures = await self._asked(
+            source, lambda url, block: self._said(source, url, tee_id, block)
+        )
+        if not said:
+            raise RegistryFailed(source.name, " ".join(failures.values()))
+        agreed = said[0] if len(set(said)) == 1 else Said.DISPUTED
+        return Standing(source.name, tee_id, agreed, datetime.now(UTC))
 
-    async def _block(self, url: str) -> int | None:
-        """Return the newest block; None where an endpoint does not tell: then it says `latest`."""
+    async def _said(self, source: RegistrySource, url: str, tee_id: str, block: int | None) -> Said:
+        enabled = rpc.is_enabled_request(source, url, tee_id, block=block)
+        if not rpc.parse_flag(await self._body(enabled)):
+            return Said.OFF
+        active = rpc.is_active_request(source, url, tee_id, block=block)
+        return Said.ALIVE if rpc.parse_flag(await self._body(active)) else Said.SILENT
+
+    async def _listed(self, source: RegistrySource, url: str, block: int | None) -> RegistryAnswer:
+        request = rpc.active_tees_request(source, url, block=block)
+        now = datetime.now(UTC)
+        return rpc.parse_records(await self._body(request), source, url, now, block)
+
+    async def _asked(
+        self, source: RegistrySource, ask: Callable[[str, int | None], Awaitable[AnswerT]]
+    ) -> tuple[list[AnswerT], dict[str, str]]:
+        """Ask every endpoint; return the answers, and of the others why there is none."""
+        failures: dict[str, str] = {}
+
+        async def one(url: str) -> AnswerT | None:
+            try:
+                return await ask(url, await self._block(source, url))
+            except rpc.RegistryFailed as error:
+                failures[url] = str(error)
+            except NetworkError as error:
+                failures[url] = f"{error.host or 'It'} did not answer ({error.kind})."
+            return None
+
+        asked = await asyncio.gather(*(one(url) for url in source.rpc_urls))
+        in_order = {url: failures[url] for url in source.rpc_urls if url in failures}
+        return [answer for answer in asked if answer is not None], in_order
+
+    async def _block(self, source: RegistrySource, url: str) -> int | None:
+        """Return the newest block; None where an endpoint does not tell: then it says `latest`.
+
+        Raises RegistryFailed where it serves another chain.
+        """
+        if source.chain_id:
+            chain = rpc.parse_quantity(await self._body(rpc.chain_id_request(url)))
+            if chain != source.chain_id:
+                raise rpc.RegistryFailed(f"It serves chain {chain}, not {source.chain_id}.")
         try:
             return rpc.parse_quantity(await self._body(rpc.block_number_request(url)))
         except rpc.RegistryFailed:

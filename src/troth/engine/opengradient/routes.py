@@ -34,6 +34,7 @@ from troth.engine.opengradient.veil import VeilChannel
 from troth.engine.payment import Payments
 from troth.transport import Transport
 from troth.vault.vault import Vault
+from troth.verifiers.opengradient_standing import Standing
 from troth.verifiers.trust import RegistrySource, Trust
 
 LOGIN_S = 300.0
@@ -93,6 +94,24 @@ class Routes:
                 raise UsageError("the trust file names no registry")
             source = trust.registries[0]
         return await self._registries.read(source, is_fresh=True)
+
+    async def standing(self, endpoint: Endpoint, trust: Trust, tee_id: str) -> Standing:
+        """Ask now what the registry of a provider says of an enclave; raise UsageError for none."""
+        source = await self._registry_of(endpoint, trust)
+        if source is None:
+            raise UsageError(f"{endpoint.name} names no registry that could be asked")
+        return await self._registries.standing(source, tee_id)
+
+    async def _registry_of(self, endpoint: Endpoint, trust: Trust) -> RegistrySource | None:
+        """Return what lists a provider's enclaves; the login tells, where nothing else does."""
+        named = self._named_registry(endpoint, trust)
+        match endpoint.options.get("route", "direct"):
+            case "relay" if named is None and not endpoint.options.get("gateway"):
+                return await self._logins.registry(endpoint.name) or source_of(endpoint, trust)
+            case "veil" if named is None and trust.registries:
+                return trust.registries[0]
+            case _:
+                return named or source_of(endpoint, trust)
 
     async def log_in(
         self,

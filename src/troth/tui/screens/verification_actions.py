@@ -157,6 +157,9 @@ class VerificationActions:
         )
 
     async def _decide(self, chat: Chat, message: Message, choice: KeyChoice) -> None:
+        if choice.act == "ask-registry":
+            await self._ask_registry(chat, message)
+            return
         proofs = self._talking.engine.proofs
         key = choice.key
         try:
@@ -182,6 +185,16 @@ class VerificationActions:
         self._screen.announce(
             f"{_DONE[choice.act]} Kept in {proofs.trust_file.file}. This reply: {words.short}."
         )
+
+    async def _ask_registry(self, chat: Chat, message: Message) -> None:
+        self._screen.announce("Asking the registry.")
+        try:
+            standing = await self._talking.engine.proofs.ask_registry(chat, message.id)
+        except TrothError as error:
+            self._screen.say_error(error)
+            return
+        self._judged()
+        self._screen.announce(standing.words)
 
     # -- later context
 

@@ -20,7 +20,7 @@ from troth.tui.widgets.row_list import Row, RowList
 if TYPE_CHECKING:
     from troth.engine.known_keys import KnownKey
 
-Act = Literal["pin", "unpin", "distrust", "trust-again", "know-code", "forget-code"]
+Act = Literal["pin", "unpin", "distrust", "trust-again", "know-code", "forget-code", "ask-registry"]
 
 _ADVICE = (
     "A key that came with a reply proves nothing by itself. Compare this fingerprint with one that "
@@ -99,6 +99,8 @@ class KeyScreen(ModalScreen[KeyChoice | None]):
             )
         elif key.measured and not key.code_name:
             rows.append(Row("know-code", "I know the code that holds it: give it a name"))
+        if key.can_be_listed:
+            rows.append(Row("ask-registry", "Ask the registry whether it lists it still"))
         return rows
 
     def _words(self) -> Content:
