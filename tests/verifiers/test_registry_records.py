@@ -102,6 +102,21 @@ def test_selectors_are_the_contracts() -> None:
     assert selector("getTEE(bytes32)") == keccak(b"getTEE(bytes32)")[:4]
 
 
+def test_records_of_the_published_contract_are_read_without_a_sealing_key() -> None:
+    plain = _tuple(
+        word(0xA), word(0xB), (_dynamic(b"https://1.2.3.4"),), (_dynamic(KEY),),
+        (_dynamic(b"certificate"),), b"\x05" * 32, word(0), word(1), word(1795000000),
+        word(1795331000),
+    )  # fmt: skip
+    for records in ((plain,), (plain, plain)):
+        for record in read(*records).records:
+            assert record.public_key == KEY
+            assert record.endpoint == "https://1.2.3.4"
+            assert (record.is_enabled, record.ohttp) == (True, None)
+    with pytest.raises(RegistryFailed):
+        read(plain[:-32])
+
+
 def test_calls_are_json_rpc() -> None:
     request = active_tees_request(SOURCE, URL, block=77)
     body = json.loads(request.body)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -42,9 +43,12 @@ LLM_PROXY = 0
 MAX_ANSWER_BYTES = 4 << 20
 
 _OHTTP = tuple_of(uint(8), uint(16), uint(16), uint(16), BYTES, BYTES, uint(256))
-_RECORD = tuple_of(
-    ADDRESS, ADDRESS, STRING, BYTES, BYTES, BYTES32, uint(8), BOOL, uint(256), uint(256), _OHTTP
-)
+_FIELDS = (
+    ADDRESS, ADDRESS, STRING, BYTES, BYTES, BYTES32, uint(8), BOOL, uint(256), uint(256),
+)  # fmt: skip
+_RECORD = tuple_of(*_FIELDS, _OHTTP)
+_PLAIN_RECORD = tuple_of(*_FIELDS)
+"""As the published contract has it, without a sealing key: og-evm `TEERegistry.sol` at 0235532."""
 
 
 class RegistryFailed(ValueError):
@@ -149,9 +153,18 @@ def parse_quantity(body: bytes) -> int:
 
 
 def _decoded(body: bytes, kind_name: str) -> Abi:
-    kinds = {"bool": BOOL, "record": _RECORD, "records": array_of(_RECORD)}
+    kinds = {
+        "bool": (BOOL,),
+        "record": (_RECORD, _PLAIN_RECORD),
+        "records": (array_of(_RECORD), array_of(_PLAIN_RECORD)),
+    }
+    *newer, oldest = kinds[kind_name]
     try:
-        return decode(kinds[kind_name], bytes.fromhex(_result(body)[2:]))
+        encoded = bytes.fromhex(_result(body)[2:])
+        for kind in newer:
+            with suppress(AbiInvalid):
+                return decode(kind, encoded)
+        return decode(oldest, encoded)
     except AbiInvalid as error:
         raise RegistryFailed(f"The registry's record cannot be read: {error}.") from error
     except RegistryFailed:
@@ -193,16 +206,7 @@ def parse_record(
 def _record(
     fields: list[Abi], source: RegistrySource, rpc_url: str, read_at: datetime, block: int | None
 ) -> RegistryRecord:
-    ohttp = cast("list[Abi]", fields[10])
-    config = OhttpConfig(
-        key_id=cast("int", ohttp[0]),
-        kem_id=cast("int", ohttp[1]),
-        kdf_id=cast("int", ohttp[2]),
-        aead_id=cast("int", ohttp[3]),
-        public_key=cast("bytes", ohttp[4]),
-        key_config=cast("bytes", ohttp[5]),
-        registered_at=cast("int", ohttp[6]),
-    )
+    ohttp = _ohttp(cast("list[Abi]", fields[10])) if len(fields) > len(_FIELDS) else None
     return RegistryRecord(
         registry=source.name,
         owner=cast("str", fields[0]),
@@ -215,11 +219,24 @@ def _record(
         is_enabled=cast("bool", fields[7]),
         registered_at=cast("int", fields[8]),
         last_heartbeat_at=cast("int", fields[9]),
-        ohttp=config if config.public_key else None,
+        ohttp=ohttp,
         block=block,
         rpc_urls=(rpc_url,),
         read_at=read_at,
     )
+
+
+def _ohttp(fields: list[Abi]) -> OhttpConfig | None:
+    config = OhttpConfig(
+        key_id=cast("int", fields[0]),
+        kem_id=cast("int", fields[1]),
+        kdf_id=cast("int", fields[2]),
+        aead_id=cast("int", fields[3]),
+        public_key=cast("bytes", fields[4]),
+        key_config=cast("bytes", fields[5]),
+        registered_at=cast("int", fields[6]),
+    )
+    return config if config.public_key else None
 
 
 def _stated(record: RegistryRecord) -> RegistryRecord:
