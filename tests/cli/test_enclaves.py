@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,6 +132,26 @@ def test_a_login_wants_a_vault_to_keep_it_in(troth: Troth) -> None:
     ran = troth("login", "opengradient", "--no-browser")
     assert ran.code == 3
     assert "vault" in ran.err
+
+
+@pytest.mark.usefixtures("with_vault")
+def test_a_login_is_pasted_where_the_browser_is_elsewhere(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = {
+        "type": "opengradient-cli-auth",
+        "access_token": "token-1",
+        "config": {"chat_api_base_url": "http://127.0.0.1:9"},
+    }
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(bundle, indent=1)))
+    ran = inside("login", "opengradient", "--paste")
+    assert ran.code == 0, ran.err
+    assert "Logged in to opengradient" in ran.err
+    assert "token-1" not in ran.out + ran.err
+    monkeypatch.setattr("sys.stdin", io.StringIO("no login"))
+    ran = inside("login", "opengradient", "--paste")
+    assert ran.code != 0
+    assert "no login" in ran.err
 
 
 def test_a_demo_without_a_model_says_what_is_missing(troth: Troth) -> None:

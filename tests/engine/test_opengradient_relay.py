@@ -63,13 +63,16 @@ class Stage:
             "refresh_token": "refresh-1",
             "expires_at": expires_at or None,
             "user": {"email": "me@example.com"},
-            "config": {
-                "chat_api_base_url": self.server.url,
-                "supabase_url": self.server.url,
-                "supabase_anon_key": "anon",
-                "tee_registry_rpc_url": self.registry.url,
-                "tee_registry_address": ADDRESS,
-            },
+            "config": self.config(),
+        }
+
+    def config(self) -> dict[str, str]:
+        return {
+            "chat_api_base_url": self.server.url,
+            "supabase_url": self.server.url,
+            "supabase_anon_key": "anon",
+            "tee_registry_rpc_url": self.registry.url,
+            "tee_registry_address": ADDRESS,
         }
 
     def _serve(self, request) -> Answer:  # type: ignore[no-untyped-def]
@@ -329,6 +332,28 @@ async def test_a_login_page_may_not_choose_another_registry(stage: Stage) -> Non
     opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(engine.enclaves.log_in("og", opened.set_result))
     redirect = parse_qs(urlsplit(await opened).query)["redirect_uri"][0]
-    await post(redirect, stage.bundle(), origin="https://chat.opengradient.ai")
+    bundle = stage.bundle()
+    bundle["config"] = {**stage.config(), "tee_registry_address": "0x" + "66" * 20}
+    await post(redirect, bundle, origin="https://chat.opengradient.ai")
     with pytest.raises(LoginFailed, match="registry"):
         await task
+
+
+async def test_a_registry_that_the_user_named_for_the_provider_is_known(stage: Stage) -> None:
+    engine = await stage.open(logs_in=False)
+    opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(engine.enclaves.log_in("og", opened.set_result))
+    redirect = parse_qs(urlsplit(await opened).query)["redirect_uri"][0]
+    await post(redirect, stage.bundle(), origin="https://chat.opengradient.ai")
+    assert (await task).registry.address == ADDRESS
+
+
+async def test_a_login_can_be_copied_from_a_browser_elsewhere(stage: Stage) -> None:
+    engine = await stage.open(logs_in=False)
+    copied = json.dumps(stage.bundle(), indent=2).encode()
+    assert (await engine.enclaves.take_login("og", copied)).account == "me@example.com"
+    _, verdict = await stage.home.ask()
+    assert verdict is not None
+    assert verdict.is_verified
+    with pytest.raises(LoginFailed):
+        await engine.enclaves.take_login("og", b"ey.token")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from textual.widgets import Static
 
 from embedded import place_embedded
+from troth.domain.exchange import HttpRequest
 from troth.domain.model import ModelRef
+from troth.transport import Transport
 from troth.tui.screens.login import LoginScreen
 from troth.tui.screens.welcome import WelcomeScreen
 from tui.app_stage import Stage, run_app
@@ -62,6 +66,29 @@ async def test_a_login_shows_its_address_and_escape_ends_the_waiting(tmp_path: P
         await stage.until(lambda: "https://" in str(address.content), "the address is shown")
         await stage.pilot.press("escape")
         await stage.until(lambda: not isinstance(stage.app.screen, LoginScreen))
+
+
+async def test_a_login_that_failed_leaves_no_address_to_open(tmp_path: Path) -> None:
+    async with run_app(tmp_path, size=(80, 24)) as stage:
+        await stage.type("/login opengradient")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "cli-auth" in stage.text and "--paste" in stage.text)
+        address = str(stage.app.screen.query_one("#address", Static).content)
+        page = "".join(address.partition("https://")[2].split()).partition("With")[0]
+        redirect = parse_qs(urlsplit(f"https://{page}").query)["redirect_uri"][0]
+        config = {
+            "chat_api_base_url": "https://relay.example",
+            "tee_registry_rpc_url": "https://rpc.example",
+            "tee_registry_address": "0x" + "66" * 20,
+        }
+        bundle = {"type": "opengradient-cli-auth", "access_token": "t", "config": config}
+        request = HttpRequest("POST", redirect, (), json.dumps(bundle).encode())
+        page_s_own = Transport(use_environment=False)
+        await page_s_own.send(request, purpose="test")
+        await page_s_own.close()
+        await stage.until(lambda: "your trust file does not" in stage.text)
+        assert "cli-auth" not in stage.text
+        assert "open it here" not in stage.text
 
 
 async def test_what_misses_a_login_names_the_way_to_one(tmp_path: Path) -> None:

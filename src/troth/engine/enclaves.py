@@ -72,6 +72,13 @@ class Enclaves:
         await self._directory.set_key(provider, LOGGED_IN)
         return login
 
+    async def take_login(self, provider: str, given: bytes, *, app_url: str = "") -> Login:
+        """Keep a login that was copied from the page; raise LoginFailed."""
+        endpoint = self._endpoint(provider)
+        login = await self._verification.routes().take_login(endpoint, given, app_url=app_url)
+        await self._directory.set_key(provider, LOGGED_IN)
+        return login
+
     async def log_out(self, provider: str) -> None:
         await self._verification.routes().log_out(provider)
         await self._directory.remove_key(provider)

@@ -25,7 +25,7 @@ from troth.engine.channel import Channel
 from troth.engine.opengradient.browser import APP_URL, LoginListener, listening
 from troth.engine.opengradient.direct import DirectChannel, Way, Ways
 from troth.engine.opengradient.gateways import Conditions, Gateways
-from troth.engine.opengradient.login import Login, Logins, login_of
+from troth.engine.opengradient.login import Bundle, Login, Logins, login_of, parse_bundle
 from troth.engine.opengradient.paying import Payer
 from troth.engine.opengradient.picking import Picker
 from troth.engine.opengradient.registries import Listing, Registries, source_of
@@ -129,8 +129,21 @@ class Routes:
         async with listening(endpoint.name, app_url or APP_URL) as listener:
             open_page(listener.url)
             bundle = await listener.bundle(timeout_s)
-        known = self._own.trust(endpoint).registries
-        login = login_of(bundle, endpoint.name, known, trusts_page=bool(app_url))
+        return await self._keep_login(endpoint, bundle, trusts_page=bool(app_url))
+
+    async def take_login(self, endpoint: Endpoint, given: bytes, *, app_url: str = "") -> Login:
+        """Keep a login as the page shows it to be copied; raise LoginFailed.
+
+        For a browser on another computer. It carries no state: the user's own hand brings it.
+        """
+        bundle = parse_bundle(given, endpoint.name)
+        return await self._keep_login(endpoint, bundle, trusts_page=bool(app_url))
+
+    async def _keep_login(self, endpoint: Endpoint, bundle: Bundle, *, trusts_page: bool) -> Login:
+        trust = self._own.trust(endpoint)
+        own = self._named_registry(endpoint, trust)
+        known = (own, *trust.registries) if own is not None else trust.registries
+        login = login_of(bundle, endpoint.name, known, trusts_page=trusts_page)
         await self._logins.keep(endpoint.name, login)
         return login
 

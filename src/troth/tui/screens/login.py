@@ -60,6 +60,9 @@ class LoginScreen(ModalScreen[bool | None]):
             await self._engine.enclaves.log_in(self._endpoint.name, self._show)
         except TrothError as error:
             words = explain(error)
+            self._address = ""  # nobody listens there any longer
+            self.query_one("#address", Static).update("")
+            self.query_one(DialogBox).say_keys("esc close")
             self._say(f"{words.title}. {words.detail}")
         else:
             self.dismiss(True)  # noqa: FBT003 - the screen's result
@@ -68,7 +71,8 @@ class LoginScreen(ModalScreen[bool | None]):
         self._address = address
         self.query_one("#address", Static).update(
             "Log in on this page; it hands the login back to this computer by itself. Troth waits "
-            f"for five minutes.\n\n{clean_line(address)}\n"
+            f"for five minutes.\n\n{clean_line(address)}\n\nWith a browser on another computer: "
+            f"`troth login {self._endpoint.name} --paste` in a shell.\n"
         )
 
     def _say(self, words: str) -> None:

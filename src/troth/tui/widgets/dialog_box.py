@@ -24,9 +24,14 @@ def fit_keys(keys: str, room: int) -> str:
 
 
 class DialogBox(Vertical):
-    """A bordered box. `keys` are set once, before it is mounted."""
+    """A bordered box. `keys` are set before it is mounted; `say_keys` tells others later."""
 
     keys = ""
+
+    def say_keys(self, keys: str) -> None:
+        """Name other keys from now on."""
+        self.keys = keys
+        self.on_resize()
 
     def on_resize(self) -> None:
         self.border_subtitle = fit_keys(self.keys, self.outer_size.width - _EDGES)
