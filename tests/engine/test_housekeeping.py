@@ -66,7 +66,40 @@ async def test_only_what_is_past_its_time_is_deleted_for_good(engine: Engine) ->
     assert left == {"kept for ever", "young"}
     await engine.vault.restore("in the trash")
     await engine.vault.trash("in the trash")
+    for week in range(1, 5):
+        assert await engine.housekeeping.tidy(now + timedelta(days=7 * week)) == 0
     assert await engine.housekeeping.tidy(now + timedelta(days=31)) == 2
+
+
+async def test_a_clock_far_ahead_deletes_nothing_until_it_has_lasted(engine: Engine) -> None:
+    house, now = engine.housekeeping, datetime.now(UTC)
+    await add(engine.vault, "in the trash")
+    await engine.vault.trash("in the trash")
+    await add(engine.vault, "kept for a while", now)
+    await house.put(["kept for a while"], "short")
+    await house.set_keep_days("short", 30)
+    assert await house.tidy(now) == 0
+    ahead = now + timedelta(days=27_000)
+    assert await house.tidy(ahead) == 0
+    assert house.clock_leap == ahead - now
+    assert await house.tidy(ahead + timedelta(hours=23)) == 0
+    assert await house.tidy(now + timedelta(hours=1)) == 0  # it was set right
+    assert house.clock_leap is None
+    await engine.vault.restore("in the trash")
+    assert {chat.id for chat in await engine.chats()} == {"in the trash", "kept for a while"}
+    assert await house.tidy(ahead) == 0  # a second leap begins anew
+    assert await house.tidy(ahead + timedelta(days=1)) == 1
+    assert house.clock_leap is None
+
+
+async def test_a_vault_that_never_saw_a_clock_goes_by_its_newest_chat(engine: Engine) -> None:
+    await add(engine.vault, "last used", LONG_AGO)
+    await engine.housekeeping.put(["last used"], "short")
+    await engine.housekeeping.set_keep_days("short", 30)
+    now = datetime.now(UTC)
+    assert await engine.housekeeping.tidy(now) == 0
+    assert engine.housekeeping.clock_leap == now - LONG_AGO
+    assert await engine.housekeeping.tidy(now + timedelta(days=1)) == 1
 
 
 async def test_what_another_process_writes_is_told_once(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from troth.engine.clock import ClockWatch
 from troth.engine.elsewhere import Elsewhere
 from troth.engine.feed import Feed, ListChanged
 from troth.vault.vault import Vault
@@ -14,6 +15,7 @@ from troth.vault.vault import Vault
 if TYPE_CHECKING:
     from troth.vault.organize import Folder
 
+_CLOCK = "clock"
 TRASH_DAYS = 30
 """How long a deleted chat can be brought back."""
 
@@ -39,6 +41,8 @@ class Housekeeping:
         self._vault = vault
         self._feed = feed
         self._elsewhere = elsewhere
+        self.clock_leap: timedelta | None = None
+        """How far the clock stood ahead at the last `tidy`, which held back for that."""
 
     def list_changed(self, removed: Sequence[str] = ()) -> None:
         """Tell the listeners that many chats changed at once; those in `removed` are gone."""
@@ -87,15 +91,33 @@ class Housekeeping:
         self._feed.tell(ListChanged())
 
     async def tidy(self, now: datetime) -> int:
-        """Delete for good what is past its folder's time or long in the trash; return how many."""
+        """Delete for good what is past its folder's time or long in the trash; return how many.
+
+        Nothing goes while the clock has leapt ahead and that is not believed yet: `clock_leap`.
+        """
         vault = self._vault()
         if vault.is_read_only:
+            return 0
+        self.clock_leap = await self._look_at_clock(vault, now)
+        if self.clock_leap is not None:
             return 0
         count = await vault.folders.purge_expired(now)
         count += await vault.empty_trash(now - timedelta(days=TRASH_DAYS))
         if count:
             self._feed.tell(ListChanged())
         return count
+
+    async def _look_at_clock(self, vault: Vault, now: datetime) -> timedelta | None:
+        """Return how far the clock is ahead of the vault, where that is not believed."""
+        kept = await vault.state(_CLOCK)
+        if kept is not None:
+            before = ClockWatch.parse(kept)
+        else:  # a vault from before clocks were watched: its chats tell when it was last used
+            chats = await vault.conversations(is_archived=None)
+            before = ClockWatch(max((chat.updated_at for chat in chats), default=now))
+        after = before.look(now)
+        await vault.set_state(_CLOCK, after.encoded())
+        return after.leap
 
     async def look_elsewhere(self) -> None:
         """Tell the listeners when another process has written to the vault. Cheap."""

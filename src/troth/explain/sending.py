@@ -54,6 +54,8 @@ _NOTICES = {
     "further-than-seen": "The vault is further on than this computer last noted, as after a power "
     "cut or a copy from elsewhere; it was looked through.",
     "check-recommended": "It is too large to look through at once: `troth vault check` does.",
+    "clock-ahead": "This computer's clock is {} days ahead of when the vault was last used. Set it "
+    "right if it is wrong: what is in the trash or past its time is deleted for good in a day.",
     "inbox-unreadable": "A reply that ended while the vault was locked cannot be opened: its file "
     "was damaged, or the vault was rekeyed meanwhile. It stays in vault.inbox.",
     "read-only": "The vault cannot be written here: it is open for reading, nothing new is kept.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from troth.domain.error import TrothError
 from troth.engine.feed import Change, ChatChanged, ChatGrew, ChatRemoved, ListChanged, ReplyBegan
+from troth.explain import notice_words
 
 if TYPE_CHECKING:
     from troth.tui.screens.chat import ChatScreen
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _LOOK_ELSEWHERE_S = 3.0
 _TIDY_S = 3600.0
+_FAR = timedelta(days=90)
+"""A clock that is less far ahead was only not looked at for some weeks: nothing to tell."""
 
 
 class News:
@@ -43,7 +46,17 @@ class News:
     def _tidy(self) -> None:
         """Delete for good what is past its time."""
         if not self._engine.is_locked:
-            self._keep_house(lambda: self._engine.housekeeping.tidy(datetime.now(UTC)))
+            self._keep_house(self._delete_expired)
+
+    async def _delete_expired(self) -> None:
+        house = self._engine.housekeeping
+        before = house.clock_leap
+        await house.tidy(datetime.now(UTC))
+        if before is None and house.clock_leap is not None and house.clock_leap > _FAR:
+            from troth.tui.widgets.notice_bar import Words
+
+            text = notice_words("clock-ahead", f"{house.clock_leap.days:,}")
+            self._screen.say(Words("Clock", text, tone="warn"))
 
     def _keep_house(self, work: Callable[[], Awaitable[object]]) -> None:
         async def carry_out() -> None:
