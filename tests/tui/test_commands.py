@@ -146,7 +146,7 @@ def test_on_a_comparison_only_what_works_there_is_offered() -> None:
     assert palette_matches("summary", facts)[0].id == "compare.summary"
     assert {command.scope for command in palette_matches("", facts)} <= {"compare", "app"}
     assert "compare.vote_left" not in {command.id for command in palette_matches("", facts)}
-    assert [c.slash for c in slash_matches("/su", facts)] == ["summary"]
+    assert [c.slash for c in slash_matches("/summ", facts)] == ["summary"]
     assert slash_matches("/mod", facts) == []
     assert "compare" not in {command.scope for command in palette_matches("", {"chat", "idle"})}
 

@@ -106,6 +106,19 @@ def test_from_nothing_to_a_reply_and_back_again_after_a_restart(
         assert again.wait() == 0
 
 
+def test_after_a_rest_in_the_shell_the_whole_screen_is_drawn(start: Start) -> None:
+    app = start("--memory")
+    app.until("Ask, or / for commands")
+    app.type("/suspend\r")
+    app.until_true(lambda: b"\x1b[?1049l" in app.received, "the shell's screen")
+    app.screen.reset()
+    app.send_signal(signal.SIGCONT)
+    app.until("Ask, or / for commands")
+    app.until(" all")
+    app.type("\x11")
+    assert app.wait() == 0
+
+
 def test_keys_typed_while_the_app_is_still_loading_are_kept(start: Start) -> None:
     app = start("--memory")
     app.until_true(lambda: b"troth" in app.received, "the first frame")

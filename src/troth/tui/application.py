@@ -132,10 +132,15 @@ class TrothApp(App[int]):
 
     def on_ready(self) -> None:
         self._collector.begin()
+        self.app_resume_signal.subscribe(self, self._draw_whole)  # pyright: ignore[reportUnknownMemberType]
         early, self._early = self._early or [], None
         for event in early:
             self.post_message(event)
         self.set_timer(_WARM_UP_DELAY_S, self._begin_warm_up)
+
+    def _draw_whole(self, _: object) -> None:
+        """After `fg` the terminal is as the shell left it; Textual draws what changed since."""
+        self.refresh(layout=True)
 
     def _begin_warm_up(self) -> None:
         self.run_worker(self._warm_up(), name="warm up")

@@ -222,6 +222,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("app.lock", "Lock", "Close the vault and clear the screen", "app", "f12", "lock",
             needs=("vault",)),
     Command("app.help", "Help", "Show every key and command", "app", "f1", "help"),
+    Command("app.suspend", "Back to the shell for a while", "`fg` there comes back", "app", "",
+            "suspend"),
     Command("app.quit", "Quit", "Leave Troth", "app", "ctrl+q", "quit"),
     Command("palette.open", "All commands", "Find any command by name", "app", "ctrl+p",
             footer="all", footer_rank=-2, slash="commands"),

@@ -290,6 +290,7 @@ class Desk:
             "network.open": lambda _: visits.network(),
             "app.lock": lambda _: self.app.lock(),
             "app.help": lambda _: visits.help(),
+            "app.suspend": lambda _: self.app.action_suspend_process(),
             "app.quit": lambda _: self.app.action_quit(),
             "palette.open": lambda _: visits.palette(),
         }
