@@ -42,6 +42,21 @@ async def test_ctrl_b_lists_the_chats_newest_first_and_enter_opens_one(tmp_path:
         assert not sidebar.has_focus_within
 
 
+async def test_the_list_points_to_the_open_chat_while_it_has_no_keys(tmp_path: Path) -> None:
+    async with run_app(tmp_path, size=(100, 24)) as stage:
+        await two_chats(stage)
+        sidebar = await open_sidebar(stage)
+        await stage.until(lambda: "▸ about pears" in stage.text)
+        await stage.pilot.press("escape", "alt+pagedown")
+        await stage.until(lambda: "▸ about apples" in stage.text)
+        await stage.pilot.press("alt+pageup")
+        await stage.until(lambda: "▸ about pears" in stage.text)
+        await stage.pilot.press("ctrl+n")
+        await stage.say("about plums")
+        await stage.until(lambda: "▸ about plums" in stage.text)
+        assert titles(sidebar) == ["about plums", "about pears", "about apples"]
+
+
 async def test_ctrl_b_again_hides_the_list(tmp_path: Path) -> None:
     async with run_app(tmp_path, size=(100, 24)) as stage:
         await open_sidebar(stage)

@@ -222,6 +222,10 @@ class ChatScreen(Screen[None]):
         assert self.desk is not None
         return await self.desk.app.push_screen_wait(dialog)
 
+    def chat_shown(self, conversation_id: str) -> None:
+        if self.desk is not None:
+            self.desk.listing.follow(conversation_id)
+
     def chats_changed(self) -> None:
         if self.desk is not None:
             self.desk.listing.mark_stale()

@@ -75,6 +75,11 @@ class Listing:
         if self.is_open and not was_stale:  # a hundred changes in a row are one look
             self._screen.run_worker(self.refresh(), group="chats")
 
+    def follow(self, conversation_id: str) -> None:
+        """Point to the chat that was opened."""
+        if self._sidebar is not None:
+            self._sidebar.stand_on(conversation_id)
+
     async def refresh(self) -> None:
         """Read the list from the vault and show it."""
         if self._sidebar is None:

@@ -143,6 +143,7 @@ class Talking:
         reply = chat.reply
         is_drawn_unjudged = reply is not None and (reply.is_running or reply.is_judging)
         self._screen.page.show_chat(self._path_entries(chat))
+        self._screen.chat_shown(chat.id)
         self._screen.draw_frame()
         if not chat.conversation.is_incognito:
             await self.remember(chat.id if chat.is_stored else "")

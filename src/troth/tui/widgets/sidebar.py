@@ -117,7 +117,6 @@ class Sidebar(Vertical):
         """The last filter, and the places that it left."""
         self._now: datetime | None = None
         self._arriving: frozenset[str] = frozenset()
-        self._current = ""
         self.labels: Mapping[str, str] = {}
         """Folder and tags by chat, as the filter finds them: `folder:home tag:rope`."""
         self.is_archive = False
@@ -140,18 +139,26 @@ class Sidebar(Vertical):
         arriving: frozenset[str] = frozenset(),
         is_archive: bool = False,
     ) -> None:
-        """Show these chats, in their order; the cursor stays on its chat where it can."""
+        """Show these chats, in their order.
+
+        While the list has the keys its cursor stays on its chat; else it is on the open one.
+        """
         row = self.chat_list.current
-        keep = row.id if row is not None and self._chats else current_id
+        has_keys = self.has_focus_within and bool(self._chats)
+        keep = row.id if row is not None and has_keys else current_id
         self._chats, self._now, self._arriving = chats, now, arriving
         self._titles = None
         self._narrowed = None
-        self._current = current_id
         self.is_archive = is_archive
         if self.picked:
             self.picked.intersection_update([chat.id for chat in chats])
         self._draw_head()
         self._apply(keep)
+
+    def stand_on(self, conversation_id: str) -> None:
+        """Point to the open chat, unless a person is about to choose another."""
+        if not self.has_focus_within:
+            self._apply(conversation_id)
 
     def _draw_head(self) -> None:
         head = "Archive" if self.is_archive else "Chats"
