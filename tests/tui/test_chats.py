@@ -57,6 +57,22 @@ async def test_the_list_points_to_the_open_chat_while_it_has_no_keys(tmp_path: P
         assert titles(sidebar) == ["about plums", "about pears", "about apples"]
 
 
+async def test_a_chat_begins_with_a_persona(tmp_path: Path) -> None:
+    persona = '[personas.pirate]\nsystem_prompt = "Arr."\nmodel = "scripted/beta"'
+    async with run_app(tmp_path, config=persona) as stage:
+        await stage.type("/new pirat")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "There is no persona “pirat”" in stage.text)
+        assert "Did you mean pirate?" in stage.text
+        await stage.pilot.press("ctrl+u")
+        await stage.type("/new pirate")
+        await stage.pilot.press("enter")
+        await stage.say("hello")
+        body = json.loads(stage.server.requests[-1].body)
+        assert body["model"] == "beta"
+        assert body["messages"][0] == {"role": "system", "content": "Arr."}
+
+
 async def test_ctrl_b_again_hides_the_list(tmp_path: Path) -> None:
     async with run_app(tmp_path, size=(100, 24)) as stage:
         await open_sidebar(stage)

@@ -197,7 +197,7 @@ class Desk:
             "compare.open": self.comparing.open,
             "find.open": visits.find,
             "sidebar.toggle": lambda _: listing.toggle(),
-            "chat.new": lambda _: talking.begin_new(),
+            "chat.new": lambda persona: talking.begin_new(persona=persona),
             "chat.incognito": lambda _: talking.begin_new(is_incognito=True),
             "chat.rename": lambda title: deeds.rename(title=title),
             "chat.settings": lambda _: visits.settings(),

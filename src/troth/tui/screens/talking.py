@@ -95,9 +95,9 @@ class Talking:
         )
         await self.show(chat)
 
-    async def begin_new(self, *, is_incognito: bool = False) -> None:
-        """Leave this chat for an empty one, ready to be written in."""
-        await self.new(is_incognito=is_incognito)
+    async def begin_new(self, *, is_incognito: bool = False, persona: str = "") -> None:
+        """Leave this chat for an empty one, ready to be written in; raise NotFound."""
+        await self.new(is_incognito=is_incognito, persona=persona)
         self._screen.leave_reading()
 
     async def lose(self) -> None:
