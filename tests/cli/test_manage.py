@@ -197,6 +197,21 @@ def test_the_editor_opens_the_file_and_mistakes_are_named_after(troth: Troth) ->
     assert troth("config", "edit").code == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a terminal of POSIX")
+@pytest.mark.parametrize(
+    ("editor", "words"),
+    [("no-such-editor", "Set $EDITOR, or"), ("false", "the editor false ended with code 1")],
+)
+def test_an_editor_that_fails_is_said(troth: Troth, editor: str, words: str) -> None:
+    from terminal import Terminal
+
+    env = troth.full_environ({"EDITOR": editor})
+    with Terminal(Troth.command("config", "edit"), env) as screen:
+        code = screen.end()
+    assert code == 2
+    assert words.casefold() in " ".join(screen.text.split()).casefold()
+
+
 def test_the_doctor_says_what_works_and_what_is_wrong(troth: Troth) -> None:
     assert troth("doctor").code == 0
     troth.write_config(

@@ -98,11 +98,19 @@ async def run_edit(_arguments: Arguments, console: Console) -> int:
     if not read_config_text(paths):
         write_private(paths.config_file, _TEMPLATE.encode())
     try:
-        subprocess.run(  # noqa: S603, ASYNC221
+        ended = subprocess.run(  # noqa: S603, ASYNC221
             [*editor, str(paths.config_file)], check=False, env=environment_for_child(os.environ)
         )
     except OSError as error:
-        raise UsageError(f"{editor[0]} cannot be started: {error.strerror}") from error
+        raise UsageError(
+            f"the editor {editor[0]} cannot be started: {error.strerror}. Set $EDITOR, or "
+            f"`troth config set editor NAME`; the file is {paths.config_file}"
+        ) from error
+    if ended.returncode:
+        raise UsageError(
+            f"the editor {editor[0]} ended with code {ended.returncode}; "
+            f"{paths.config_file} is as it left it"
+        )
     return _report(paths, console)
 
 
