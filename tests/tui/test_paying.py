@@ -34,7 +34,7 @@ REQUEST = PaymentRequest(
 def test_everything_that_counts_is_shown() -> None:
     shown = " ".join(value for _, value in payment_lines(REQUEST))
     for part in (REQUEST.wallet, REQUEST.pay_to, REQUEST.facilitator, "0.1 OPG", "whole prompt",
-                 "0.3 authorised", "not known", REQUEST.network, "5 minutes"):  # fmt: skip
+                 "0.3 OPG authorised", "not known", REQUEST.network, "5 minutes"):  # fmt: skip
         assert part in shown
 
 
