@@ -287,7 +287,7 @@ def test_plain_says_the_verdict_in_words_and_the_usual_look_in_a_badge(
 ) -> None:
     troth.add_provider(provider.url, "own = true")
     plain = on_terminal(troth, "ask", "--plain", "-m", "mine/m1", "x").decode()
-    assert "It was made on your own computer" in plain
+    assert "It was made on this computer, or on one that you call your own" in plain
     usual = on_terminal(troth, "ask", "-m", "mine/m1", "x").decode()
     assert "- local, mine/m1, " in usual
     assert "5 tokens" in usual
