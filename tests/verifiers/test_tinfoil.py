@@ -301,6 +301,26 @@ PACKED = gzip.compress(bytes(1184))
         changed(device_evidence=text(b"{}")),
         changed(cpu_evidence={"format": "https://tinfoil.sh/format/sev-snp-report/v2"}),
     ],
+    ids=[
+        "empty",
+        "a list",
+        "a key twice",
+        "v1",
+        "cut",
+        "a Nitro enclave",
+        "a bomb",
+        "another field",
+        "two members",
+        "a cut member",
+        "another field of v3",
+        "no challenge",
+        "another section",
+        "no key",
+        "two keys",
+        "not base64",
+        "other devices",
+        "another report",
+    ],
 )
 def test_what_is_not_exactly_a_document_is_refused(document: bytes) -> None:
     with pytest.raises(DocumentInvalid):
