@@ -18,9 +18,11 @@ from servers import (
     Answer,
     Certificate,
     RecordedRequest,
+    ScriptedProxy,
     ScriptedServer,
     json_answer,
     make_certificate,
+    openai_chat_stream,
 )
 from troth.domain.error import PolicyRefused
 from troth.domain.message import Finish, Message
@@ -178,7 +180,7 @@ async def test_the_same_machine_is_not_asked_at_each_message(open_setting: Opene
 
 OTHER_KEY = key_of(make_certificate().der)
 ATTACKS: dict[str, tuple[Machine, str]] = {
-    "another key in the report": (Machine(key=OTHER_KEY), "tls-failed"),
+    "another key in the report": (Machine(key=OTHER_KEY), "another machine took the call"),
     "a debug machine": (Machine(guest=Guest(policy=0x30000 | 1 << 19)), "debug"),
     "a foreign root": (Machine(amd=FOREIGN), "not trusted"),
     "another privilege level": (Machine(guest=Guest(vmpl=2)), "less privileged"),
@@ -209,12 +211,51 @@ async def test_nothing_leaves_where_the_proof_does_not_hold(
     assert setting.machine.prompts == []
     assert message.finish is Finish.FAILED
     assert message.failure is not None
-    if words == "tls-failed":
-        assert message.failure.kind == words
-        assert setting.machine.asked == [DOCUMENT_PATH] * 3
-    else:
-        assert words in reason_of(message)
+    assert words in reason_of(message)
+    asked = 3 if machine.key else 1
+    assert setting.machine.asked == [DOCUMENT_PATH] * asked
     assert message.id not in chat.verdicts
+
+
+async def test_whoever_steps_in_between_after_the_proof_is_told_nothing(tmp_path: Path) -> None:
+    """He shows a certificate for the same name that every authority vouches for."""
+    name = "enclave.example.test"
+    machine = Machine(certificate=make_certificate([name]))
+    thief = make_certificate([name])
+    stolen: list[bytes] = []
+
+    def steal(request: RecordedRequest) -> Answer:
+        stolen.append(request.body)
+        return openai_chat_stream(["mine now"])
+
+    async with (
+        ScriptedServer(machine.answer, certificate=machine.certificate) as server,
+        ScriptedServer(steal, certificate=thief) as between,
+        ScriptedProxy({name: server.port}) as way,
+    ):
+
+        def then_steps_in(request: RecordedRequest) -> Answer:
+            way.hosts[name] = between.port
+            nonce = bytes.fromhex(parse_qs(urlsplit(request.path).query)["nonce"][0])
+            return body_of(sev_v3(AMD, key_of(machine.certificate.der), nonce))
+
+        machine.document = then_steps_in
+        write_home(tmp_path, [machine.certificate, thief])
+        config = tmp_path / "config" / "config.toml"
+        config.write_text(f'{config.read_text("utf-8")}proxy = "{way.url}"\n', "utf-8")
+        home = {"TROTH_HOME": str(tmp_path)}
+        async with await Engine.open(paths=find_paths(home), environ=home) as engine:
+            url = f"https://{name}/v1"
+            options = {"channel": "tinfoil"}
+            await engine.providers.add_endpoint(
+                Endpoint(MODEL.provider, "openai-chat", url, needs_key=False, options=options)
+            )
+            setting = Setting(engine, machine, server, tmp_path)
+            _, message = await setting.ask("for the enclave alone")
+            # Asked again, he has no document to show that would name his own key.
+            assert "does not hold" in reason_of(message)
+    assert machine.asked == [DOCUMENT_PATH]
+    assert all(b"for the enclave alone" not in body for body in stolen)
 
 
 async def test_a_cut_document_is_no_document(open_setting: Opener) -> None:

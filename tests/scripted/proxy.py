@@ -28,7 +28,8 @@ class ScriptedProxy(ListeningServer):
         super().__init__()
         self.requests: list[RecordedRequest] = []
         """CONNECT requests and absolute-form requests, heads and bodies, in order."""
-        self._hosts = dict(hosts or {})
+        self.hosts = dict(hosts or {})
+        """May be changed while it runs."""
         self._refuses_with = refuses_with
         token = base64.b64encode(credentials.encode()).decode() if credentials else ""
         self._wanted = f"Basic {token}" if credentials else None
@@ -61,7 +62,7 @@ class ScriptedProxy(ListeningServer):
 
     async def _tunnel(self, connection: Connection, host: str, port: int, first: bytes) -> None:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._hosts.get(host, port))
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.hosts.get(host, port))
         except OSError:
             await _refuse(connection, "502 Bad Gateway")
             return

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from troth.domain.error import EnclaveRefused, TlsFailed
+from troth.domain.error import EnclaveRefused, OtherKey
 from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Fetched, Trace
@@ -28,6 +28,10 @@ _FRESH = timedelta(minutes=10)
 _DOCUMENT_BYTES = 4 << 20
 _MOST_MACHINES = 3
 """How many that share an address are asked until a connection ends at the one that answered."""
+_ANOTHER = (
+    "Each time another machine took the call than the one that proved itself, or somebody stands in"
+    " between."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,14 @@ class AttestedChannel:
         """Ask the machine at `origin`; raise EnclaveRefused where nothing may leave for it."""
         if not origin.startswith("https://"):
             reason = "Its address does not begin with https://, so that no key can be held to it."
-            raise EnclaveRefused(self._endpoint.name, reason, policy=self._policy)
+            raise self._refused(reason)
         checked = await self._machines.check(origin, self._trust())
         if not checked.before.is_allowed:
-            reason = checked.before.reason
-            raise EnclaveRefused(self._endpoint.name, reason, policy=self._policy)
+            raise self._refused(checked.before.reason)
         return checked
+
+    def _refused(self, reason: str) -> EnclaveRefused:
+        return EnclaveRefused(self._endpoint.name, reason, policy=self._policy)
 
     async def _send(self, request: HttpRequest, stack: AsyncExitStack) -> ResponseStream:
         """Send to the machine that was checked; ask again where another one took the call."""
@@ -133,10 +139,10 @@ class AttestedChannel:
                         request, purpose="chat", pinned_key=self._checked.before.tls_key
                     )
                 )
-            except TlsFailed:
+            except OtherKey as error:
                 self._machines.forget(origin)
                 if not left:
-                    raise
+                    raise self._refused(_ANOTHER) from error
             self._checked = await self._check(origin)
         raise AssertionError
 

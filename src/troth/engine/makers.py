@@ -95,6 +95,7 @@ async def fetch(
 ) -> HttpResponse | None:
     """Ask once, and follow no redirect: another host's proof would be another host's.
 
+    An open connection may lead to a machine that new ones lead to no longer, so it is a fresh one.
     Returns None where no whole answer came.
     """
     body = bytearray()
@@ -106,6 +107,7 @@ async def fetch(
                 purpose=purpose,
                 read_timeout_s=_TIMEOUT_S,
                 limit_bytes=limit_bytes,
+                is_fresh=True,
                 sight=Sight.ADDRESS,
             ) as answer,
         ):

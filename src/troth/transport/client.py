@@ -218,6 +218,7 @@ class Transport:
         read_timeout_s: float = 600,
         pinned_certificate: bytes | None = None,
         pinned_key: bytes | None = None,
+        is_fresh: bool = False,
         limit_bytes: int = STREAM_LIMIT_BYTES,
         sight: Sight | None = None,
     ) -> AsyncGenerator[ResponseStream]:
@@ -227,8 +228,9 @@ class Transport:
         is the only trust anchor, the host's name is not checked, and no proxy is used; it is
         compared before a byte of the request leaves. `pinned_key` is the SHA-256 of a key's SPKI
         (DER): beside all that counts otherwise, the host must show a certificate with that key, on
-        a connection made for this request alone. `sight` is what the ledger says that the host
-        can see; without it: an address, and the prompt too when there is a body.
+        a connection made for this request alone, as also with `is_fresh`. `sight` is what the
+        ledger says that the host can see; without it: an address, and the prompt too when there is
+        a body.
         """
         address = _parse(request.url)
         headers = _headers_to_send(request, address)
@@ -237,7 +239,7 @@ class Transport:
         answer: ResponseStream | None = None
         try:
             pins = _Pins(pinned_certificate, pinned_key)
-            async with self._pool(address, proxy, pins) as pool:
+            async with self._pool(address, proxy, pins, is_fresh=is_fresh) as pool:
                 from troth.transport.pools import Call
 
                 check = pins.check_at(address) if pins.are_set else None
@@ -265,7 +267,9 @@ class Transport:
             await self._pools.close()
 
     @asynccontextmanager
-    async def _pool(self, address: Address, proxy: str | None, pins: _Pins) -> AsyncGenerator[Pool]:
+    async def _pool(
+        self, address: Address, proxy: str | None, pins: _Pins, *, is_fresh: bool
+    ) -> AsyncGenerator[Pool]:
         await _import_late()
         from troth.transport.pools import NOT_POOLED, Pools, make_pool
 
@@ -277,7 +281,8 @@ class Transport:
             context = await self._load_authorities(address.host)
         else:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody, and is not used
-        if pins.key_sha256 is not None:  # whoever checked an older connection checked another key
+        if is_fresh or pins.key_sha256 is not None:
+            # Whoever is at the end of an older connection was checked for another key, or for none.
             async with make_pool(context, NOT_POOLED, proxy) as pool:
                 yield pool
             return

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from troth.domain.error import TlsFailed
+from troth.domain.error import OtherKey, TlsFailed
 
 
 def trust_authorities(ca_file: str | None, environ: Mapping[str, str]) -> ssl.SSLContext:
@@ -51,7 +51,7 @@ def pin(certificate: bytes) -> ssl.SSLContext:
 
 
 def check_pinned_key(host: str, pinned_sha256: bytes, presented: bytes | None) -> None:
-    """Raise TlsFailed unless the peer's certificate (DER) holds the pinned key.
+    """Raise OtherKey unless the peer's certificate (DER) holds the pinned key.
 
     `pinned_sha256` is the SHA-256 of the key's SubjectPublicKeyInfo (RFC 7469, section 2.4).
     """
@@ -65,13 +65,13 @@ def check_pinned_key(host: str, pinned_sha256: bytes, presented: bytes | None) -
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise TlsFailed(host, "the certificate's key cannot be read") from error
     if not hmac.compare_digest(hashlib.sha256(spki).digest(), pinned_sha256):
-        raise TlsFailed(host, "the key of the connection is not the pinned one")
+        raise OtherKey(host, "the key of the connection is not the pinned one")
 
 
 def check_pinned(host: str, pinned: bytes, presented: bytes | None) -> None:
-    """Raise TlsFailed unless the peer showed exactly the pinned certificate.
+    """Raise OtherKey unless the peer showed exactly the pinned certificate.
 
     The chain check alone would accept whatever a pinned authority has signed.
     """
     if presented is None or not hmac.compare_digest(pinned, presented):
-        raise TlsFailed(host, "the certificate is not the pinned one")
+        raise OtherKey(host, "the certificate is not the pinned one")

@@ -20,6 +20,7 @@ TrothError
 │   ├── HostUnknown       DNS
 │   ├── ConnectFailed     refused, reset, unreachable
 │   ├── TlsFailed         certificate or handshake
+│   │   └── OtherKey      not the pinned one
 │   ├── ProxyFailed
 │   └── TimedOut
 ├── KeyMissing            no key for this provider
@@ -62,6 +63,7 @@ from troth.domain.error.answers import (
     ModelUnknown,
     NetworkError,
     NoCredit,
+    OtherKey,
     ParameterRefused,
     ProviderError,
     ProxyFailed,
@@ -158,6 +160,7 @@ __all__ = [
     "NoCredit",
     "NotFound",
     "NotWritten",
+    "OtherKey",
     "OutputFailed",
     "ParameterRefused",
     "PaymentNotTaken",

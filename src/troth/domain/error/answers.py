@@ -121,6 +121,10 @@ class TlsFailed(NetworkError):
     kind = "tls-failed"
 
 
+class OtherKey(TlsFailed):
+    """Somebody is there, and it is not the key or certificate that was pinned."""
+
+
 class ProxyFailed(NetworkError):
     kind = "proxy-failed"
 
