@@ -289,6 +289,8 @@ def _by_status(status: int, codes: AbstractSet[str], message: str) -> Kind:
         return AccessDenied
     if status == 413:
         return ContextTooLong
+    if status == 451:
+        return ContentRefused  # OpenGradient's gateways: what their moderation blocks
     is_busy = _BUSY_WORDS.search(message) is not None
     if not is_busy and _RATE_WORDS.search(message):
         return RateLimited
