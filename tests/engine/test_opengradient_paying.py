@@ -17,6 +17,7 @@ import pytest
 
 from enclaves import PaidEnclave
 from engine.opengradient_home import MODEL, Home, failure_of
+from engine.test_lock import sealed_in
 from engine.test_opengradient_payment import PAYEE, TERMS, WALLET, Asked, terms
 from servers import Answer, RecordedRequest, cut_after, json_answer
 from troth.domain.event import Notice
@@ -25,6 +26,7 @@ from troth.domain.model import Endpoint, ModelRef
 from troth.engine.chat import Chat
 from troth.engine.payment import PaymentRequest, payment_lines
 from troth.explain import explain_failure, notice_words
+from troth.vault.vault import Vault
 
 OFFER = TERMS["accepts"][0]
 
@@ -247,3 +249,26 @@ async def test_a_wallet_library_that_fails_quotes_no_key(
     kind, reason = failure_of(message)
     assert (kind, reason) == ("payment-refused", "The wallet's library could not sign this.")
     assert enclave.payments == []
+
+
+async def test_a_vault_that_is_locked_meanwhile_counts_nothing_and_signs_nothing(
+    home: Home, tmp_path: Path
+) -> None:
+    enclave = PaidEnclave(terms=TERMS)
+    await opened(home, enclave)
+    engine = home.engine
+    made = await Vault.create(tmp_path / "data", "a passphrase for tests", memory_kib=65_536)
+    await engine.use_vault(made.vault)
+
+    async def locks(_: PaymentRequest) -> bool:
+        await engine.lock()
+        return True
+
+    engine.enclaves.payments.ask = locks
+    reply = await engine.send(await engine.new_chat(model=MODEL), "a question")
+    await sealed_in(tmp_path / "data")
+    await engine.use_vault(await Vault.open(tmp_path / "data", recovery_words=made.recovery_words))
+    message = await reply.wait()
+    assert failure_of(message)[0] == "vault-locked"
+    assert enclave.payments == []
+    assert await engine.enclaves.payments.authorised_today() == 0
