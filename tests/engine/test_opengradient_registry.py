@@ -278,6 +278,20 @@ async def test_what_the_registry_says_now_stands_beside_what_it_said_then(
         assert not any(standing.words in check.detail for check in verdict.checks)
 
 
+async def test_an_enclave_that_is_known_to_be_off_gets_no_further_prompt(home: Home) -> None:
+    enclave = Enclave()
+    server = await home.serve(enclave)
+    chain = Registry([registry_record(enclave.gateway, endpoint=server.url)])
+    engine = await home.open("", registry=f"{(await home.serve(chain)).url}:{ADDRESS}")
+    chat = await engine.new_chat(model=MODEL)
+    message, _ = await home.ask(chat)
+    chain.records, chain.flags = [], (False, False)
+    await engine.proofs.ask_registry(chat, message.id)
+    message, _ = await home.ask(chat, "again")
+    assert failure_of(message)[0] == "enclave-refused"
+    assert len(enclave.asked) == 1
+
+
 async def test_a_pinned_gateway_without_a_registry_has_none_to_ask(home: Home) -> None:
     enclave = Enclave()
     server = await home.serve(enclave)

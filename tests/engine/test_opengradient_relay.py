@@ -134,6 +134,11 @@ async def test_a_sealed_reply_is_verified_and_its_inner_bytes_are_kept(stage: St
     assert len(exchange.outer_sha256) == sha256().digest_size * 2
     again = await engine.proofs.check_again(chat, message.id)
     assert again.state is State.VERIFIED_REGISTRY
+    seen = {
+        s.who: (s.words, s.address) for s in engine.proofs.meaning(message, verdict).who_saw_what
+    }
+    assert seen["The relay"] == ("sealed", "yes")
+    assert seen["The registry"] == ("no", "yes"), "whoever was asked saw an address"
 
 
 async def test_no_token_stands_in_what_is_kept(stage: Stage) -> None:

@@ -176,8 +176,9 @@ class Proofs:
         scheme = verdict.scheme if is_known else "none"
         if scheme == "none" and route == "direct" and is_loopback(endpoint.base_url):
             route = "loopback"
+        asked_registry = any(c.name == "registry" for c in verdict.checks)
         return Meaning(
-            who_saw_what(scheme, route, asked_enclave=has_document),
+            who_saw_what(scheme, route, asked_enclave=has_document, asked_registry=asked_registry),
             not_proven(verdict),
             condition(verdict) if is_known else "",
         )

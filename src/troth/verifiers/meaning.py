@@ -115,6 +115,12 @@ _ASKED_ENCLAVE = Seen(
     "yes",
     "Troth asked it for its hardware proof, from your address and without your words.",
 )
+_REGISTRY = Seen(
+    "The registry",
+    "no",
+    "yes",
+    "It was asked which enclaves there are, and learnt nothing of what you said.",
+)
 _UNKNOWN_ROUTE = (Seen("The provider", "yes", "yes", "Take it that it saw all of it."),)
 
 _PICTURE = (
@@ -212,13 +218,18 @@ _ALONE: dict[State, tuple[str, ...]] = {
 """States of which this is all that there is to say, whatever the scheme."""
 
 
-def who_saw_what(scheme: str, route: str, *, asked_enclave: bool = False) -> tuple[Seen, ...]:
+def who_saw_what(
+    scheme: str, route: str, *, asked_enclave: bool = False, asked_registry: bool = False
+) -> tuple[Seen, ...]:
     """Return the parties that your words passed; `scheme` as in Verdict, with or without profile.
 
-    `asked_enclave`: behind a relay the enclave was asked for its hardware proof from here. For
-    what is not in the table it says the worst.
+    `asked_enclave`: behind a relay the enclave was asked for its hardware proof from here.
+    `asked_registry`: an endpoint of a registry was asked, which is last in the list. For what is
+    not in the table it says the worst.
     """
     listed = WHO_SAW_WHAT.get((scheme.partition("/")[0], route), _UNKNOWN_ROUTE)
+    if asked_registry:
+        listed = (*listed, _REGISTRY)
     if route != "relay" or not asked_enclave:
         return listed
     return tuple(_ASKED_ENCLAVE if seen.who == _ASKED_ENCLAVE.who else seen for seen in listed)

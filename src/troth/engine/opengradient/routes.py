@@ -34,7 +34,7 @@ from troth.engine.opengradient.veil import VeilChannel
 from troth.engine.payment import Payments
 from troth.transport import Transport
 from troth.vault.vault import Vault
-from troth.verifiers.opengradient_standing import Standing
+from troth.verifiers.opengradient_standing import Said, Standing
 from troth.verifiers.trust import RegistrySource, Trust
 
 LOGIN_S = 300.0
@@ -100,7 +100,10 @@ class Routes:
         source = await self._registry_of(endpoint, trust)
         if source is None:
             raise UsageError(f"{endpoint.name} names no registry that could be asked")
-        return await self._registries.standing(source, tee_id)
+        standing = await self._registries.standing(source, tee_id)
+        if standing.said is not Said.ALIVE:
+            self.doubt()  # what is remembered of the registry would still send prompts there
+        return standing
 
     async def _registry_of(self, endpoint: Endpoint, trust: Trust) -> RegistrySource | None:
         """Return what lists a provider's enclaves; the login tells, where nothing else does."""
