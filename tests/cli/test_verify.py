@@ -163,6 +163,7 @@ def test_a_page_tells_apart_what_was_proven_then_and_what_has_expired_since() ->
     assert "<b>Then</b>, 2026-11-22 09:00:02 UTC: ✓ verified, code unknown." in page
     assert "<b>Now</b>, 2027-01-01 09:00:00 UTC: ? stale." in page
     assert "past its time" in page
+    assert "could have dated a reply back" in page
     assert "old reply" not in page
 
 

@@ -104,7 +104,7 @@ def _page(checked: CheckedReceipt, *, is_proven: bool, at: datetime) -> Iterator
     yield f"<p>A reply of {_bdi(receipt.facts.model)} by way of {_bdi(receipt.facts.provider)},"
     yield f" received {_time(receipt.exchange.received_at)}. So says whoever wrote the receipt.</p>"
     yield from _words(checked)
-    yield from _meaning(verdict, receipt.facts.route)
+    yield from _meaning(verdict, receipt.facts.route, has_expired=verdict is not checked.now)
     yield "<h2>What was checked</h2>"
     yield from _checks(checked, at)
     yield from _terms()
@@ -151,9 +151,9 @@ def _checks(checked: CheckedReceipt, at: datetime) -> Iterator[str]:
     yield "</table>"
 
 
-def _meaning(verdict: Verdict, route: str) -> Iterator[str]:
+def _meaning(verdict: Verdict, route: str, *, has_expired: bool) -> Iterator[str]:
     yield "<h2>What this does not prove</h2><ul>"
-    for sentence in not_proven(verdict):
+    for sentence in not_proven(verdict, has_expired=has_expired):
         yield f"<li>{_text(sentence)}</li>"
     yield "</ul>"
     if verdict.is_verified:

@@ -146,7 +146,9 @@ def receipt_lines(checked: CheckedReceipt, *, is_proven: bool, at: datetime | No
         claimed = verdict_words(receipt.verdict.state).short
         lines += ["", f"The receipt itself says: {claimed}. What counts is the above."]
     lines += ["", "What this does not prove:"]
-    lines += [f"  - {sentence}" for sentence in not_proven(checked.decisive(is_proven=is_proven))]
+    verdict = checked.decisive(is_proven=is_proven)
+    left_open = not_proven(verdict, has_expired=verdict is not checked.now)
+    lines += [f"  - {sentence}" for sentence in left_open]
     return lines
 
 

@@ -177,6 +177,10 @@ _BY_STATE: dict[State, str] = {
 """What one state leaves open beside what its scheme always does."""
 
 _OLD = "That it was made now, for this question: an old reply may have been sent again."
+_BACKDATED = (
+    "That it is as old as it says. What proved it has expired since, and whoever came by the key"
+    " later could have dated a reply back."
+)
 _EXPIRED = "Who holds the key now: the proof of that is past its time."
 
 _CONDITION = (
@@ -246,8 +250,11 @@ def _is_open(verdict: Verdict, name: str) -> bool:
     return Outcome.CANNOT_CHECK in found
 
 
-def not_proven(verdict: Verdict) -> tuple[str, ...]:
-    """Return what this verdict does not prove, the most pressing first."""
+def not_proven(verdict: Verdict, *, has_expired: bool = False) -> tuple[str, ...]:
+    """Return what this verdict does not prove, the most pressing first.
+
+    `has_expired`: it was good when the reply came, and what it rested on has expired since.
+    """
     if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
         return ("Anything: its end never came.", "That what did come is what the model wrote.")
     if (alone := _ALONE.get(verdict.state)) is not None:
@@ -257,6 +264,8 @@ def not_proven(verdict: Verdict) -> tuple[str, ...]:
         own = (_OLD if _is_open(verdict, "freshness") else _EXPIRED,)
     if any(c.name == "picture" and c.outcome is Outcome.PASSED for c in verdict.checks):
         own = (_PICTURE, *own)
+    if has_expired:
+        own = (_BACKDATED, *own)
     scheme = verdict.scheme.partition("/")[0]
     listed = (*own, *_NOT_PROVEN.get(scheme, _NOT_PROVEN["none"]))
     if verdict.state is State.PRIVATE_CHANNEL:
