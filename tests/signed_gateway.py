@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -63,6 +64,19 @@ def with_reasoning(text: str = TEXT) -> Body:
         frame = {"choices": [{"delta": delta, "index": 0, "finish_reason": None}]}
         thought = b"data: " + json.dumps(frame).encode() + b"\n\n"
         return thought + gateway.stream(request, [text], int(time.time()))
+
+    return body
+
+
+def with_image(image: bytes, text: str = TEXT) -> Body:
+    """Sign the text; the image beside it is not part of the gateway's signature."""
+
+    def body(gateway: Gateway, request: dict[str, object]) -> bytes:
+        url = f"data:image/png;base64,{base64.b64encode(image).decode()}"
+        delta = {"images": [{"type": "image_url", "image_url": {"url": url}}], "role": "assistant"}
+        frame = {"choices": [{"delta": delta, "index": 0, "finish_reason": None}]}
+        drawn = b"data: " + json.dumps(frame).encode() + b"\n\n"
+        return drawn + gateway.stream(request, [text], int(time.time()))
 
     return body
 

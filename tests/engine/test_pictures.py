@@ -14,6 +14,7 @@ from engine.conftest import MODEL, Opener
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
+from troth.explain import verdict_sentence
 from tui.pictures import image_reply
 from verifiers import credentials as make
 from verifiers.picture_authority import Authority, Signer, der
@@ -34,8 +35,9 @@ def signer(authority: Authority) -> Signer:
 def trust_root(file: Path, authority: Authority) -> None:
     encoded = der(authority.root)
     file.parent.mkdir(parents=True, exist_ok=True)
+    before = file.read_text("utf-8") if file.exists() else "version = 1\n"
     file.write_text(
-        "version = 1\n[[root]]\n"
+        f"{before}\n[[root]]\n"
         'name = "the tests\' root"\nplatform = "c2pa"\n'
         f'sha256 = "{hashlib.sha256(encoded).hexdigest()}"\n'
         f'certificate = "{make.base64_of(encoded)}"\n'
@@ -111,6 +113,8 @@ async def test_a_receipt_carries_the_picture_and_says_then_and_now(
     assert [check.outcome for check in pictures(checked.then)] == [Outcome.PASSED]
     assert [check.outcome for check in pictures(checked.now)] == [Outcome.CANNOT_CHECK]
     assert "was valid until" in pictures(checked.now)[0].detail
+    assert verdict_sentence(checked.then).startswith("Nobody signed the words. The picture")
+    assert not verdict_sentence(checked.now).startswith("Nobody signed the words. The picture")
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])

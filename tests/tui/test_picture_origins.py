@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.test_pictures import changed, trust_root
+from signed_gateway import gateway_script, pin_gateway, with_image
 from tui.app_stage import Stage, run_app
 from tui.pictures import image_reply
-from tui.signed_stage import open_pane, pane_text
+from tui.signed_stage import ask, open_pane, pane_text, verdicts
 from verifiers import credentials as make
 from verifiers.picture_authority import Authority
+from verifiers.signer import Gateway
 
 VALID = (datetime.now(UTC) - timedelta(days=3), datetime.now(UTC) + timedelta(days=90))
 
@@ -81,3 +83,29 @@ async def test_attaching_tells_where_a_picture_came_from(
         await stage.desk.visits.attach(str(tmp_path / "bare.png"))
         await stage.pilot.pause()
         assert "bare.png: Image" not in stage.text, "most are unsigned: that is no news"
+
+
+WORDS = {
+    "signed": ("partly covered", "that the two belong together, nobody signed"),
+    "bare": ("partly covered", "The signature leaves out what is shown beside it: images"),
+    "altered": ("FAILED", "The picture is NOT the one that was signed"),
+}
+
+
+@pytest.mark.parametrize("what", WORDS)
+async def test_signed_words_stay_partly_covered_beside_a_picture_whoever_signed_it(
+    what: str, tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    image = {"signed": picture, "bare": make.plain(), "altered": changed(picture)}[what]
+    gateway = Gateway()
+    pin_gateway(tmp_path, gateway)
+    trust_root(tmp_path / "config" / "trust.toml", authority)
+    script = gateway_script(gateway, with_image(image))
+    async with run_app(tmp_path, script, size=(120, 40)) as stage:
+        await ask(stage, "draw")
+        await open_pane(stage)
+        short, sentence = WORDS[what]
+        said = " ".join(pane_text(stage).split())
+        assert short in said.split("via")[0]
+        assert sentence in said
+        assert not verdicts(stage)[0].is_verified

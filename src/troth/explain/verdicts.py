@@ -239,13 +239,13 @@ _NOTHING_SIGNED = (
     "Nothing in this file is signed: whoever made it could have written anything into it."
 )
 _CUT = "The reply broke off before its end, or never came. Nothing about it is proven."
-_SIGNED_PICTURE = {
-    State.TLS_ONLY: "Nobody signed the words. The picture carries a signature of its own: the "
-    "list below says whose. It says where the picture came from, not that it is true.",
-    State.PARTLY_COVERED: "The words are signed and unchanged. The picture carries a signature of "
-    "its own; that the two belong together, nobody signed. The list below says more.",
-}
-"""What a state means where every picture carries a signature that holds."""
+_ONLY_PICTURE_SIGNED = (
+    "Nobody signed the words. The picture carries a signature of its own: the list below says "
+    "whose. It says where the picture came from, not that it is true."
+)
+_PICTURE_TOO = (
+    "The picture carries a signature of its own; that the two belong together, nobody signed."
+)
 _BY_A_PROGRAM_HERE = (
     "Nobody signed this. A program on this computer gave it to Troth; where that got it, and which "
     "model answered, nothing proves."
@@ -276,11 +276,11 @@ def _unsigned_sentence(verdict: Verdict) -> str:
     if verdict.state is State.INCOMPLETE and verdict.scheme == "none":
         return _CUT
     if verdict.state is State.IMPORTED and any(c.name == "receipt" for c in verdict.checks):
-        return _NOTHING_SIGNED
+        return _ONLY_PICTURE_SIGNED if has_signed_pictures(verdict) else _NOTHING_SIGNED
     channel = next((check for check in verdict.checks if check.name == "channel"), None)
     is_locked = channel is None or channel.outcome is Outcome.PASSED
-    if has_signed_pictures(verdict) and verdict.state in _SIGNED_PICTURE:
-        return _SIGNED_PICTURE[verdict.state]
+    if verdict.state is State.TLS_ONLY and has_signed_pictures(verdict):
+        return _ONLY_PICTURE_SIGNED
     return _BY_A_PROGRAM_HERE if verdict.state is State.TLS_ONLY and not is_locked else ""
 
 
@@ -288,7 +288,8 @@ def _partly_sentence(verdict: Verdict) -> str:
     """Return which part of a reply is not covered; "" where that is not the question."""
     for check in verdict.checks if verdict.state is State.PARTLY_COVERED else ():
         if check.name == "coverage" and check.outcome is Outcome.NOT_COVERED:
-            return f"{_GENUINE} {check.detail}"
+            said = f"{_GENUINE} {check.detail}"
+            return f"{said} {_PICTURE_TOO}" if has_signed_pictures(verdict) else said
     return ""
 
 
