@@ -352,6 +352,13 @@ def test_a_folder_is_attached_and_said_what_of_it(troth: Troth, provider: Script
     assert b"print(1)" in provider.requests[-1].body
 
 
+def test_a_first_question_is_told_where_answers_come_from(troth: Troth) -> None:
+    ran = troth("ask", "--json", "Why?")
+    assert ran.code == 2
+    assert ran.json["error"]["detail"] == "No model is chosen yet."
+    assert "`troth local install`" in ran.json["error"]["next_step"]
+
+
 def test_a_missing_file_is_told_before_a_missing_model(troth: Troth) -> None:
     ran = troth("ask", "-f", "no-such-file", "What does it say?")
     assert ran.code == 2

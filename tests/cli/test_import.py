@@ -104,5 +104,5 @@ def test_an_export_makes_no_folder_for_a_file(with_vault: Troth, tmp_path: Path)
     [chat] = with_vault("chats", "--json").json
     ran = with_vault("export", chat["id"], "-o", str(tmp_path / "nowhere" / "x.md"))
     assert ran.code == 2
-    assert f"There is no folder {tmp_path / 'nowhere'}: make it first" in ran.err
+    assert f"There is no folder {tmp_path / 'nowhere'}.\n  Make it first" in ran.err
     assert not (tmp_path / "nowhere").exists()

@@ -110,7 +110,8 @@ def test_wrong_usage_is_told_in_one_line(troth: Troth) -> None:
     detail = ran.json["error"]["detail"]
     assert detail.startswith("Unrecognized arguments: --nonsense. Usage: troth ask [-h] [-m PRO")
     assert detail == " ".join(detail.split())
-    assert " ".join(detail.split()) in troth("ask", "--nonsense").err
+    assert ran.json["error"]["next_step"] == "`troth ask --help` explains it."
+    assert detail in troth("ask", "--nonsense").err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

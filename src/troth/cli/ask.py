@@ -24,9 +24,10 @@ from troth.domain.model import ModelRef
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 
-NO_MODEL = (
-    "no model is chosen yet. Name one with -m PROVIDER/MODEL (`troth models` lists them), or fetch "
-    "the one that runs on this computer with `troth local install`"
+NO_MODEL = "no model is chosen yet"
+NO_MODEL_STEP = (
+    "Name one with -m PROVIDER/MODEL (`troth models` lists them), or fetch the one that runs on "
+    "this computer with `troth local install`."
 )
 
 
@@ -191,7 +192,7 @@ def _model_for(arguments: Arguments, engine: Engine, chat: Chat) -> ModelRef:
     if name := arguments.text("model"):
         return engine.providers.resolve_model(name)
     if chat.conversation.model is None:
-        raise UsageError(NO_MODEL)
+        raise UsageError(NO_MODEL, step=NO_MODEL_STEP)
     return chat.conversation.model
 
 

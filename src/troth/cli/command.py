@@ -90,7 +90,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         usage = " ".join(self.format_usage().split()).removeprefix("usage: ")
-        raise UsageError(f"{message.rstrip('.')}. Usage: {usage}")
+        step = f"`{self.prog} --help` explains it."
+        raise UsageError(f"{message.rstrip('.')}. Usage: {usage}", step=step)
 
     def print_help(self, file: object = None) -> None:
         """Write the help to stdout; argparse itself says nothing where that fails."""

@@ -103,13 +103,14 @@ async def run_edit(_arguments: Arguments, console: Console) -> int:
         )
     except OSError as error:
         raise UsageError(
-            f"the editor {editor[0]} cannot be started: {error.strerror}. Set $EDITOR, or "
-            f"`troth config set editor NAME`; the file is {paths.config_file}"
+            f"the editor {editor[0]} cannot be started: {error.strerror}",
+            step="Set $EDITOR, or `troth config set editor NAME`; "
+            f"the file is {paths.config_file}.",
         ) from error
     if ended.returncode:
         raise UsageError(
-            f"the editor {editor[0]} ended with code {ended.returncode}; "
-            f"{paths.config_file} is as it left it"
+            f"the editor {editor[0]} ended with code {ended.returncode}",
+            step=f"{paths.config_file} is as it left it; `troth config show` reads it.",
         )
     return _report(paths, console)
 

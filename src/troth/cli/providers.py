@@ -87,7 +87,7 @@ async def run_add(arguments: Arguments, console: Console) -> int:
     use = VaultUse.REQUIRED if takes_key else VaultUse.NONE
     async with opened_engine(console, use) as engine:
         if (present := engine.settings.providers.get(name)) is not None:
-            raise UsageError(_present_words(present))
+            raise _taken(present)
         key = read_key(sys.stdin) if takes_key else ""
         endpoint = Endpoint(
             name=name,
@@ -108,14 +108,14 @@ async def run_add(arguments: Arguments, console: Console) -> int:
     return ExitCode.OK
 
 
-def _present_words(present: ProviderSettings) -> str:
+def _taken(present: ProviderSettings) -> UsageError:
     """Say what a provider is that has the name already, and how it is changed."""
     name, what = present.name, present.wire or "changed in config.toml"
     where = f" at {present.base_url}" if present.base_url else ""
-    return (
-        f"the name {name} is taken: it is {what}{where}. "
-        f"`troth config set providers.{name}.base_url URL` changes it, "
-        f"`troth keys set {name}` its key; `troth providers remove {name}` makes room"
+    return UsageError(
+        f"the name {name} is taken: it is {what}{where}",
+        step=f"`troth config set providers.{name}.base_url URL` changes it, "
+        f"`troth keys set {name}` its key; `troth providers remove {name}` makes room.",
     )
 
 

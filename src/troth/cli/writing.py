@@ -15,7 +15,7 @@ def write_file(file: Path, content: bytes) -> None:
     """
     parent = file.expanduser().absolute().parent
     if not parent.is_dir():
-        raise UsageError(f"there is no folder {parent}: make it first, or write elsewhere")
+        raise UsageError(f"there is no folder {parent}", step="Make it first, or write elsewhere.")
     write_private(file, content)
 
 

@@ -100,6 +100,7 @@ _LISTINGS: Mapping[str, Mapping[Face, str]] = {
     "key in trust.toml": {"shell": "`troth trust list`"},
     "code in trust.toml": {"shell": "`troth trust list`"},
     "file": dict.fromkeys(("app", "columns", "shell", "plain"), "Check the path."),
+    "receipt": {"shell": "Check the path; `troth receipt` writes one."},
 }
 
 
@@ -155,6 +156,7 @@ def _values(facts: Mapping[str, str], face: Face) -> Mapping[str, str]:
     actions = _ACTIONS[face]
     listing = _LISTINGS.get(facts.get("what", ""), {})
     place = listing.get(face) or listing.get("shell") or actions["help"]
+    values["step_or_help"] = facts.get("step") or actions["help"]
     values["listing"] = place if place.endswith(".") else f"{place} shows those that exist."
     for name, action in actions.items():
         values[name] = action.replace("{provider_name}", values["provider_name"])

@@ -352,7 +352,7 @@ OTHERS = {
     "usage": Words(
         "That cannot be done",
         "{reason_sentence}",
-        "{help}",
+        "{step_or_help}",
     ),
 }
 

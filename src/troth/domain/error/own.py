@@ -213,8 +213,11 @@ class OutputFailed(TrothError):
 
 
 class UsageError(TrothError):
+    """`step` says what to do instead, where that is more than to look into the help."""
+
     kind = "usage"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, step: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
+        self.step = step
