@@ -22,6 +22,9 @@ from troth.vault.transfer import Backup, Restored
 
 ValueT = TypeVar("ValueT")
 
+_INDEX_FROM = 0.8
+"""The share of a check before the search index is compared with the texts."""
+
 
 class Upkeep:
     """Looks after one open vault. Key changes take about a second each, off the loop."""
@@ -37,10 +40,14 @@ class Upkeep:
         `on_progress` is called on the event loop. Cancelling stops the walk.
         """
         report = _on_this_loop(on_progress)
-        found = await self._inspect(lambda store: check(store, report))
-        if self._opened.access.terms.is_read_only:
+        is_whole = self._opened.access.terms.is_read_only  # then the index cannot be compared
+        walk = report if is_whole else _part_of(report, 0.0, _INDEX_FROM)
+        found = await self._inspect(lambda store: check(store, walk))
+        if is_whole:
             return found
-        index = await self._opened.writer.run(check_index)
+        compare = _part_of(report, _INDEX_FROM, 1.0)
+        index = await self._opened.writer.run(check_index, compare)
+        report(CheckProgress("done", 1.0))
         return CheckReport(
             (*found.problems, *index),
             found.conversations,
@@ -173,6 +180,18 @@ async def recover_header_copy(directory: Path) -> Path | None:
     Raises HeaderDamaged where there is no whole copy.
     """
     return await asyncio.to_thread(recover_header, Places(directory))
+
+
+def _part_of(
+    report: Callable[[CheckProgress], None], start: float, end: float
+) -> Callable[[CheckProgress], None]:
+    """Return a callback for one part of a longer check, which begins and ends at these shares."""
+
+    def call(progress: CheckProgress) -> None:
+        step = "index" if progress.step == "done" else progress.step
+        report(CheckProgress(step, start + (end - start) * progress.done))
+
+    return call
 
 
 def _on_this_loop(report: Callable[[ValueT], None] | None) -> Callable[[ValueT], None]:
