@@ -115,7 +115,11 @@ async def test_a_rekey_killed_at_any_step_leaves_a_vault_that_opens(
         check=False,
     )
     assert done.returncode == -signal.SIGKILL or done.stdout == "done\n", done.stderr
+    was_begun = any(own_full.directory.glob("vault.db.*"))
     vault = await Vault.open(own_full.directory, passphrase=PASSPHRASE)
+    if was_begun:  # else it had not touched the vault, or had ended
+        assert {"switch-cut", "switch-ended"} & {*vault.notices}
+        assert "changed-outside" not in vault.notices
     assert await vault.secret("openai") == "sk-secret"
     assert (await vault.upkeep.check()).is_sound
     found = [m.id for m in await vault.messages("chat")]

@@ -51,6 +51,10 @@ _NOTICES = {
     "never-seen-here": "This vault was not opened here before, so its age cannot be told.",
     "older-accepted": "The vault is older than when it was last used here, as you were told.",
     "changed-outside": "Another program changed the vault's file; it was looked through.",
+    "switch-cut": "A rekey or a restore was cut off before its end. Nothing is lost and nothing "
+    "changed: the vault is as it was before.",
+    "switch-ended": "A rekey or a restore was cut off near its end and was brought to it just now. "
+    "Nothing is lost.",
     "further-than-seen": "The vault is further on than this computer last noted, as after a power "
     "cut or a copy from elsewhere; it was looked through.",
     "check-recommended": "It is too large to look through at once: `troth vault check` does.",

@@ -69,7 +69,7 @@ class Access:
     notices: list[str] = field(default_factory=list[str])
     """Slugs: `older-accepted`, `never-seen-here`, `changed-outside`, `check-recommended`,
     `damage-accepted`, `migrated`, `network-folder`, `sync-folder`, `inbox-unreadable`,
-    `read-only`."""
+    `read-only`, `switch-cut`, `switch-ended`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ def unlock_directory(
     access = Access(header.vault_id, keys, places.database, terms)
     with typed_errors(places.database):
         if not terms.is_read_only:
-            finish_switch(places, keys)
+            told = finish_switch(places, keys)
+            access.notices.extend([told] if told else [])
         if is_on_network(directory):
             access.is_exclusive = True
             access.notices.append("network-folder")
@@ -301,8 +302,10 @@ def _is_touched(found: os.stat_result, seen: Seen | None) -> bool:
 def _look_closer(store: Store, access: Access, why: str) -> None:
     """Walk a vault that another program may have touched. Raises VaultDamaged."""
     from troth.vault.check import check, check_index
+    from troth.vault.switching import CUT, ENDED
 
-    access.notices.append(why)
+    if why != "changed-outside" or not {CUT, ENDED} & {*access.notices}:
+        access.notices.append(why)  # else it was ourselves, and that is told already
     path = store.path
     if path is None or path.stat().st_size > CHECKED_AT_OPEN_BYTES:
         access.notices.append("check-recommended")

@@ -16,22 +16,26 @@ from troth.vault.kdf import Keys
 from troth.vault.places import Places
 from troth.vault.store import connect
 
+CUT, ENDED = "switch-cut", "switch-ended"
+"""Notices of the next opening."""
 
-def finish_switch(places: Places, keys: Keys) -> None:
+
+def finish_switch(places: Places, keys: Keys) -> str:
     """Take a waiting database into use, or remove what a switch left that never got that far.
 
     The header is written only when the fresh database is whole, so whichever of the two opens with
     the header's key is the right one. Where both do, after a restore of the same vault's backup,
     the one that stands there is set aside unless the restore had come to that: nothing that opens
-    is ever written over. Raises VaultBusy while another program is at it, or where it has just
-    replaced the key file that `keys` come from.
+    is ever written over. Returns the notice that tells it, "" where nothing was cut. Raises
+    VaultBusy while another program is at it, or where it has just replaced the key file that
+    `keys` come from.
     """
     if not places.fresh_database.exists() and not places.leftovers():
         _expect_current(places, keys)
-        return
+        return ""
     with alone(places.folder):
         _expect_current(places, keys)
-        _finish(places, keys)
+        return _finish(places, keys)
 
 
 def _expect_current(places: Places, keys: Keys) -> None:
@@ -41,17 +45,19 @@ def _expect_current(places: Places, keys: Keys) -> None:
         raise VaultBusy(str(places.header), detail)
 
 
-def _finish(places: Places, keys: Keys) -> None:
+def _finish(places: Places, keys: Keys) -> str:
+    was_copying = places.unchecked_database.exists()
     for leftover in places.leftovers():
         leftover.unlink()
     if not places.fresh_database.exists():
-        return
+        return CUT if was_copying else ""
     if not _opens(places.fresh_database, keys):
         places.fresh_database.unlink()  # left over from a switch that never reached the header
-        return
+        return CUT
     if places.database.exists() and _opens(places.database, keys, leaves_log=True):
         _set_aside(places)
     places.take_fresh_database()
+    return ENDED
 
 
 def _opens(path: Path, keys: Keys, *, leaves_log: bool = False) -> bool:
