@@ -42,6 +42,17 @@ def test_without_a_terminal_or_a_source_no_vault_is_made(troth: Troth) -> None:
     assert not (troth.home / "data" / "vault.json").exists()
 
 
+def test_no_vault_is_made_with_a_passphrase_that_cannot_be_read(
+    troth: Troth, tmp_path: Path
+) -> None:
+    ran = troth("vault", "init", env={"TROTH_PASSPHRASE_FILE": str(tmp_path / "none")})
+    assert ran.code == 3
+    assert "passphrase could not be read" in ran.err
+    assert str(tmp_path / "none") in ran.err
+    assert "locked" not in ran.err
+    assert not (troth.home / "data" / "vault.json").exists()
+
+
 def test_no_option_takes_a_secret(troth: Troth) -> None:
     for words in (["vault", "init", "--passphrase", "x"], ["keys", "set", "openai", "sk-1"]):
         assert troth(*words).code == 2
@@ -143,6 +154,7 @@ def test_locked_and_wrong_end_with_3_and_say_so(
     assert (refused.code, refused.json["error"]["kind"]) == (3, "wrong-passphrase")
     missing = troth("chats", env={"TROTH_PASSPHRASE_FILE": str(tmp_path / "none")})
     assert missing.code == 3
+    assert "passphrase could not be read" in missing.err
     failing = f'"{sys.executable}" -c "raise SystemExit(1)"'
     assert troth("chats", env={"TROTH_PASSPHRASE_COMMAND": failing}).code == 3
     assert len(provider.requests) == 0

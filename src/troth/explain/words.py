@@ -169,6 +169,11 @@ OF_THE_VAULT = {
         "It opens with your passphrase only.",
         "{unlock}.",
     ),
+    "passphrase-unreadable": Words(
+        "The passphrase could not be read",
+        "{reason_sentence} Nothing was changed.",
+        "Set it right, or unset it to be asked at the terminal.",
+    ),
     "wrong-passphrase": Words(
         "That passphrase does not open this vault",
         "Its key file reads well. Caps Lock may be on, or another keyboard layout.",

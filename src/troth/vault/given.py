@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from troth.domain.error import VaultLocked
+from troth.domain.error import PassphraseUnreadable
 
 _COMMAND_TIMEOUT_S = 120
 
@@ -18,14 +18,16 @@ _COMMAND_TIMEOUT_S = 120
 def given_passphrase(environ: Mapping[str, str]) -> str | None:
     """Return the passphrase that the environment leads to; None when it leads to none.
 
-    One line end at its end is taken off. Raises VaultLocked when the way leads nowhere.
+    One line end at its end is taken off. Raises PassphraseUnreadable when the way leads
+    nowhere.
     """
     if file := environ.get("TROTH_PASSPHRASE_FILE"):
         try:
             # As bytes: reading as text would turn the line ends within it into others.
             return _without_line_end(Path(file).expanduser().read_bytes().decode("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise VaultLocked(file, "TROTH_PASSPHRASE_FILE cannot be read") from error
+            detail = f"TROTH_PASSPHRASE_FILE names {file}, which cannot be read"
+            raise PassphraseUnreadable(file, detail) from error
     if command := environ.get("TROTH_PASSPHRASE_COMMAND"):
         return _without_line_end(_output_of(command))
     return None
@@ -43,7 +45,7 @@ def _output_of(command: str) -> str:
         )
         return done.stdout.decode("utf-8")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise VaultLocked("", failed) from error
+        raise PassphraseUnreadable("", failed) from error
 
 
 def _without_line_end(text: str) -> str:

@@ -34,7 +34,7 @@ TrothError
 ├── ExtraMissing          a part of Troth that is installed apart
 ├── VaultError
 │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
-│   │   └── DatabaseMissing
+│   │   └── DatabaseMissing  PassphraseUnreadable
 │   ├── HeaderDamaged  VaultDamaged  VaultNewer  VaultOlder  VaultBusy
 │   │   └── HeaderMissing
 │   └── VaultReadOnly  DiskFull  KeyringFailed
@@ -114,6 +114,7 @@ from troth.domain.error.storage import (
     HeaderDamaged,
     HeaderMissing,
     KeyringFailed,
+    PassphraseUnreadable,
     VaultBusy,
     VaultDamaged,
     VaultError,
@@ -163,6 +164,7 @@ __all__ = [
     "OtherKey",
     "OutputFailed",
     "ParameterRefused",
+    "PassphraseUnreadable",
     "PaymentNotTaken",
     "PaymentRefused",
     "PlatformUnsupported",

@@ -34,6 +34,12 @@ class VaultLocked(VaultError):
     kind = "vault-locked"
 
 
+class PassphraseUnreadable(VaultLocked):
+    """What the environment names as the way to the passphrase gives none."""
+
+    kind = "passphrase-unreadable"
+
+
 class WrongPassphrase(VaultError):
     kind = "wrong-passphrase"
 
