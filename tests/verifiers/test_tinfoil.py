@@ -195,12 +195,12 @@ def test_a_distrusted_key_or_code_gets_nothing() -> None:
 def test_code_that_nobody_published_is_said_and_known_code_is_named() -> None:
     unknown = judge(V3)
     assert outcomes(unknown)["code"] is Outcome.CANNOT_CHECK
-    assert any("nobody has published" in line for line in not_proven(unknown))
+    assert any("is not known here" in line for line in not_proven(unknown))
     launch = (("launch", Guest().measurement.hex()),)
     known = Measurement("router 7", "amd-sev-snp", registers=launch)
     verdict = judge(V3, believing=trust(measurements=(known,)))
     assert "router 7" in detail(verdict, "code")
-    assert not any("nobody has published" in line for line in not_proven(verdict))
+    assert not any("is not known here" in line for line in not_proven(verdict))
     assert verdict.state is State.PRIVATE_CHANNEL
 
 
