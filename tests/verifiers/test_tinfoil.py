@@ -14,6 +14,7 @@ import pytest
 from servers import make_certificate
 from troth.domain.exchange import Exchange, HttpResponse
 from troth.domain.verdict import Outcome, State, Verdict
+from troth.explain import verdict_sentence
 from troth.verifiers.base import Facts
 from troth.verifiers.meaning import not_proven, who_saw_what
 from troth.verifiers.registry import verdict_for, with_channel_of
@@ -210,6 +211,30 @@ def test_the_words_promise_nothing_to_others() -> None:
     assert not any("A signature says" in line for line in lines)
     who = [seen.who for seen in who_saw_what("tinfoil/v3", "direct")]
     assert who == ["Your network", "The machine there", "A machine behind it"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "facts"),
+    [
+        (V3, replace(FACTS, judged_at=datetime(2050, 1, 1, tzinfo=UTC))),
+        (V3, replace(FACTS, is_foreign=True)),
+        (V3, replace(FACTS, tls_certificate=make_certificate().der)),
+        (evidence_of(sev_v3(AMD, KEY, bytes(32))), FACTS),
+        (evidence_of(sev_v3(AMD, KEY, NONCE, Guest(launch=(6, 0, 23, 84)))), FACTS),
+        (evidence_of(sev_v2(AMD, KEY)), FACTS),
+        (tdx_v2(), FACTS),
+        ({NAME: HttpResponse(404, (), b"")}, FACTS),
+    ],
+    ids=["stale", "a file", "another", "another nonce", "old", "unproven", "unknown", "stripped"],
+)
+def test_no_signature_is_spoken_of_where_there_is_none(
+    evidence: dict[str, HttpResponse], facts: Facts
+) -> None:
+    sentence = verdict_sentence(judge(evidence, facts=facts))
+    assert "signature" not in sentence
+    assert " signed this" not in sentence
+    if facts.is_foreign:
+        assert "not that this reply came from there" in sentence
 
 
 def test_a_strangers_file_shows_the_document_and_not_the_reply() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from troth.domain.verdict import Outcome, State, Verdict
+from troth.explain.channels import channel_sentence
 
 Tone = Literal["good", "bad", "warn", "plain"]
 
@@ -296,6 +297,8 @@ def _partly_sentence(verdict: Verdict) -> str:
 def verdict_sentence(verdict: Verdict) -> str:
     """Return what a verdict means in a few sentences; a failure says what failed, what cannot be
     checked why, and what is covered in part which part is not."""
+    if sentence := channel_sentence(verdict):
+        return sentence
     if verdict.state is State.FAILED:
         failed = {check.name for check in verdict.checks if check.outcome is Outcome.FAILED}
         for name, sentence in _FAILURES.items():
