@@ -15,6 +15,7 @@ from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 from troth.explain import verdict_sentence
+from troth.verifiers.pictures import pictures_in
 from tui.pictures import image_reply
 from verifiers import credentials as make
 from verifiers.picture_authority import Authority, Signer, der
@@ -132,8 +133,14 @@ async def test_a_receipt_carries_the_picture_and_says_then_and_now(
 def test_pictures_are_found_in_a_body_however_it_writes_them(
     form: str, written: Callable[[str], str], length: int
 ) -> None:
-    from troth.verifiers.pictures import pictures_in
-
     picture = make.plain(form) + bytes(length)
     body = b'{"data": "' + written(make.base64_of(picture)).encode() + b'", "more": 1}'
     assert list(pictures_in(body)) == [picture]
+
+
+def test_opaque_tokens_that_begin_like_a_picture_are_none() -> None:
+    token = b"/9jpYmFzZTY0" + b"QUJD" * 40
+    picture = make.plain()
+    body = b'{"sig": "' + token + b'", "data": "' + make.base64_of(picture).encode() + b'"}'
+    assert list(pictures_in(body)) == [picture]
+    assert list(pictures_in(b'{"sig": "' + token + b'"}')) == []

@@ -24,6 +24,7 @@ from troth.domain.exchange import Exchange
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.verifiers.base import Facts
 from troth.verifiers.fold import weakest
+from troth.verifiers.picture_file import media_type_of
 from troth.verifiers.trust import Trust
 
 if TYPE_CHECKING:
@@ -96,13 +97,14 @@ def pictures_in(body: bytes) -> Iterator[bytes]:
         end = body.find(b'"', head.start())
         end = len(body) if end < 0 else end
         content = _decoded(body[head.start() : end])
-        place = head.end() if content is None else end
-        if content is not None:
+        place = end if content else head.end()
+        if content:
             yield content
 
 
-def _decoded(run: bytes) -> bytes | None:
-    """Return the bytes that a run of base64 spells; None where it is something else."""
+def _decoded(run: bytes) -> bytes:
+    """Return the picture that a run of base64 spells; nothing where it is something else: opaque
+    tokens begin like pictures now and then."""
     if b"\\" in run:
         for written, meant in _ESCAPED:
             run = run.replace(written, meant)
@@ -110,11 +112,12 @@ def _decoded(run: bytes) -> bytes | None:
     if b"-" in run or b"_" in run:
         run = run.translate(_PLAIN)
     if len(run) < SHORTEST:
-        return None
+        return b""
     try:
-        return base64.b64decode(run + b"=" * (-len(run) % 4), validate=True)
+        content = base64.b64decode(run + b"=" * (-len(run) % 4), validate=True)
     except (binascii.Error, ValueError):
-        return None
+        return b""
+    return content if media_type_of(content) else b""
 
 
 def check_of(proof: PictureProof, at: datetime, *, place: tuple[int, int] = (1, 1)) -> Check:
