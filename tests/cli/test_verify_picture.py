@@ -12,6 +12,8 @@ import pytest
 
 from cli_runs import Troth
 from engine.test_pictures import changed, trust_root
+from servers import ScriptedServer, routes
+from tui.pictures import image_reply
 from verifiers import credentials as make
 from verifiers.picture_authority import Authority
 
@@ -108,3 +110,17 @@ def test_no_network_is_needed_also_for_credentials_that_lie_there(
         )
         assert done.returncode == code, done.stderr.decode()
         assert words in done.stdout.decode()
+
+
+def test_ask_says_that_the_words_are_unsigned_and_the_picture_is_not(
+    troth: Troth, authority: Authority, picture: bytes
+) -> None:
+    trust_root(troth.home / "config" / "trust.toml", authority)
+    script = routes({"POST /v1/chat/completions": image_reply("Here.", picture)})
+    with ScriptedServer(script) as server:
+        troth.add_provider(server.url, "needs_key = false")
+        ran = troth("chat", "--plain", "-m", "mine/m1", stdin="draw\n")
+        said = troth("ask", "-m", "mine/m1", "--json", "draw").json["verdict"]
+    assert "unsigned words, signed picture. Nobody signed the words." in ran.out
+    assert said["state"] == "tls-only"
+    assert [c["outcome"] for c in said["checks"] if c["name"] == "picture"] == ["passed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from troth.domain.message import Finish, Message
 from troth.domain.model import ModelRef
 from troth.domain.verdict import State, Verdict
-from troth.explain import left_out_words, verdict_sentence, verdict_words
+from troth.explain import badge_words, left_out_words, verdict_sentence, verdict_words
 from troth.tui.safe import clean_line
 
 _ENDINGS = {
@@ -22,6 +22,7 @@ def reply_summary(
 ) -> str:
     """Return the line; in plain mode the verdict is a sentence and has no glyph."""
     words = verdict_words(verdict.state if verdict else None)
+    short = badge_words(verdict) if verdict else words.short
     sentence = verdict_sentence(verdict) if verdict else words.sentence
     simulated = ""
     if verdict is not None and verdict.is_simulated and verdict.state is not State.SIMULATED:
@@ -32,8 +33,8 @@ def reply_summary(
     if left_out := left_out_words(message.left_out):
         facts.append(left_out)
     if is_plain:
-        return f"[{simulated}{words.short}. {sentence} {', '.join(facts)}]"
-    return ", ".join([f"{words.glyph} {simulated}{words.short}", *facts])
+        return f"[{simulated}{short}. {sentence} {', '.join(facts)}]"
+    return ", ".join([f"{words.glyph} {simulated}{short}", *facts])
 
 
 def file_lines(message: Message) -> list[str]:
