@@ -10,39 +10,13 @@ import os
 
 from troth.private import close_to_others
 from troth.tui.first_frame import show_first_frame
+from troth.tui.first_look import home_folder, read_look
 
 TYPE_CHECKING = False  # typing itself takes 5 ms, which the first frame need not wait for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from troth.tui.first_frame import Kind
-
-LOOK_FILE = "look"
-"""In the cache folder: ink and paper of the last run, for the first frame. Nothing private."""
-
-
-def _home_folder(environ: Mapping[str, str], name: str) -> str:
-    """Return the data or cache folder as `settings.find_paths` does, without its imports."""
-    if home := environ.get("TROTH_HOME", ""):
-        return os.path.join(os.path.abspath(os.path.expanduser(home)), name)
-    from platformdirs import PlatformDirs
-
-    own = PlatformDirs("troth", appauthor=False, roaming=False)
-    return own.user_data_dir if name == "data" else own.user_cache_dir
-
-
-def look_file(environ: Mapping[str, str]) -> str:
-    """Return where the theme of the last run is remembered."""
-    return os.path.join(_home_folder(environ, "cache"), LOOK_FILE)
-
-
-def _read_look(environ: Mapping[str, str]) -> str:
-    """Return ink and paper of the last run: the file's first line."""
-    try:
-        with open(look_file(environ), encoding="ascii") as file:
-            return file.readline(32).strip()
-    except (OSError, UnicodeDecodeError):
-        return ""  # the first run, or a cache that was swept: the terminal's own colours do
 
 
 def first_kind(environ: Mapping[str, str], *, in_memory: bool) -> tuple[Kind, bool]:
@@ -52,7 +26,7 @@ def first_kind(environ: Mapping[str, str], *, in_memory: bool) -> tuple[Kind, bo
     """
     if in_memory:
         return "chat", False
-    folder = _home_folder(environ, "data")
+    folder = home_folder(environ, "data")
     try:
         with open(os.path.join(folder, "vault.json"), "rb") as file:
             header = file.read(65536)
@@ -77,7 +51,7 @@ def run(
     # Nothing of an import is garbage, and collecting while importing costs 20 ms.
     gc.disable()
     kind, uses_keyring = first_kind(environ, in_memory=in_memory)
-    frame = show_first_frame(kind, _read_look(environ))
+    frame = show_first_frame(kind, read_look(environ))
     try:
         close_to_others()
         from troth.tui.application import TrothApp

@@ -18,9 +18,9 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from troth.tui.app import look_file
 from troth.tui.clipboard import SECRET_CLEARED_AFTER_S, Clipboard
 from troth.tui.collecting import Collector
+from troth.tui.first_look import look_file
 from troth.tui.idle import Idle
 from troth.tui.keys import Keymap, build_keymap
 from troth.tui.look import LookBook
@@ -150,7 +150,7 @@ class TrothApp(App[int]):
         await asyncio.to_thread(_make_ready)
         self._warm.set()
         if self._kind == "unlock":
-            from troth.tui.opening import open_as_told
+            from troth.tui.screens.unlock import open_as_told
 
             await open_as_told(self.screen_stack[0], self._environ)
             return

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
-from textual.screen import Screen
-
-from troth.domain.error import DiskFull, VaultLocked, VaultReadOnly
-from troth.tui.screens.unlock import UnlockScreen
-from troth.vault.given import given_passphrase
+from troth.domain.error import DiskFull, VaultReadOnly
 from troth.vault.vault import Vault
 
 
@@ -44,13 +38,3 @@ async def open_vault(
         return await open_it(is_read_only=False)
     except (DiskFull, VaultReadOnly):
         return await open_it(is_read_only=True)
-
-
-async def open_as_told(screen: Screen[object], environ: Mapping[str, str]) -> None:
-    """Open with the passphrase that the environment leads to: at the start, never after a lock."""
-    try:
-        given = await asyncio.to_thread(given_passphrase, environ)
-    except VaultLocked:
-        return  # it leads nowhere: the screen that stands there asks
-    if given and isinstance(screen, UnlockScreen):
-        screen.open_with(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from troth.tui.widgets.footer import FooterBar
 from troth.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from troth.domain.error import TrothError
@@ -175,3 +177,16 @@ class UnlockScreen(Screen[None]):
 
     def _say(self, text: str) -> None:
         self.query_one("#said", Static).update(text)
+
+
+async def open_as_told(screen: Screen[object], environ: Mapping[str, str]) -> None:
+    """Open with the passphrase that the environment leads to: at the start, never after a lock."""
+    from troth.domain.error import VaultLocked
+    from troth.vault.given import given_passphrase
+
+    try:
+        given = await asyncio.to_thread(given_passphrase, environ)
+    except VaultLocked:
+        return  # it leads nowhere: the screen that stands there asks
+    if given and isinstance(screen, UnlockScreen):
+        screen.open_with(given)
