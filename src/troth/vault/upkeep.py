@@ -47,7 +47,8 @@ class Upkeep:
             return found
         compare = _part_of(report, _INDEX_FROM, 1.0)
         index = await self._opened.writer.run(check_index, compare)
-        report(CheckProgress("done", 1.0))
+        if on_progress is not None:
+            on_progress(CheckProgress("done", 1.0))  # at once: it must not come after the report
         return CheckReport(
             (*found.problems, *index),
             found.conversations,
