@@ -16,7 +16,7 @@ from troth.domain.exchange import Exchange, HttpRequest, HttpResponse
 from troth.domain.verdict import Verdict
 from troth.verifiers.trust import Trust
 
-VERIFIER = "troth 1"
+VERIFIER = "troth 2"
 """Stands in every verdict: raised when the same bytes could come out differently than before."""
 
 
