@@ -74,8 +74,10 @@ async def run_list(arguments: Arguments, console: Console) -> int:
         console.rows(_row(record) for record in listing.records)
         for url, why in listing.failures:
             console.note(f"troth: {url}: {why}")
+        count = len(listing.records)
+        alive = "1 enclave is" if count == 1 else f"{count} enclaves are"
         console.note(
-            f"{len(listing.records)} enclaves are alive. That a key is listed means that an"
+            f"{alive} alive. That a key is listed means that an"
             " administrator of the registry says so, over HTTPS; it is no hardware proof."
         )
         if len(source.rpc_urls) == 1:
