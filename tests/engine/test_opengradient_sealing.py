@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 from enclaves import Enclave, Registry, Relay, registry_record, trust_machine
 from engine.opengradient_home import ADDRESS, MODEL, Home, failure_of, outcome
 from servers import ScriptedServer
-from troth.domain.message import Message
+from troth.domain.message import BlobPart, Message
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Outcome, State, Verdict
 from troth.engine.engine import Engine
+from tui.pictures import quarters
 from verifiers.enclave import Machine
 from verifiers.signer import Gateway, make_key
 
@@ -88,6 +90,19 @@ async def test_an_attested_reply_through_a_relay_can_be_checked_again(stage: Sta
     message, _ = await stage.home.ask(chat)
     again = await stage.engine.proofs.check_again(chat, message.id)
     assert again.state is State.VERIFIED_ATTESTED
+
+
+async def test_a_picture_comes_through_a_relay_as_it_does_directly(stage: Stage) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(quarters()).decode()}"
+    stage.enclave.words, stage.enclave.beside = (), {"images": [url]}
+    trust_machine(stage.directory, stage.machine)
+    await stage.open(by_registry=True)
+    message, verdict = await stage.ask()
+    assert message.failure is None
+    (part,) = message.parts
+    assert isinstance(part, BlobPart)
+    assert verdict is not None
+    assert verdict.state is State.PARTLY_COVERED, verdict
 
 
 @pytest.mark.parametrize("fault", ["no hardware", "other code", "debug", "other sealing key"])

@@ -48,7 +48,7 @@ class Command(NamedTuple):
     slash: str = ""
     """A short name without the slash; "" is called by its id: `/sidebar-rename`."""
     argument: str = ""
-    """What may follow the slash name, in capitals."""
+    """What follows the slash name, in capitals; in brackets where it may be left away."""
     needs: tuple[Fact, ...] = ()
     footer: str = ""
     """One or two words for the footer; "" never stands there."""

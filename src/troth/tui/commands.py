@@ -40,7 +40,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "app", "f9", "network"),
     # chats
     Command("chat.new", "New chat", "Begin an empty chat; this one stays in the list", "chat",
-            "ctrl+n", "new", "PERSONA", footer="new", footer_rank=5),
+            "ctrl+n", "new", "[PERSONA]", footer="new", footer_rank=5),
     Command("chat.incognito", "New incognito chat", "Begin a chat that is gone when it is closed",
             "chat", "", "incognito"),
     Command("chat.rename", "Rename chat", "Give the chat a name", "chat", "f2", "rename", "NAME",

@@ -246,7 +246,7 @@ class PromptBar(Widget):
         if matches and parse_slash(text) is None:
             chosen = self._chosen() if matches == self._matches else matches[0]
             chosen = chosen or matches[0]
-            if chosen.argument:
+            if chosen.argument and not chosen.argument.startswith("["):
                 self.set_text(f"/{chosen.name} ")
                 return
             text = f"/{chosen.name}"
