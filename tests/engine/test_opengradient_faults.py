@@ -141,7 +141,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "relay 500": (relay_says(500, b"upstream fell over"), "server-failed", "fell over"),
     "relay 413": (
         relay_says(413, b'{"error": "encapsulated request too large"}'),
-        "context-too-long", "encapsulated request too large",
+        "request-too-large", "encapsulated request too large",
     ),
     "relay 451": (
         relay_says(451, b'{"error": "refused", "code": "moderation_blocked"}'),

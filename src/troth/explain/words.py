@@ -52,6 +52,12 @@ OF_PROVIDERS = {
         "All that would be sent is more than the model can read at once. Nothing is lost.",
         "{make_room}, or choose a model with a larger context ({pick_model}).",
     ),
+    "request-too-large": Words(
+        "This is too much at once for {who}",
+        "The server takes no request of so many bytes; a picture or a file is often the cause. "
+        "Nothing is lost.",
+        "Attach less, or make the picture smaller; where the chat itself is long: {make_room}.",
+    ),
     "content-refused": Words(
         "{who} refused the content",
         "A filter stopped the prompt or the reply. What had come is kept.",

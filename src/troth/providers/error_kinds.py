@@ -22,6 +22,7 @@ from troth.domain.error import (
     ProviderError,
     RateLimited,
     RequestRefused,
+    RequestTooLarge,
     ServerFailed,
 )
 
@@ -30,9 +31,10 @@ Kind = type[ProviderError]
 _CLEAR_CODES: dict[Kind, frozenset[str]] = {
     ContextTooLong: frozenset({
         "context_length_exceeded", "contextwindowexceedederror", "exceed_context_size_error",
-        "input_too_long", "model_context_window_exceeded", "prompt_too_long", "request_too_large",
+        "input_too_long", "model_context_window_exceeded", "prompt_too_long",
         "string_above_max_length", "tokens_limit_reached",
     }),
+    RequestTooLarge: frozenset({"request_too_large"}),  # Anthropic: 32 MB
     NoCredit: frozenset({
         "accountoverdueerror", "allocationquota.freetieronly", "arrearage", "billing_error",
         "billing_hard_limit_reached", "billing_not_active", "budget_exceeded", "credits_exhausted",
@@ -288,7 +290,7 @@ def _by_status(status: int, codes: AbstractSet[str], message: str) -> Kind:
     if status == 403 or codes & _DENIED_CODES:
         return AccessDenied
     if status == 413:
-        return ContextTooLong
+        return RequestTooLarge
     if status == 451:
         return ContentRefused  # OpenGradient's gateways: what their moderation blocks
     is_busy = _BUSY_WORDS.search(message) is not None

@@ -21,6 +21,7 @@ from troth.domain.error import (
     ProviderError,
     RateLimited,
     ReplyMalformed,
+    RequestTooLarge,
     ServerFailed,
 )
 from troth.domain.exchange import Headers, find_header
@@ -138,7 +139,9 @@ def is_worth_retrying(error: ProviderError, headers: Headers = ()) -> bool:
     told = (find_header(headers, "x-should-retry") or "").strip().lower()
     if told in {"true", "false"}:
         return told == "true"
-    if isinstance(error, NoCredit | ModelUnknown | ContentRefused | ContextTooLong):
+    if isinstance(
+        error, NoCredit | ModelUnknown | ContentRefused | ContextTooLong | RequestTooLarge
+    ):
         return False  # by their words, whatever the status is: no time heals it
     if isinstance(error, RateLimited | ServerFailed):
         return True

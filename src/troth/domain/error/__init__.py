@@ -8,6 +8,7 @@ TrothError
 │   ├── ModelUnknown      the provider does not know the model
 │   ├── RateLimited       429; retry_after_s when it was told
 │   ├── ContextTooLong    the conversation does not fit
+│   ├── RequestTooLarge   413: too many bytes for the server
 │   ├── ContentRefused    a filter refused the prompt or the reply
 │   ├── ParameterRefused  a 400 that names a parameter; `parameter` holds it
 │   ├── RequestRefused    any other 4xx
@@ -72,6 +73,7 @@ from troth.domain.error.answers import (
     ReplyEmpty,
     ReplyMalformed,
     RequestRefused,
+    RequestTooLarge,
     SealBroken,
     ServerFailed,
     TimedOut,
@@ -178,6 +180,7 @@ __all__ = [
     "ReplyEmpty",
     "ReplyMalformed",
     "RequestRefused",
+    "RequestTooLarge",
     "SealBroken",
     "ServerFailed",
     "TimedOut",

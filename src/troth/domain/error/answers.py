@@ -57,6 +57,12 @@ class ContextTooLong(ProviderError):
     kind = "context-too-long"
 
 
+class RequestTooLarge(ProviderError):
+    """The request has too many bytes for the server, whatever the model could read."""
+
+    kind = "request-too-large"
+
+
 class ContentRefused(ProviderError):
     kind = "content-refused"
 
