@@ -128,6 +128,12 @@ def test_deep_json_is_refused_whatever_recursion_the_program_allows() -> None:
     assert ran.stdout.split() == ["refused"] * 4
 
 
+def test_a_text_without_an_end_is_walked_over_once() -> None:
+    """With a walk to the end from each of its quotes this would take an hour."""
+    with pytest.raises(NotStrict):
+        parse_strict("[" + "[]," * 100 + '"' + '\\"' * 500_000)
+
+
 def test_brackets_in_texts_and_side_by_side_are_no_depth() -> None:
     text = '["' + "[{" * 500 + '\\"' + "[" * 500 + '"' + ",[]" * 500 + "]"
     assert len(parse_strict(text)) == 501  # type: ignore[arg-type]

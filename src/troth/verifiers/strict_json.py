@@ -20,7 +20,8 @@ MAX_PARTS = 1_000_000
 """Objects and lists in one document. A file of 64 MiB has room for twenty million: two gigabytes
 once they are read, and a minute."""
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.S)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.S)
+"""A string that never ends is one token too: to fail at its end is to begin anew at each quote."""
 
 
 class NotStrict(ValueError):
