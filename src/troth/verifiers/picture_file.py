@@ -182,11 +182,12 @@ def _join_jpeg(content: bytes, parts: list[FilePart], pieces: list[int]) -> str:
     for places in held:
         first = parts[places[0]].start + 12
         repeats = 16 if content[first : first + 4] == b"\0\0\0\1" else 8
+        repeated = content[first : first + repeats]
         _mark(content, parts, places, repeats=repeats)
         for number, at in enumerate(places):
             start = parts[at].start
             is_next = content[start + 8 : start + 12] == (number + 1).to_bytes(4, "big")
-            is_same = content[start + 12 :][:repeats] == content[first:][:repeats]
+            is_same = content[start + 12 : start + 12 + repeats] == repeated
             if not is_next or not is_same:
                 return "the pieces of its credentials do not follow each other"
     return ""
