@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from troth.verifiers.c2pa import PictureState, verify_picture
-from troth.verifiers.picture_file import MAX_PARTS, read_picture
+from troth.verifiers.picture_file import C2PA_KIND, MAX_PARTS, read_picture
 from troth.verifiers.trust import Trust
 from verifiers import credentials as make
 from verifiers.credentials import Recipe
@@ -157,6 +157,95 @@ def test_bytes_behind_the_parts_are_counted_and_in_them_are_seen(
     assert oracle(changed, authority)[0] == "Invalid"
 
 
+# -- manifests that no signature counts
+
+
+NOT_BY_A_MODEL: dict[str, Any] = {"actions": [{"action": "c2pa.created"}]}
+
+
+class Stored:
+    """A picture hashed part by part: what lies in its store is then no matter to its hash."""
+
+    def __init__(self) -> None:
+        self.picture = make.plain()
+        hashes = make.box_hash(make.embed(self.picture, bytes(900))[0])
+        self._binding = ("c2pa.hash.boxes", hashes)
+
+    def manifest(self, signer: Signer, **recipe: Any) -> bytes:
+        return make.manifest(signer, self._binding, Recipe(**recipe))
+
+    def with_store(self, *manifests: bytes) -> bytes:
+        return make.embed(self.picture, make.store_of(*manifests))[0]
+
+
+def ingredient(label: str, box: bytes, relationship: str = "parentOf") -> tuple[str, Any]:
+    reference = make.hashed(f"self#jumbf=/c2pa/{label}", box)
+    said = {"dc:title": "photo", "relationship": relationship, "activeManifest": reference}
+    return ("c2pa.ingredient.v3", said)
+
+
+def test_a_manifest_that_somebody_put_in_says_nothing_of_the_picture(
+    signer: Signer, trust: Trust
+) -> None:
+    store = Stored()
+    own = store.manifest(signer, actions=NOT_BY_A_MODEL)
+    other = store.manifest(Authority().signer())
+    proof = verify_picture(store.with_store(other, own), trust, NOW)
+    assert proof.state is S.SIGNED, proof.reason
+    assert not proof.is_made_by_model
+
+
+@pytest.mark.parametrize("relationship", ["parentOf", "componentOf"])
+def test_a_model_made_it_where_it_made_what_it_was_before(
+    relationship: str, authority: Authority, signer: Signer, trust: Trust
+) -> None:
+    store, label = Stored(), make.new_label()
+    before = store.manifest(signer, label=label)
+    more = [ingredient(label, before, relationship)]
+    own = store.manifest(signer, actions=NOT_BY_A_MODEL, more=more)
+    picture = store.with_store(before, own)
+    assert verify_picture(picture, trust, NOW).is_made_by_model is (relationship == "parentOf")
+
+
+def test_a_manifest_that_somebody_put_in_takes_nothing_out(
+    authority: Authority, signer: Signer, trust: Trust
+) -> None:
+    store, label = Stored(), make.new_label()
+    before = store.manifest(authority.signer(name="Earlier Camera"), label=label)
+    own = store.manifest(signer, more=[ingredient(label, before)])
+    swapped = store.manifest(authority.signer(name="Another Camera"), label=label)
+    place = f"self#jumbf=/c2pa/{label}/c2pa.assertions/org.example.note"
+    taking = store.manifest(Authority().signer(), change_claim=redacting(place))
+    for manifests in ((swapped, own), (taking, swapped, own)):
+        assert verify_picture(store.with_store(*manifests), trust, NOW).state is S.ALTERED
+
+
+def test_no_signer_is_named_of_credentials_that_no_hash_holds(
+    authority: Authority, signer: Signer, trust: Trust
+) -> None:
+    store, label = Stored(), make.new_label()
+    before = store.manifest(authority.signer(name="Earlier Camera"), label=label)
+    place = f"self#jumbf=/c2pa/{label}/c2pa.assertions/org.example.note"
+    more = [ingredient(label, before)]
+    own = store.manifest(signer, more=more, change_claim=redacting(place), actions=NOT_BY_A_MODEL)
+    swapped = store.manifest(authority.signer(name="Another Camera"), label=label)
+    for first in (before, swapped):
+        proof = verify_picture(store.with_store(first, own), trust, NOW)
+        assert proof.ingredients == ("photo, out of whose credentials something was taken",)
+        assert not proof.is_made_by_model
+
+
+def test_the_signer_of_an_ingredient_is_named_where_an_authority_vouches_for_him(
+    signer: Signer, trust: Trust
+) -> None:
+    store, label = Stored(), make.new_label()
+    before = store.manifest(Authority().signer(name="A Great Newspaper"), label=label)
+    own = store.manifest(signer, more=[ingredient(label, before)])
+    proof = verify_picture(store.with_store(before, own), trust, NOW)
+    assert proof.is_signed
+    assert proof.ingredients == ("photo, signed by one who gives the name 'A Great Newspaper'",)
+
+
 # -- what was taken out
 
 
@@ -271,6 +360,19 @@ def test_a_file_of_endless_parts_is_given_up(form: str) -> None:
     assert len(picture.parts) <= MAX_PARTS + 1
 
 
+def test_pieces_of_a_jpeg_are_compared_without_copies_of_the_rest() -> None:
+    """With a copy of all that follows for each piece this would move a terabyte."""
+    described = struct.pack(">I4s", 0x30, b"jumd") + C2PA_KIND
+    segments = [
+        b"JP\0\1" + struct.pack(">II4s", number, 1 << 24, b"jumb") + described
+        for number in range(1, 20_001)
+    ]
+    held = b"".join(b"\xff\xeb" + struct.pack(">H", len(one) + 2) + one for one in segments)
+    picture = read_picture(b"\xff\xd8" + held + b"\xff\xd9" + bytes(32 << 20))
+    assert picture is not None
+    assert len(picture.spans) == 20_000
+
+
 def test_credentials_of_endless_pieces_are_given_up(signer: Signer, trust: Trust) -> None:
     many: list[Any] = [{"action": "a"} for _ in range(60_000)]
     ingredient = {"dc:title": "x", "relationship": "componentOf"}
@@ -278,6 +380,7 @@ def test_credentials_of_endless_pieces_are_given_up(signer: Signer, trust: Trust
         Recipe(actions={"actions": many}),
         Recipe(more=[(f"c2pa.ingredient__{place}", ingredient) for place in range(65)]),
         Recipe(more=[(f"org.example__{place}", {}) for place in range(2_000)]),
+        Recipe(actions={}, more=[(f"c2pa.actions.v2__{place}", {}) for place in range(8)]),
     ):
         proof = verify_picture(make.signed(make.plain(), signer, recipe), trust, NOW)
         assert proof.state is S.UNREADABLE

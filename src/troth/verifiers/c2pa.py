@@ -146,12 +146,14 @@ class _Check:
         self._content = content
         self._all: Mapping[str, Manifest] = {manifest.label: manifest for manifest in manifests}
         self._active = manifests[-1]
+        self._chain = self._responsible()
+        # Other manifests in the store may be anybody's: no signature counts how many lie there.
         self._redacted = frozenset(
-            place for manifest in manifests for place in _redacted_by(manifest)
+            place for manifest in self._chain for place in _redacted_by(manifest)
         )
 
     def proof(self, trust: Trust, at: datetime) -> PictureProof:
-        chain = self._responsible()
+        chain = self._chain
         signatures = [parse_signature(m.signature, m.claim_bytes) for m in chain]
         facts = self._facts(signatures[0])
         unfit = ""
@@ -167,10 +169,16 @@ class _Check:
             bound = check_binding(chain[-1], self._file, self._content, is_grown=len(chain) > 1)
             if not bound.is_same:
                 raise _Altered("its bytes are not those that were signed")
-            ingredients = self._ingredients(chain)
+            ingredients = self._ingredients()
         except _Altered as error:
             return replace(facts, state=PictureState.ALTERED, reason=str(error))
-        facts = replace(facts, ingredients=ingredients, left_out=bound.left_out)
+        said = [*chain, *(one.manifest for one in ingredients if one.is_parent and one.manifest)]
+        facts = replace(
+            facts,
+            ingredients=tuple(_described(one, trust, at) for one in ingredients),
+            left_out=bound.left_out,
+            is_made_by_model=any(source_type_of(m) == "trainedAlgorithmicMedia" for m in said),
+        )
         if unfit:
             return replace(facts, state=PictureState.UNFIT_SIGNER, reason=unfit)
         found = facts
@@ -186,12 +194,9 @@ class _Check:
         chain = [self._active]
         while chain[-1].is_update:
             labels = chain[-1].named("c2pa.ingredient")
-            parents = [
-                uri.manifest
-                for label in labels
-                if (uri := self._ingredient_uri(chain[-1], label)) is not None
-            ]
-            before = self._all.get(parents[0]) if len(labels) == len(parents) == 1 else None
+            fields = chain[-1].assertion(labels[0]) if len(labels) == 1 else {}
+            uri = _ingredient_uri(fields, chain[-1])
+            before = self._all.get(uri.manifest) if uri is not None else None
             if before is None or before in chain or len(chain) > MAX_UPDATES:
                 raise ManifestInvalid("an update in them does not say what it updates")
             chain.append(before)
@@ -199,14 +204,12 @@ class _Check:
 
     def _facts(self, signature: Signature) -> PictureProof:
         leaf = signature.leaf
-        sources = [source_type_of(m) for m in self._all.values()]
         return PictureProof(
             PictureState.UNKNOWN_SIGNER,
             signer=name_of(leaf.subject),
             authority=name_of(leaf.issuer),
             key_fingerprint=key_fingerprint(leaf),
             generator=generator_of(self._active),
-            is_made_by_model="trainedAlgorithmicMedia" in sources,
             valid_from=leaf.not_valid_before_utc,
             valid_until=leaf.not_valid_after_utc,
         )
@@ -234,44 +237,72 @@ class _Check:
         own: CborMap = {"alg": uri.algorithm} if uri.algorithm else {}
         return digest_of(algorithm_of(own, manifest.claim), [payload])
 
-    def _ingredient_uri(self, manifest: Manifest, label: str) -> HashedUri | None:
-        """Return where the manifest of an ingredient lies; None for one that came without."""
-        fields = manifest.assertion(label)
-        for name in ("activeManifest", "c2pa_manifest"):
-            if name in fields:
-                return hashed_uri(fields[name], manifest.label)
-        return None
-
-    def _ingredients(self, chain: list[Manifest]) -> tuple[str, ...]:
-        """Return what the picture was made from, in words; raise _Altered where the manifests of
-        ingredients that were signed over are not those that lie there."""
-        listed = [(manifest, label) for manifest in chain
+    def _ingredients(self) -> list[_Ingredient]:
+        """Return what the picture was made from; raise _Altered where the manifests of ingredients
+        that were signed over are not those that lie there."""
+        listed = [(manifest, label) for manifest in self._chain
                   for label in manifest.named("c2pa.ingredient")]  # fmt: skip
         if len(listed) > MAX_INGREDIENTS:
             raise ManifestInvalid("it was made from far too many things")
-        return tuple(self._ingredient(manifest, label) for manifest, label in listed)
+        return [self._ingredient(manifest, label) for manifest, label in listed]
 
-    def _ingredient(self, manifest: Manifest, label: str) -> str:
-        title = text_of(manifest.assertion(label).get("dc:title"))[:80] or "without a name"
-        uri = self._ingredient_uri(manifest, label)
+    def _ingredient(self, manifest: Manifest, label: str) -> _Ingredient:
+        fields = manifest.assertion(label)
+        title = text_of(fields.get("dc:title"))[:80] or "without a name"
+        is_parent = fields.get("relationship") == "parentOf"
+        uri = _ingredient_uri(fields, manifest)
         if uri is None:
-            return f"{title}, unsigned"
+            return _Ingredient(title, is_parent)
         box = find(self._all, uri)
         if box is None or uri.path:
             raise ManifestInvalid("the credentials of something in it are not there")
-        is_redacted = any(place[0] == uri.manifest for place in self._redacted)
-        if not is_redacted and self._digest(uri, manifest, box.payload) != uri.digest:
+        if any(place[0] == uri.manifest for place in self._redacted):
+            return _Ingredient(title, is_parent, is_cut=True)
+        if self._digest(uri, manifest, box.payload) != uri.digest:
             raise _Altered("the credentials of something in it were changed")
-        who = self._signer_of(self._all[uri.manifest])
-        return f"{title}, signed by {who}" if who else f"{title}, whose signature does not hold"
+        return _Ingredient(title, is_parent, self._all[uri.manifest])
 
-    @staticmethod
-    def _signer_of(manifest: Manifest) -> str:
-        try:
-            signature = parse_signature(manifest.signature, manifest.claim_bytes)
-            return name_of(signature.leaf.subject) if holds(signature) else ""
-        except (SignatureInvalid, SignerInvalid):
-            return ""
+
+@dataclass(frozen=True, slots=True)
+class _Ingredient:
+    """Something that a picture was made from, as its signer says."""
+
+    title: str
+    is_parent: bool
+    """It is the picture itself, as it was before."""
+    manifest: Manifest | None = None
+    """The manifest that was signed over; None for one without."""
+    is_cut: bool = False
+    """Something was taken out of its manifest, so that no hash holds what is left of it."""
+
+
+def _ingredient_uri(fields: CborMap, manifest: Manifest) -> HashedUri | None:
+    """Return where the manifest of an ingredient lies; None for one that came without."""
+    for name in ("activeManifest", "c2pa_manifest"):
+        if name in fields:
+            return hashed_uri(fields[name], manifest.label)
+    return None
+
+
+def _described(ingredient: _Ingredient, trust: Trust, at: datetime) -> str:
+    """Say what an ingredient is, with its signer: anybody can write any name where no authority
+    that counts vouches for it."""
+    title, manifest = ingredient.title, ingredient.manifest
+    if ingredient.is_cut:
+        return f"{title}, out of whose credentials something was taken"
+    if manifest is None:
+        return f"{title}, unsigned"
+    try:
+        signature = parse_signature(manifest.signature, manifest.claim_bytes)
+        name = name_of(signature.leaf.subject) if holds(signature) else ""
+        check_profile(signature.leaf)
+    except (SignatureInvalid, SignerInvalid):
+        name = ""
+    else:
+        proof = _trusted(PictureProof(PictureState.UNKNOWN_SIGNER), signature, trust, at)
+        if name and not proof.is_signed:
+            return f"{title}, signed by one who gives the name {name!r}"
+    return f"{title}, signed by {name}" if name else f"{title}, whose signature does not hold"
 
 
 def _redacted_by(manifest: Manifest) -> list[tuple[str, tuple[str, ...]]]:

@@ -16,6 +16,8 @@ from troth.verifiers.jumbf import Box, JumbfInvalid, parse_jumbf
 from troth.verifiers.picture_file import C2PA_KIND
 
 MAX_MANIFESTS = 64
+MAX_ACTIONS = 8
+"""Lists of actions in one manifest, each of which may be fifty thousand pieces of CBOR."""
 _TAIL = b"\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 _MANIFEST, _UPDATE, _COMPRESSED = b"c2ma" + _TAIL, b"c2um" + _TAIL, b"c2cm" + _TAIL
 _ASSERTIONS, _CLAIM, _SIGNATURE = b"c2as" + _TAIL, b"c2cl" + _TAIL, b"c2cs" + _TAIL
@@ -209,7 +211,10 @@ def source_type_of(manifest: Manifest) -> str:
 
     `trainedAlgorithmicMedia` is what a model made (IPTC digital source type).
     """
-    for label in manifest.named("c2pa.actions"):
+    labels = manifest.named("c2pa.actions")
+    if len(labels) > MAX_ACTIONS:
+        raise ManifestInvalid("they list far too many actions")
+    for label in labels:
         if manifest.assertions[label].kind != _CBOR:
             continue
         for action in list_of(manifest.assertion(label).get("actions"), "actions"):
