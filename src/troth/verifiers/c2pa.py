@@ -194,8 +194,9 @@ class _Check:
         chain = [self._active]
         while chain[-1].is_update:
             labels = chain[-1].named("c2pa.ingredient")
-            fields = chain[-1].assertion(labels[0]) if len(labels) == 1 else {}
-            uri = _ingredient_uri(fields, chain[-1])
+            uri = None
+            if len(labels) == 1:
+                uri = _ingredient_uri(chain[-1].assertion(labels[0]), chain[-1])
             before = self._all.get(uri.manifest) if uri is not None else None
             if before is None or before in chain or len(chain) > MAX_UPDATES:
                 raise ManifestInvalid("an update in them does not say what it updates")
