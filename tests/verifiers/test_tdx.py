@@ -258,6 +258,15 @@ def test_a_list_may_come_in_hexadecimal_as_caches_hand_it_out() -> None:
     assert machine(evidence=evidence).is_sound
 
 
+@pytest.mark.parametrize("content", [b"a", b"abc\n", b""])
+def test_half_a_byte_in_hexadecimal_is_no_list(content: bytes) -> None:
+    evidence = INTEL.collateral(AT)
+    evidence["intel-root-crl"] = HttpResponse(200, (), content)
+    found = machine(evidence=evidence)
+    assert not found.is_sound
+    assert outcome(found, "platform") is Outcome.FAILED
+
+
 def test_the_shipped_root_is_intels() -> None:
     assert shipped_trust().root_hashes("intel") == {
         "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"

@@ -47,7 +47,7 @@ _SIGNED = re.compile(
     rb'\{"(tcbInfo|enclaveIdentity)":(\{.*\}),"signature":"([0-9a-f]{128})"\}\s*\Z', re.S
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_HEX_CRL = re.compile(rb"[0-9A-Fa-f]+\s*\Z")
+_HEX_CRL = re.compile(rb"(?:[0-9A-Fa-f]{2})+\s*\Z")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 ORDER = (
