@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,6 +221,18 @@ def test_the_list_names_the_least_levels_and_whose_they_are(inside: Inside) -> N
     assert rows["Genoa"]["levels"]["microcode"] == 72
     assert "tinfoil 0.15.0" in rows["Genoa"]["source"]
     assert "microcode 72" in inside("trust", "list").out
+
+
+@pytest.mark.parametrize("part", ["mr_config_id", "rtmr3"])
+def test_code_of_a_tdx_machine_is_known_by_the_part_that_is_there_be_it_empty(
+    inside: Inside, tmp_path: Path, part: str
+) -> None:
+    file = tmp_path / "registers.json"
+    named = dict.fromkeys(("mrtd", "rtmr1", "rtmr2"), "ab" * 48) | {part: "00" * 48}
+    file.write_text(json.dumps(named), "utf-8")
+    assert inside("trust", "code", str(file), "--name", "router 8").code == 0
+    [code] = inside("trust", "list", "--json").json["code"]
+    assert code["registers"] == named
 
 
 def test_code_of_an_amd_machine_is_known_by_its_launch_measurement(

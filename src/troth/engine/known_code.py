@@ -58,7 +58,8 @@ def code_named(name: str, measured: MeasuredFacts, source: str) -> Measurement:
     if values["platform"] == _SNP:
         launch = (("launch", values["launch"]),)
         return Measurement(name, _SNP, source=source, read_on=date.today(), registers=launch)
-    program = next((part for part in _PROGRAM if values.get(part, _NOTHING) != _NOTHING), "rtmr3")
+    given = [part for part in _PROGRAM if part in values]
+    program = next((part for part in given if values[part] != _NOTHING), given[-1])
     names = ("mrtd", "rtmr1", "rtmr2", program)
     registers = tuple((register, values[register]) for register in names)
     return Measurement(
