@@ -100,7 +100,8 @@ class Proofs:
         from troth.verifiers.opengradient_standing import STANDING, enclave_of, write_standing
 
         message = _find(chat, message_id)
-        tee_id = enclave_of(await self.exchange(chat, message_id))
+        exchange = await self.exchange(chat, message_id)
+        tee_id = await asyncio.to_thread(enclave_of, exchange)  # reads the whole reply
         if not tee_id:
             raise NotFound("enclave that signed this message", message_id)
         endpoint, judge = self._endpoint(message), self._verification.judge()
