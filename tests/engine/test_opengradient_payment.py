@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -22,7 +23,8 @@ from troth.domain.message import Finish
 from troth.domain.verdict import State
 from troth.engine.opengradient.terms import CHAIN_ID, PERMIT2, SPENDER
 from troth.engine.opengradient.wallet import load_eth_account, message_of, typed_data
-from troth.engine.payment import PaymentRequest
+from troth.engine.payment import PaymentRequest, Payments
+from troth.vault.vault import Vault
 
 try:
     load_eth_account()
@@ -73,6 +75,20 @@ class Asked:
 async def home(tmp_path: Path) -> AsyncIterator[Home]:
     async with AsyncExitStack() as stack:
         yield Home(tmp_path, stack)
+
+
+async def test_two_programs_that_pay_at_once_keep_one_limit(tmp_path: Path) -> None:
+    made = await Vault.create(tmp_path / "data", "a passphrase", memory_kib=65_536)
+    other = await Vault.open(tmp_path / "data", recovery_words=made.recovery_words)
+    both = Payments(lambda: made.vault), Payments(lambda: other)
+    try:
+        counted = await asyncio.gather(*(one.note(2, 41) for one in both for _ in range(25)))
+        assert counted.count(True) == 20
+        assert [await one.authorised_today() for one in both] == [40, 40]
+        assert sum(one.authorised for one in both) == 40
+    finally:
+        await other.close()
+        await made.vault.close()
 
 
 async def test_a_reply_is_paid_once_and_the_session_used_again(home: Home) -> None:
@@ -257,7 +273,7 @@ async def test_the_days_cap_survives_a_restart(home: Home) -> None:
         server.url, pin=enclave.gateway, wallet=WALLET, pay_to=[PAYEE], max_opg_day="0.15"
     )
     engine.enclaves.payments.ask = Asked()
-    await engine.enclaves.payments.note(6 * 10**16)
+    assert await engine.enclaves.payments.note(6 * 10**16, 10**18)
     message, _ = await home.ask()
     assert "authorised" in failure_of(message)[1]
     assert enclave.payments == []

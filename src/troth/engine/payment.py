@@ -137,10 +137,14 @@ class Payments:
     async def authorised_today(self) -> int:
         return int(await self.vault().state(_today()) or "0")
 
-    async def note(self, amount: int) -> None:
-        """Count an authorisation of `amount` base units, before it is sent. Take `turn` first."""
-        self._authorised += amount
-        await self.vault().set_state(_today(), str(await self.authorised_today() + amount))
+    async def note(self, amount: int, most_a_day: int) -> bool:
+        """Count an authorisation of `amount` base units, before it is sent. Take `turn` first.
+
+        False, and not counted, where another program has used up what was left of the day.
+        """
+        is_counted = await self.vault().count_up(_today(), amount, most_a_day)
+        self._authorised += amount if is_counted else 0
+        return is_counted
 
     # sessions are bearer secrets: in memory only, never in an exchange, receipt or the vault
 

@@ -53,6 +53,15 @@ def set_state(store: Store, name: str, value: str) -> None:
     )
 
 
+def count_up(store: Store, name: str, amount: int, most: int) -> bool:
+    """Add to a number kept as state; False, and nothing done, where it would pass `most`."""
+    total = int(state(store, name) or "0") + amount
+    if total > most:
+        return False
+    set_state(store, name, str(total))
+    return True
+
+
 def save_queue(store: Store, conversation: str, value: str, contents: Mapping[str, bytes]) -> None:
     """Keep the messages that wait in a chat, and the bytes that go with them; "" removes them."""
     for sha256, content in contents.items():

@@ -344,6 +344,13 @@ class Vault:
     async def set_state(self, key: str, value: str) -> None:
         await self._writer.run(written(keepsakes.set_state), key, value)
 
+    async def count_up(self, key: str, amount: int, most: int) -> bool:
+        """Add to a number kept as state, in one step for all programs that hold this vault.
+
+        Returns False, with nothing done, where it would pass `most`.
+        """
+        return await self._writer.run(written(keepsakes.count_up), key, amount, most)
+
     async def changes_elsewhere(self) -> int:
         """Return a number that changes whenever another process has written to the vault. Cheap."""
         return await self._writer.run(data_version)

@@ -83,8 +83,10 @@ class Payer:
             request = await self._request(offer, limits, wallet, other_host(terms, base_url))
             if not await self.payments.consents(request):
                 raise PaymentRefused(name, self._no_words(request))
-            await self._check_caps(offer.base_units, limits)  # another program may have paid
-            await self.payments.note(offer.base_units)
+            is_counted = False
+            while not is_counted:  # another program may have paid, or may be paying now
+                await self._check_caps(offer.base_units, limits)
+                is_counted = await self.payments.note(offer.base_units, limits.day)
         # The time is that of the signature: a person may have thought about it for long.
         now = datetime.now(UTC)
         try:
