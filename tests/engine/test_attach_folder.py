@@ -84,6 +84,14 @@ def test_what_gitignore_names_stays_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right of their own there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes with names in folders")
+@pytest.mark.timeout(30)
+def test_a_pipe_named_gitignore_holds_nothing_up(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "src", {"a.md": "# A"})
+    os.mkfifo(folder / ".gitignore")
+    assert names(taken_from(folder)) == ["src/a.md"]
+
+
 def test_a_link_takes_nothing_from_elsewhere(tmp_path: Path) -> None:
     secret = fill(tmp_path / "elsewhere", {"id_rsa": "PRIVATE"})
     folder = fill(tmp_path / "src", {"a.txt": "a"})

@@ -57,7 +57,7 @@ def test_what_a_picture_was_made_from_is_named_with_its_signer(
     proof = verify_picture(picture, trust, NOW)
     assert proof.state is S.SIGNED, proof.reason
     assert proof.signer == "Example AI"
-    assert proof.ingredients == ("the one before, signed by Earlier Camera",)
+    assert proof.ingredients == ("'the one before', signed by Earlier Camera",)
 
 
 def test_changed_credentials_of_an_ingredient_are_seen(
@@ -178,9 +178,11 @@ class Stored:
         return make.embed(self.picture, make.store_of(*manifests))[0]
 
 
-def ingredient(label: str, box: bytes, relationship: str = "parentOf") -> tuple[str, Any]:
+def ingredient(
+    label: str, box: bytes, relationship: str = "parentOf", title: str = "photo"
+) -> tuple[str, Any]:
     reference = make.hashed(f"self#jumbf=/c2pa/{label}", box)
-    said = {"dc:title": "photo", "relationship": relationship, "activeManifest": reference}
+    said = {"dc:title": title, "relationship": relationship, "activeManifest": reference}
     return ("c2pa.ingredient.v3", said)
 
 
@@ -231,7 +233,7 @@ def test_no_signer_is_named_of_credentials_that_no_hash_holds(
     swapped = store.manifest(authority.signer(name="Another Camera"), label=label)
     for first in (before, swapped):
         proof = verify_picture(store.with_store(first, own), trust, NOW)
-        assert proof.ingredients == ("photo, out of whose credentials something was taken",)
+        assert proof.ingredients == ("'photo', out of whose credentials something was taken",)
         assert not proof.is_made_by_model
 
 
@@ -243,7 +245,7 @@ def test_the_signer_of_an_ingredient_is_named_where_an_authority_vouches_for_him
     own = store.manifest(signer, more=[ingredient(label, before)])
     proof = verify_picture(store.with_store(before, own), trust, NOW)
     assert proof.is_signed
-    assert proof.ingredients == ("photo, signed by one who gives the name 'A Great Newspaper'",)
+    assert proof.ingredients == ("'photo', signed by one who gives the name 'A Great Newspaper'",)
 
 
 # -- what was taken out
@@ -385,3 +387,13 @@ def test_credentials_of_endless_pieces_are_given_up(signer: Signer, trust: Trust
         proof = verify_picture(make.signed(make.plain(), signer, recipe), trust, NOW)
         assert proof.state is S.UNREADABLE
         assert "far too many" in proof.reason or "too many" in proof.reason
+
+
+def test_the_title_of_an_ingredient_speaks_in_quotes(signer: Signer, trust: Trust) -> None:
+    store, label = Stored(), make.new_label()
+    before = store.manifest(signer, label=label)
+    title = "old. The name is vouched for by A Great Newspaper.\n\x1b[2J\u202e"
+    own = store.manifest(signer, more=[ingredient(label, before, title=title)])
+    (said,) = verify_picture(store.with_store(before, own), trust, NOW).ingredients
+    assert said.startswith("'old. The name")
+    assert said.isprintable()

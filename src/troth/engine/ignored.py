@@ -47,6 +47,8 @@ class Ignored:
     def in_(self, folder: Path) -> Ignored:
         """Return these rules with those of a folder inside."""
         text = ""
+        if not (folder / ".gitignore").is_file():
+            return self  # a pipe of that name would keep us waiting
         with suppress(OSError, UnicodeDecodeError), (folder / ".gitignore").open("rb") as file:
             text = file.read(_MAX_BYTES).decode("utf-8-sig")
         fresh = tuple(rule for line in text.splitlines() if (rule := _rule(folder, line)))

@@ -249,7 +249,8 @@ class _Check:
 
     def _ingredient(self, manifest: Manifest, label: str) -> _Ingredient:
         fields = manifest.assertion(label)
-        title = text_of(fields.get("dc:title"))[:80] or "without a name"
+        # In quotes and escaped: it stands in our sentences, and its maker wrote it.
+        title = repr(text_of(fields.get("dc:title"))[:80] or "without a name")
         is_parent = fields.get("relationship") == "parentOf"
         uri = _ingredient_uri(fields, manifest)
         if uri is None:

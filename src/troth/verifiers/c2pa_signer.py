@@ -244,7 +244,7 @@ def name_of(name: x509.Name) -> str:
     """Return whom a name names: the organisation, else the common name; "" for neither."""
     for attribute in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
         for found in name.get_attributes_for_oid(attribute):
-            if text := str(found.value).strip():
+            if text := "".join(c for c in str(found.value) if c.isprintable()).strip():
                 return text[:80]
     return ""
 

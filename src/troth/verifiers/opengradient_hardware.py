@@ -139,7 +139,7 @@ def _judge_times(
 
 def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
     pcr0, pcr2 = document.pcrs[0].hex(), document.pcrs[2].hex()
-    if trust.distrust_of(pcr0) is not None:
+    if trust.distrust_of(pcr0, pcr2) is not None:
         return failed("code", f"The enclave runs code that you distrust ({pcr0[:6]}..).")
     facts = (("platform", PLATFORM), ("pcr0", pcr0), ("pcr2", pcr2))
     if (known := trust.code_of(facts)) is not None:

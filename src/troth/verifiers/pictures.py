@@ -165,7 +165,7 @@ def describe(proof: PictureProof, at: datetime) -> str:
         case PictureState.REMOTE:
             return (
                 "Image unsigned here. It says that its credentials lie on the network, at"
-                f" {proof.remote_url[:120]}; Troth does not fetch them."
+                f" {proof.remote_url[:120]!r}; Troth does not fetch them."
             )
         case PictureState.UNSIGNED:
             return "Image unsigned: nothing in it says where it came from."
