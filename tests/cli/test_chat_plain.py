@@ -43,6 +43,26 @@ def test_an_image_is_told_in_words(troth: Troth) -> None:
     assert told in ran.out
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("~no-such-person/x.txt", "no file “~no-such-person/x.txt”"),
+        ("a" * 300, "File name too long"),
+    ],
+    ids=["home", "long"],
+)
+def test_a_path_that_cannot_be_ends_no_conversation(
+    troth: Troth, provider: ScriptedServer, path: str, said: str
+) -> None:
+    troth.add_provider(provider.url)
+    lines = f"/attach {path}\n/save {path}/chat.md\nhello\n"
+    ran = troth("chat", "--plain", "-m", "mine/m1", stdin=lines)
+    assert ran.code == 0, ran.err
+    assert said in ran.err + ran.out
+    assert "no folder" in ran.err + ran.out
+    assert TEXT in ran.out
+
+
 def test_the_verdict_is_a_sentence(troth: Troth, provider: ScriptedServer) -> None:
     troth.add_provider(provider.url, "own = true")
     ran = troth("chat", "--plain", "-m", "mine/m1", stdin="hi\n/verify\n")

@@ -432,6 +432,15 @@ async def test_a_dropped_path_is_taken_with_its_quotes_and_no_address_is_fetched
         assert len(stage.desk.talking.attached) == 1
 
 
+async def test_a_path_that_cannot_be_is_said_and_takes_nothing_along(tmp_path: Path) -> None:
+    async with run_app(tmp_path) as stage:
+        await stage.desk.visits.attach("~no-such-person/x.txt")
+        await stage.until(lambda: "There is no file “~no-such-person/x.txt”" in stage.text)
+        await stage.desk.visits.attach("a" * 300)
+        await stage.until(lambda: "File name too long" in stage.text)
+        assert stage.desk.talking.attached == []
+
+
 async def test_the_meter_counts_what_the_next_message_would_carry(tmp_path: Path) -> None:
     async with run_app(tmp_path) as stage:
         before = stage.screen.title_bar.meter

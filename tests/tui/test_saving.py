@@ -34,3 +34,7 @@ async def test_half_a_file_is_not_left_in_the_way_of_the_next_try(tmp_path: Path
     assert not file.exists()
     assert (await save_words(str(file), b"x" * 10_000)).startswith("Written to")
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_home_that_is_nobodys_is_said_not_raised() -> None:
+    assert "cannot be written: No such file" in await save_words("~no-such-person/reply.md", b"x")

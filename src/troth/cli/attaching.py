@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from troth.cli.output import Console
-from troth.domain.error import NotFound
 from troth.domain.message import BlobPart
+from troth.engine.attach import is_folder
 from troth.engine.engine import Engine
 
 _NAMED = 20
@@ -15,7 +15,7 @@ _NAMED = 20
 
 async def attached(engine: Engine, path: Path, console: Console) -> list[BlobPart]:
     """Read a file, or the text files of a folder; say which. Raises NotFound or UsageError."""
-    if not await asyncio.to_thread(_is_folder, path):
+    if not await asyncio.to_thread(is_folder, path):
         return [await engine.attach(path)]
     from troth.explain import folder_words, left_behind_words
 
@@ -30,12 +30,7 @@ async def attached(engine: Engine, path: Path, console: Console) -> list[BlobPar
     return taken.parts
 
 
-def _is_folder(path: Path) -> bool:
-    return path.expanduser().is_dir()
-
-
 def refuse_missing(files: list[Path]) -> None:
-    """Raise NotFound for a file that is not there, before anything else is asked for."""
+    """Raise NotFound or UsageError for a file that cannot be had, before anything is asked for."""
     for file in files:
-        if not file.expanduser().exists():
-            raise NotFound("file", str(file))
+        is_folder(file)

@@ -11,7 +11,7 @@ from troth.cli.command import Arguments, Parser
 from troth.domain.error import NotFound, PaymentRefused, UsageError
 from troth.domain.model import Endpoint, Json
 from troth.engine.engine import Engine
-from troth.settings import check_url
+from troth.settings import check_url, typed_path
 from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def read_pin(arguments: Arguments, provider: str) -> PinnedKey | None:
 
 def _read(given: str) -> bytes:
     try:
-        return Path(given).expanduser().read_bytes()
+        return typed_path(given).read_bytes()
     except FileNotFoundError as error:
         raise NotFound("file", given) from error
     except OSError as error:

@@ -21,6 +21,7 @@ from troth.engine.import_values import (
     SkippedCount,
 )
 from troth.explain import skipped_words
+from troth.settings import typed_path
 
 _KINDS = ("chatgpt", "claude", "gemini", "llm", "oterm", "elia", "troth")
 _SHOWN_CHATS = 20
@@ -76,7 +77,7 @@ async def run(arguments: Arguments, console: Console) -> int:
 
 
 def _paths(written: Sequence[str]) -> list[Path]:
-    return [Path(file).expanduser() for file in written]
+    return [typed_path(file) for file in written]
 
 
 async def _import(

@@ -11,6 +11,7 @@ from troth.domain.error import NotFound
 from troth.domain.model import Json
 from troth.local import weights
 from troth.local.weights import InstalledModel, InstallProgress
+from troth.settings import typed_path
 
 _STAGES = {
     "download": "Downloading",
@@ -82,7 +83,7 @@ async def run_add(arguments: Arguments, console: Console) -> int:
 
 
 def _existing(name: str) -> Path:
-    if not Path(name).expanduser().is_file():
+    if not typed_path(name).is_file():
         raise NotFound("file", name)
     return Path(name)
 

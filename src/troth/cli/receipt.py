@@ -19,6 +19,7 @@ from troth.engine.engine import Engine
 from troth.engine.export_markdown import markdown
 from troth.engine.receipts import verify
 from troth.explain import verdict_words
+from troth.settings import typed_path
 from troth.tui.safe import clean
 
 _SHORTEST_PART = 6
@@ -117,7 +118,7 @@ def page_of(receipt: bytes) -> bytes:
 
 
 def _make_folder(name: str) -> Path:
-    folder = Path(name).expanduser()
+    folder = typed_path(name)
     try:
         os.makedirs(folder, 0o700)
     except FileExistsError as error:

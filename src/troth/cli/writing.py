@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from troth.domain.error import NotWritten, UsageError
-from troth.settings import write_private
+from troth.settings import typed_path, write_private
 
 
 def write_file(file: Path, content: bytes) -> None:
@@ -13,8 +14,8 @@ def write_file(file: Path, content: bytes) -> None:
 
     Its folder must be there: one of a misspelt name, made in silence, is where nobody looks.
     """
-    parent = file.expanduser().absolute().parent
-    if not parent.is_dir():
+    parent = typed_path(file).absolute().parent
+    if not os.path.isdir(parent):  # of a name that is too long, too
         raise UsageError(f"there is no folder {parent}", step="Make it first, or write elsewhere.")
     write_private(file, content)
 
@@ -22,6 +23,6 @@ def write_file(file: Path, content: bytes) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder that a person names for files, unless it is there; raise NotWritten."""
     try:
-        folder.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
+        typed_path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise NotWritten(str(folder), error.strerror or type(error).__name__) from error

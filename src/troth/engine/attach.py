@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.message import BlobPart, Part, TextPart
 from troth.engine.assembly import describe_blob
 from troth.engine.pdf_text import pdf_text
+from troth.settings import typed_path
 
 MAX_ATTACHMENT_BYTES = 32 << 20
 """The largest request that the big vendors take is 20 to 50 MB (PROVIDERS, November 2026)."""
@@ -24,6 +27,18 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"%PDF-", "application/pdf"),
 )
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, else a file; raise NotFound, and UsageError where no look is let."""
+    try:
+        return stat.S_ISDIR(os.stat(typed_path(path)).st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound("file", str(path)) from error
+    except ValueError as error:
+        raise UsageError(f"{str(path)!r} is no path: {error}") from error
+    except OSError as error:  # a folder that is closed to us, a name that is too long
+        raise UsageError(f"it cannot be read ({error.strerror}): {path}") from error
 
 
 async def read_attachment(path: Path) -> tuple[BlobPart, bytes]:
@@ -46,10 +61,10 @@ def attachment_from(content: bytes, name: str) -> BlobPart:
 
 
 def _read(path: Path) -> tuple[BlobPart, bytes]:
-    path = path.expanduser()
+    path = typed_path(path)
+    if is_folder(path):
+        raise UsageError(f"{path} is a folder")
     try:
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder")
         if path.stat().st_size > MAX_ATTACHMENT_BYTES:
             raise UsageError(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MB")
         content = path.read_bytes()

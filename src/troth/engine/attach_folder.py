@@ -14,6 +14,7 @@ from troth.domain.error import NotFound, UsageError
 from troth.domain.message import BlobPart
 from troth.engine.attach import attachment_from
 from troth.engine.ignored import Ignored
+from troth.settings import typed_path
 
 MAX_FILES = 100
 MAX_FILE_BYTES = 256 << 10
@@ -46,7 +47,7 @@ def read_folder(folder: Path) -> tuple[FolderTaken, dict[str, bytes]]:
 
     Raises NotFound, and UsageError where it cannot be read, holds too much, or nothing to take.
     """
-    folder = folder.expanduser().absolute()
+    folder = typed_path(folder).absolute()
     name = folder.name or folder.resolve().name
     taken, contents = FolderTaken(name or str(folder)), dict[str, bytes]()
     for entry in _walk(folder, Ignored.above(folder), taken, [0]):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ async def add(models_dir: Path, file: Path, name: str = "") -> InstalledModel:
 
 
 def _add(models_dir: Path, file: Path, name: str) -> InstalledModel:
-    path = file.expanduser().resolve()
+    path = Path(os.path.expanduser(file)).resolve()
     facts = load_gguf_facts(path)
     if facts.architecture == "clip":
         raise ModelFileRefused("a projector for images, not a language model", name=path.name)

@@ -9,7 +9,7 @@ from troth.settings.files import (
     set_value,
     write_private,
 )
-from troth.settings.paths import Paths, find_paths
+from troth.settings.paths import Paths, find_paths, typed_path
 from troth.settings.schema import check_model, check_provider_name, check_url
 from troth.settings.values import (
     SEND_KEYS,
@@ -36,5 +36,6 @@ __all__ = [
     "read_config_text",
     "remove_value",
     "set_value",
+    "typed_path",
     "write_private",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from troth.domain.error import ConfigError, NotWritten, UsageError
 from troth.domain.model import Json
-from troth.settings.paths import Paths
+from troth.settings.paths import Paths, typed_path
 from troth.settings.reader import SourceFile
 from troth.settings.schema import read_settings
 from troth.settings.values import LoadedSettings, Settings
@@ -173,7 +173,7 @@ def write_private(file: Path, content: bytes) -> None:
 
     A pipe or a device (`/dev/stdout`) is written into, not replaced. Raises NotWritten.
     """
-    given = file.expanduser()
+    given = typed_path(file)
     try:
         # Asked of the name as given: what a pipe's link leads to cannot be opened by that name.
         if given.exists() and not (given.is_file() or given.is_dir()):

@@ -5,6 +5,7 @@ Finding a path creates nothing: who writes a file makes its folder, with mode 07
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,22 @@ class Paths:
         return self.data_dir / "models"
 
 
+def typed_path(text: str | Path) -> Path:
+    """Return the path that a person wrote, `~` made their home.
+
+    Where it is nobody's (`~nobody/x`) it stays as it was written, as in a shell: no such file is
+    there, and that is then said. `Path.expanduser` raises RuntimeError instead.
+    """
+    return Path(os.path.expanduser(text))
+
+
 def find_paths(environ: Mapping[str, str]) -> Paths:
     """Return the folders below TROTH_HOME, else those that the platform has for applications.
 
     A relative TROTH_HOME is taken from the working folder, `~` from the user's home.
     """
     if home := environ.get("TROTH_HOME", ""):
-        root = Path(home).expanduser().absolute()
+        root = typed_path(home).absolute()
         return Paths(root / "config", root / "data", root / "cache", root / "logs")
     # 20 ms that a TROTH_HOME saves.
     from platformdirs import PlatformDirs

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 
 from troth.domain.error import OtherKey, TlsFailed
 
@@ -28,7 +28,7 @@ def trust_authorities(ca_file: str | None, environ: Mapping[str, str]) -> ssl.SS
     else:
         context = ssl.create_default_context(cafile=certifi.where())
     if ca_file:
-        context.load_verify_locations(Path(ca_file).expanduser())
+        context.load_verify_locations(os.path.expanduser(ca_file))
     if ca_file or file or folder:
         # Python 3.13 became strict about RFC 5280's formalities, which many companies' own
         # authorities miss. Chain, name and dates are checked as before.

@@ -5,6 +5,7 @@ Never from the arguments, where every user of the machine could read it.
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ def given_passphrase(environ: Mapping[str, str]) -> str | None:
     if file := environ.get("TROTH_PASSPHRASE_FILE"):
         try:
             # As bytes: reading as text would turn the line ends within it into others.
-            return _without_line_end(Path(file).expanduser().read_bytes().decode("utf-8"))
+            return _without_line_end(Path(os.path.expanduser(file)).read_bytes().decode("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             detail = f"TROTH_PASSPHRASE_FILE names {file}, which cannot be read"
             raise PassphraseUnreadable(file, detail) from error

@@ -12,6 +12,7 @@ from textual.worker import Worker, WorkerCancelled
 
 from troth.domain.error import TrothError
 from troth.domain.message import BlobPart
+from troth.engine.attach import is_folder
 from troth.engine.engine import Engine
 from troth.explain import explain, folder_words, left_behind_words
 from troth.tui.screens.entries import attachment_lines, written_bytes
@@ -68,7 +69,7 @@ class Attaching:
     async def _read(self, path: Path) -> Words | None:
         """Read it; return what is to be said of it."""
         try:
-            if not await asyncio.to_thread(lambda: path.expanduser().is_dir()):
+            if not await asyncio.to_thread(is_folder, path):
                 self.take([await self._engine.attach(path)])
                 return None
             taken = await self._engine.attach_folder(path)

@@ -25,6 +25,7 @@ from troth.domain.error import TrothError
 from troth.engine.import_values import ImportPreview, ImportProgress
 from troth.engine.importing import imports, preview_import, run_import, undo_import
 from troth.explain import explain
+from troth.settings import typed_path
 from troth.tui.keys import FooterItem
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens import import_words as words
@@ -112,7 +113,7 @@ class ImportScreen(Screen[None]):
         self.rows.can_focus = False
         self.rows.add_class("-active")
         if self._path:
-            self._begin(self._look(Path(plain_path(self._path)).expanduser()))
+            self._begin(self._look(typed_path(plain_path(self._path))))
         else:
             self._complete(self.field.value)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from troth.settings import typed_path
 from troth.tui.screens.entries import written_bytes
 from troth.tui.widgets.row_list import Row
 from troth.tui.widgets.sidebar import written_time
@@ -53,7 +54,7 @@ def matching_entries(typed: str, endings: frozenset[str] = EXPORTS) -> list[Path
     A folder that cannot be read is empty.
     """
     head, begun = os.path.split("~/" if typed == "~" else typed)
-    folder = Path(head or ".").expanduser()
+    folder = typed_path(head or ".")
     files: list[PathEntry] = []
     folders: list[PathEntry] = []
     is_unpacked = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from troth.domain.error import TrothError
 from troth.domain.message import Message, Role
+from troth.settings import typed_path
 from troth.tui.clipboard import words_after_copy
 from troth.tui.safe import clean, clean_line
 from troth.tui.screens.dialogs import DetailsScreen, TextDialog
@@ -346,7 +347,7 @@ class Reading:
 
 
 def _target(path: str) -> Path:
-    return Path(path).expanduser().absolute()
+    return typed_path(path).absolute()
 
 
 def _write_new(target: Path, text: str) -> None:

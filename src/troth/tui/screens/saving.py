@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
+
+from troth.settings import typed_path
 
 
 async def save_words(path: str, content: bytes) -> str:
@@ -13,7 +14,7 @@ async def save_words(path: str, content: bytes) -> str:
 
 
 def _save(path: str, content: bytes) -> str:
-    target = Path(path).expanduser().absolute()
+    target = typed_path(path).absolute()
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

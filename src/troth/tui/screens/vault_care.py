@@ -22,6 +22,7 @@ from textual.worker import Worker
 from troth.domain.error import TrothError, WrongPassphrase
 from troth.engine.vault_care import VaultFacts, back_up, vault_facts
 from troth.explain import explain
+from troth.settings import typed_path
 from troth.tui.keys import FooterItem
 from troth.tui.safe import clean
 from troth.tui.screens.dialogs import TextDialog
@@ -248,4 +249,4 @@ class VaultCareScreen(Screen[None]):
 
 
 def _folder(typed: str) -> Path:
-    return Path(typed.strip()).expanduser()
+    return typed_path(typed.strip())
