@@ -10,6 +10,7 @@ import pytest
 
 from engine.test_pictures import changed, trust_root
 from signed_gateway import gateway_script, pin_gateway, with_image
+from troth.domain.model import ModelRef
 from tui.app_stage import Stage, run_app
 from tui.pictures import image_reply
 from tui.signed_stage import ask, open_pane, pane_text, verdicts
@@ -83,6 +84,21 @@ async def test_attaching_tells_where_a_picture_came_from(
         await stage.desk.visits.attach(str(tmp_path / "bare.png"))
         await stage.pilot.pause()
         assert "bare.png: Image" not in stage.text, "most are unsigned: that is no news"
+
+
+async def test_where_a_picture_came_from_hides_not_what_keeps_it_from_being_sent(
+    tmp_path: Path, authority: Authority, picture: bytes
+) -> None:
+    trust_root(tmp_path / "home" / "config" / "trust.toml", authority)
+    edited, signed = tmp_path / "edited.png", tmp_path / "signed.png"
+    edited.write_bytes(changed(picture))
+    signed.write_bytes(picture)
+    async with run_app(tmp_path / "home", environ={"ANTHROPIC_API_KEY": ""}) as stage:
+        await stage.desk.talking.use_model(ModelRef("anthropic", "claude-opus-4-5"))
+        for file, origin in ((edited, "ALTERED after it was signed"), (signed, "Example AI")):
+            await stage.desk.visits.attach(str(file))
+            await stage.until(lambda origin=origin: origin in stage.text, origin)
+            assert "ctrl+o picks another model" in stage.text
 
 
 WORDS = {

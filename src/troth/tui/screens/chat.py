@@ -187,6 +187,11 @@ class ChatScreen(Screen[None]):
         if self.desk is not None:
             self.desk.notice.say(words)
 
+    @property
+    def notice_words(self) -> Words | None:
+        """What the notice above the prompt says, if any."""
+        return self.desk.notice.words if self.desk is not None else None
+
     def say_error(self, error: TrothError) -> None:
         """Show what went wrong and what to do."""
         from troth.explain import explain

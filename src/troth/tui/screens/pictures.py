@@ -101,13 +101,19 @@ class Pictures:
         origin = await self._origin(content)
         self._say(f"{said} {origin.detail if origin else ''}".rstrip(), origin)
 
-    async def tell_origin(self, blob: Blob) -> None:
+    async def tell_origin(self, blob: Blob, beside: Words | None) -> None:
         """Say who signed a picture that was attached, or that it was altered; unsigned ones, which
-        most are, pass in silence."""
+        most are, pass in silence. `beside` was said of the message that it goes with, and stays."""
         content = await self._reader.content(blob.sha256) if is_picture(blob) else None
         origin = await self._origin(content) if content is not None else None
         if origin is not None and origin.outcome is not Outcome.NOT_COVERED:
-            self._say(f"{clean_line(blob.name)}: {origin.detail}", origin)
+            told = f"{clean_line(blob.name)}: {origin.detail}"
+            if beside is None:
+                self._say(told, origin)
+                return
+            tone = "bad" if origin.outcome is Outcome.FAILED else beside.tone
+            rest = " ".join(filter(None, beside[:3]))
+            self._screen.say(Words(told, next_step=rest, tone=tone))
 
     async def _origin(self, content: bytes) -> Check | None:
         """Return what a picture's own bytes prove of where it came from."""

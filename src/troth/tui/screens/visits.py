@@ -276,7 +276,8 @@ class Visits:
         count = len(self._talking.attached)
         await self._talking.attaching.attach(Path(path))
         if len(self._talking.attached) > count:
-            await self._pictures.tell_origin(self._talking.attached[-1].blob)
+            said = self._screen.notice_words
+            await self._pictures.tell_origin(self._talking.attached[-1].blob, said)
 
     def edit_outside(self) -> None:
         """Open the prompt in the person's own editor."""
