@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,25 @@ import pytest
 from engine.conftest import MODEL, Opener
 from pdf_files import pdf, words
 from servers import openai_chat_stream
+from troth.domain.error import UsageError
 from troth.domain.message import LeftOut, TextPart
 from troth.engine.attach import read_attachment
 from troth.engine.pdf_text import pdf_text
+
+
+@contextmanager
+def no_file_that_takes(more_bytes: int) -> Iterator[None]:
+    """As on a computer with so much memory left: a read without end fails instead of filling it."""
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + more_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
 
 HELLO = openai_chat_stream(["Hello"])
 
@@ -67,3 +86,9 @@ async def test_a_pdf_goes_as_text_and_the_message_says_so(
     assert (await reply.wait()).left_out == told
     [message] = json.loads(server.requests[-1].body)["messages"]
     assert message["content"] == "notes.pdf:\n```\nThe sky is green.\n```\nIs it?"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+async def test_a_file_without_end_is_not_read_to_its_end() -> None:
+    with no_file_that_takes(160 << 20), pytest.raises(UsageError, match="larger than 32 MB"):
+        await read_attachment(Path("/dev/zero"))

@@ -65,13 +65,14 @@ def _read(path: Path) -> tuple[BlobPart, bytes]:
     if is_folder(path):
         raise UsageError(f"{path} is a folder")
     try:
-        if path.stat().st_size > MAX_ATTACHMENT_BYTES:
-            raise UsageError(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MB")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_ATTACHMENT_BYTES + 1)  # a pipe or a device tells no size
     except FileNotFoundError as error:
         raise NotFound("file", str(path)) from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_ATTACHMENT_BYTES:
+        raise UsageError(f"{path.name} is larger than {MAX_ATTACHMENT_BYTES >> 20} MB")
     if not content:
         raise UsageError(f"{path.name} is empty")
     return attachment_from(content, path.name), content
