@@ -124,3 +124,10 @@ def test_ask_says_that_the_words_are_unsigned_and_the_picture_is_not(
     assert "unsigned words, signed picture. Nobody signed the words." in ran.out
     assert said["state"] == "tls-only"
     assert [c["outcome"] for c in said["checks"] if c["name"] == "picture"] == ["passed"]
+
+
+def test_a_file_that_is_not_there_is_not_said_to_be_a_receipt(troth: Troth) -> None:
+    for command in (("verify", "nope.png"), ("trust", "code", "nope.json")):
+        ran = troth(*command)
+        assert ran.code == 2
+        assert f"There is no file “{command[-1]}”" in ran.err

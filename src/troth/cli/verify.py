@@ -83,7 +83,7 @@ def read_receipt(file: Path) -> bytes:
         with file.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)
     except FileNotFoundError as error:
-        raise NotFound("receipt", str(file)) from error
+        raise NotFound("file", str(file)) from error
     except IsADirectoryError as error:
         raise UsageError(
             f"“{file}” is a folder: give one of the receipts in it, whose names end in"

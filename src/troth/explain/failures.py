@@ -100,7 +100,6 @@ _LISTINGS: Mapping[str, Mapping[Face, str]] = {
     "key in trust.toml": {"shell": "`troth trust list`"},
     "code in trust.toml": {"shell": "`troth trust list`"},
     "file": dict.fromkeys(("app", "columns", "shell", "plain"), "Check the path."),
-    "receipt": {"shell": "Check the path; `troth receipt` writes one."},
 }
 
 
