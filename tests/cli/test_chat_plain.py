@@ -63,6 +63,25 @@ def test_a_path_that_cannot_be_ends_no_conversation(
     assert TEXT in ran.out
 
 
+def test_files_are_taken_off_again_and_a_chat_begins_with_a_persona(
+    troth: Troth, provider: ScriptedServer, tmp_path: Path
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("on paper", "utf-8")
+    troth.add_provider(provider.url)
+    troth("config", "set", "personas.poet.system_prompt", "You rhyme.")
+    lines = f"/attach {note}\n/detach\n/detach\nhello\n/new nobody\n/new poet\nrhyme\n"
+    ran = troth("chat", "--plain", "-m", "mine/m1", stdin=lines)
+    assert ran.code == 0, ran.err
+    assert "1 file stays behind." in ran.out
+    assert "Nothing is attached" in ran.err + ran.out
+    assert "no persona “nobody”" in ran.err + ran.out
+    assert [request.json()["messages"][0]["content"] for request in provider.requests] == [
+        "hello",
+        "You rhyme.",
+    ]
+
+
 def test_the_verdict_is_a_sentence(troth: Troth, provider: ScriptedServer) -> None:
     troth.add_provider(provider.url, "own = true")
     ran = troth("chat", "--plain", "-m", "mine/m1", stdin="hi\n/verify\n")

@@ -61,8 +61,8 @@ async def _model(talk: PlainChat, name: str) -> None:
     talk.console.line(f"{ref} answers from the next message on.")
 
 
-async def _new(talk: PlainChat, _argument: str) -> None:
-    await talk.begin_new()
+async def _new(talk: PlainChat, persona: str) -> None:
+    await talk.begin_new(persona)
     talk.console.line("A new chat. The old one is in /chats.")
 
 
@@ -192,6 +192,14 @@ async def _attach(talk: PlainChat, name: str) -> None:
         talk.console.line(f"{parts[0].blob.name} goes with your next message.")
 
 
+async def _detach(talk: PlainChat, _argument: str) -> None:
+    if not talk.attached:
+        raise UsageError("Nothing is attached")
+    count = len(talk.attached)
+    talk.attached.clear()
+    talk.console.line(f"{'1 file stays' if count == 1 else f'{count} files stay'} behind.")
+
+
 async def _system(talk: PlainChat, text: str) -> None:
     await talk.engine.update_chat(talk.chat, system_prompt=text)
     talk.console.line("The system prompt is set." if text else "There is no system prompt now.")
@@ -250,9 +258,10 @@ ACTIONS: dict[str, Action] = {
         "[send|without]", "decide what protected messages a plain provider gets", _boundary
     ),
     "attach": Action("PATH", "send a file or folder with the next message", _attach),
+    "detach": Action("", "take the files off that would go with it", _detach),
     "system": Action("[TEXT]", "set the system prompt of this chat", _system),
     "thinking": Action("", "print a model's thinking, or stop printing it", _thinking),
-    "new": Action("", "begin a new chat", _new),
+    "new": Action("[PERSONA]", "begin a new chat, with a persona if you name one", _new),
     "chats": Action("", "list the chats", _chats),
     "open": Action("ID", "open a chat by its id or title", _open),
     "find": Action("WORDS", "search all chats", _find),

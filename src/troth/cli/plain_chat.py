@@ -81,9 +81,10 @@ class PlainChat:
         if chat.queue:
             self.console.line("/next sends the first of them, /drop throws it away.")
 
-    async def begin_new(self) -> None:
-        """Begin an empty chat with the same model."""
-        self._chat = await self.engine.new_chat(model=self.chat.conversation.model)
+    async def begin_new(self, persona: str = "") -> None:
+        """Begin an empty chat with the same model, or with a persona; raise NotFound."""
+        model = None if persona else self.chat.conversation.model
+        self._chat = await self.engine.new_chat(model=model, persona=persona)
         self.attached = []
 
     async def answer(self, reply: Reply) -> None:
