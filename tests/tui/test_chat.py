@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from pdf_files import pdf, words
@@ -500,3 +501,16 @@ async def test_a_key_of_the_users_own_works_and_the_footer_shows_it(tmp_path: Pa
         assert "f4 model" in stage.text
         await stage.pilot.press("f4")
         await stage.until(lambda: isinstance(stage.app.screen, ModelScreen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (60, 20)])
+async def test_no_line_of_the_help_is_broken_under_its_keys(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with run_app(tmp_path, size=size) as stage:
+        await stage.pilot.press("f1")
+        await stage.until(lambda: "While you write" in stage.text)
+        scroll = stage.app.screen.query_one(VerticalScroll)
+        await stage.until(lambda: scroll.show_vertical_scrollbar)
+        told, _, _ = str(scroll.query_one(Static).content).partition("Ids for [keys]")
+        assert max(map(len, told.split("\n"))) <= scroll.scrollable_content_region.width
