@@ -87,7 +87,8 @@ def test_folder_and_tags_go_out_with_one_chat_and_with_all(
     [chat] = with_vault("chats", "--json").json
     assert (chat["folder"], chat["tags"]) == ("Sailing", ["rope", "sea"])
     one = with_vault("export", chat["id"], "--format", "json").json
-    with_vault("export", "--all", "--format", "json", "-o", str(tmp_path / "out"))
+    ran = with_vault("export", "--all", "--format", "json", "-o", str(tmp_path / "out"))
+    assert "1 chat is written" in ran.err
     [written] = (tmp_path / "out").iterdir()
     for again in (one, json.loads(written.read_text("utf-8"))):
         assert (again["folder"], again["tags"]) == ("Sailing", ["rope", "sea"])

@@ -71,7 +71,8 @@ async def _export_all(engine: Engine, console: Console, folder: Path, arguments:
         file = folder / _name_of(conversation, arguments)
         await asyncio.to_thread(write_file, file, text.encode("utf-8", "replace"))
         console.status(f"exporting: {number:,} of {len(chats):,}")
-    console.note(f"{len(chats):,} chats are written to {folder}.")
+    counted = "1 chat is" if len(chats) == 1 else f"{len(chats):,} chats are"
+    console.note(f"{counted} written to {folder}.")
     return ExitCode.OK
 
 
