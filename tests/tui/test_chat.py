@@ -420,6 +420,22 @@ async def test_what_the_next_message_leaves_out_is_told_of_that_message(tmp_path
         await stage.until(lambda: switched in " ".join(stage.text.split("\n ")))
 
 
+async def test_files_that_were_taken_off_are_neither_told_nor_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "long.txt").write_text("on paper " * 2000, "utf-8")
+    async with run_app(tmp_path / "home", size=(120, 40)) as stage:
+        before = stage.text.split("\n")[0]
+        await stage.desk.visits.attach(str(folder))
+        await stage.until(lambda: "1 text file of notes goes along" in stage.text)
+        assert stage.text.split("\n")[0] != before
+        await stage.type("/detach")
+        await stage.pilot.press("enter")
+        await stage.until(lambda: "long.txt" not in stage.text)
+        await stage.until(lambda: "goes along" not in stage.text, "the notice is gone")
+        await stage.until(lambda: stage.text.split("\n")[0] == before, "it is counted no more")
+
+
 async def test_a_dropped_path_is_taken_with_its_quotes_and_no_address_is_fetched(
     tmp_path: Path,
 ) -> None:

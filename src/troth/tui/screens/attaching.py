@@ -97,6 +97,12 @@ class Attaching:
         self.parts += parts
         self.draw()
 
+    async def detach(self) -> None:
+        """Take all of it off again, and what was said of it."""
+        self.clear()
+        self._screen.say(None)
+        await self._measure()
+
     def clear(self) -> None:
         """Let nothing go along."""
         self.stop()

@@ -171,7 +171,7 @@ class Desk:
             "prompt.complete": lambda _: screen.prompt.complete(),
             "prompt.editor": lambda _: self.visits.edit_outside(),
             "prompt.attach": self.visits.attach,
-            "prompt.detach": lambda _: talking.attaching.clear(),
+            "prompt.detach": lambda _: talking.attaching.detach(),
             "attach.stop": lambda _: talking.attaching.stop(),
             "reading.enter": lambda _: page.enter(),
             "reply.stop": lambda _: talking.stop(),
