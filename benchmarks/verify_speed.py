@@ -93,7 +93,7 @@ def oblivious() -> tuple[float, float]:
     def opened() -> None:
         chunks = opener.chunks()
         for start in range(0, len(sealed), 1400):
-            chunks.feed(sealed[start : start + 1400])
+            b"".join(chunks.feed(sealed[start : start + 1400]))
         chunks.close()
 
     sealing = cpu_ms(lambda: seal_request(config, inner, bytes(range(32))), 200)
