@@ -83,7 +83,7 @@ class Proofs:
         """
         from troth.engine.picture_proofs import verify_picture_file
 
-        trust = self.trust_file.load()
+        trust = await asyncio.to_thread(self.trust_file.load)
         return await asyncio.to_thread(verify_picture_file, content, trust=trust)
 
     async def check_again(self, chat: Chat, message_id: str) -> Verdict:
@@ -140,7 +140,8 @@ class Proofs:
         if verdict is None or not verdict.key_fingerprint:
             raise NotFound("signing key of this message", message_id)
         endpoint = self._endpoint(message)
-        return known_key_of(
+        return await asyncio.to_thread(  # it reads the whole reply
+            known_key_of,
             await self.exchange(chat, message_id),
             await self.evidence(chat, message_id),
             verdict,

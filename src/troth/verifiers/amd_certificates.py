@@ -68,7 +68,6 @@ class Certificate:
     spki: bytes
     valid_from: datetime
     valid_until: datetime
-    serial: int
     extensions: Mapping[str, bytes]
 
     @property
@@ -92,8 +91,6 @@ class Chip:
     root_name: str
     valid_from: datetime
     valid_until: datetime
-    authority_serial: int
-    root: Certificate
 
 
 @lru_cache(maxsize=64)
@@ -123,8 +120,6 @@ def open_chip(vcek: bytes, authorities: bytes) -> Chip:
             root_name=ark.common_name,
             valid_from=max(one.valid_from for one in (leaf, ask, ark)),
             valid_until=min(one.valid_until for one in (leaf, ask, ark)),
-            authority_serial=ask.serial,
-            root=ark,
         )
     except CertificateInvalid:
         raise
@@ -165,6 +160,7 @@ def _parse(der: bytes) -> Certificate:
     tag, listed = rest[0]
     if tag != 0xA3:
         raise DerInvalid("it has no extensions")
+    integer(serial)  # its form counts, and nothing asks for its value
     return Certificate(
         der=der,
         signed=write(*signed),
@@ -174,7 +170,6 @@ def _parse(der: bytes) -> Certificate:
         spki=write(*spki),
         valid_from=_time(begins),
         valid_until=_time(ends),
-        serial=integer(serial),
         extensions=_extensions(read_one(listed)),
     )
 

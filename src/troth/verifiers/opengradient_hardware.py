@@ -6,13 +6,14 @@ signing key, the connection, and the measurements that somebody published.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from troth.domain.verdict import Outcome
 from troth.verifiers.base import Evidence, Facts
 from troth.verifiers.fold import Finding, cannot_check, failed, not_covered, passed
+from troth.verifiers.machine_code import judge_code
 from troth.verifiers.nitro import (
     PLATFORM,
     NitroDocument,
@@ -139,17 +140,15 @@ def _judge_times(
 
 def _judge_code(document: NitroDocument, trust: Trust) -> Finding:
     pcr0, pcr2 = document.pcrs[0].hex(), document.pcrs[2].hex()
-    if trust.distrust_of(pcr0, pcr2) is not None:
-        return failed("code", f"The enclave runs code that you distrust ({pcr0[:6]}..).")
     facts = (("platform", PLATFORM), ("pcr0", pcr0), ("pcr2", pcr2))
-    if (known := trust.code_of(facts)) is not None:
-        return passed("code", f"The enclave runs {known.name} ({pcr0[:6]}..).", facts)
-    reason = f"The enclave runs code {pcr0[:6]}..; nobody in your trust has published what it is."
+    code = judge_code("The enclave", pcr0[:6], facts, trust)
+    if code.outcome is not Outcome.CANNOT_CHECK:
+        return code
     for record in trust.records:
         if record.pcr_hash == document.pcr_hash:
-            reason += f" {record.registry} lists it, which says that it is allowed, not what it is."
-            break
-    return cannot_check("code", reason, facts=facts)
+            listed = f" {record.registry} lists it, which says that it is allowed, not what it is."
+            return replace(code, detail=code.detail + listed)
+    return code
 
 
 def _judge_channel(tls_sha256: bytes, facts: Facts) -> Finding | None:

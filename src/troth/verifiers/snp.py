@@ -25,6 +25,7 @@ from troth.domain.verdict import Outcome, State
 from troth.verifiers.amd_certificates import PLATFORM, CertificateInvalid, Chip, open_chip
 from troth.verifiers.base import Evidence, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, passed
+from troth.verifiers.machine_code import judge_code
 from troth.verifiers.snp_report import ReportInvalid, SnpReport, parse_report
 from troth.verifiers.trust import Trust
 
@@ -121,7 +122,9 @@ def check_machine(content: bytes, evidence: Evidence, trust: Trust, moment: date
         return Machine((failed("hardware", reason),))
     hardware = _judge_time(chip, moment, trust)
     platform = _judge_platform(report, chip, trust)
-    code = _judge_code(report, trust)
+    measured = report.measurement.hex()
+    facts = (("platform", MEASURED), ("launch", measured))
+    code = judge_code("The machine", measured[:6], facts, trust)
     is_sound = hardware.outcome is Outcome.PASSED and platform.outcome is Outcome.PASSED
     knows_code = code.outcome is Outcome.PASSED
     return Machine((hardware, platform, code), report, is_sound, knows_code)
@@ -179,16 +182,3 @@ def _judge_platform(report: SnpReport, chip: Chip, trust: Trust) -> Finding:
         reason = "The machine runs firmware on trial, which can be taken back to an older one."
         return cannot_check("platform", reason)
     return passed("platform", f"Its processor's updates reach {least.name}: {report.reported_tcb}.")
-
-
-def _judge_code(report: SnpReport, trust: Trust) -> Finding:
-    measured = report.measurement.hex()
-    if trust.distrust_of(measured) is not None:
-        return failed("code", f"The machine runs code that you distrust ({measured[:6]}..).")
-    facts = (("platform", MEASURED), ("launch", measured))
-    if (known := trust.code_of(facts)) is not None:
-        return passed("code", f"The machine runs {known.name} ({measured[:6]}..).", facts)
-    reason = (
-        f"The machine runs code {measured[:6]}..; nobody in your trust has published what it is."
-    )
-    return cannot_check("code", reason, facts=facts)

@@ -41,6 +41,7 @@ from troth.verifiers.intel_collateral import (
     wanted_collateral,
     worst,
 )
+from troth.verifiers.machine_code import judge_code
 from troth.verifiers.tdx_quote import QuoteInvalid, TdReport, TdxQuote, parse_quote
 from troth.verifiers.trust import Trust
 
@@ -140,8 +141,9 @@ def check_machine(
         return Machine((failed("hardware", reason),))
     hardware = _judge_time(genuine.chain, moment, trust)
     platform, is_known = _judge_platform(genuine, evidence, trust, moment, received_at)
-    code, knows_code = _judge_code(report, trust)
+    code = _judge_code(report, trust)
     is_sound = hardware.outcome is not Outcome.FAILED and is_known
+    knows_code = code.outcome is Outcome.PASSED
     return Machine((hardware, platform, code), report, is_sound, knows_code)
 
 
@@ -226,7 +228,7 @@ def _judge_level(level: Level, trust: Trust) -> Finding:
     return cannot_check("platform", reason)
 
 
-def _judge_code(report: TdReport, trust: Trust) -> tuple[Finding, bool]:
+def _judge_code(report: TdReport, trust: Trust) -> Finding:
     registers = {
         "mrtd": report.mr_td,
         "rtmr0": report.rtmr[0],
@@ -235,11 +237,6 @@ def _judge_code(report: TdReport, trust: Trust) -> tuple[Finding, bool]:
         "rtmr3": report.rtmr[3],
         "mr_config_id": report.mr_config_id,
     }
-    if trust.distrust_of(*(value.hex() for value in registers.values())) is not None:
-        return failed("code", "The machine runs code that you distrust."), False
     facts = (("platform", MEASURED), *((name, value.hex()) for name, value in registers.items()))
-    if (known := trust.code_of(facts)) is not None:
-        return passed("code", f"The machine runs {known.name}.", facts), True
-    name = sha256(b"".join(registers.values())).hexdigest()[:6]
-    reason = f"The machine runs code {name}..; nobody in your trust has published what it is."
-    return cannot_check("code", reason, facts=facts), False
+    short = sha256(b"".join(registers.values())).hexdigest()[:6]
+    return judge_code("The machine", short, facts, trust)
