@@ -102,6 +102,13 @@ class PtyApp:
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
+    def until_stopped(self, limit_s: float = LIMIT_S) -> None:
+        """Wait as a shell does until the program has stopped: a SIGCONT before that is lost."""
+        end = time.monotonic() + limit_s
+        while os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED) == (0, 0):
+            assert time.monotonic() < end, f"never stopped:\n{self.text}"
+            self.pump(0.05)
+
     @property
     def terminal_flags(self) -> int:
         """The terminal's local modes: whether it echoes and reads lines."""

@@ -110,6 +110,7 @@ def test_after_a_rest_in_the_shell_the_whole_screen_is_drawn(start: Start) -> No
     app = start("--memory")
     app.until("Ask, or / for commands")
     app.type("/suspend\r")
+    app.until_stopped()
     app.until_true(lambda: b"\x1b[?1049l" in app.received, "the shell's screen")
     app.screen.reset()
     app.send_signal(signal.SIGCONT)
