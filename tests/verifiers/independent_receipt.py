@@ -70,6 +70,8 @@ def check(
     signed = outer["signed"]
     _demand(signed is not None, "nothing in it is signed")
     _demand(signed["scheme"].startswith("opengradient/"), "of a scheme that is not known here")
+    failed = {one["name"] for one in outer["checks"] if one["outcome"] == "failed"}
+    _demand(not failed & {"expectation", "replay"}, "its own maker had reason to doubt it")
     is_answer = 200 <= outer["response"]["status"] < 300 and outer["route"] != "import"
     _demand(is_answer, "there is no reply in it")
     _demand(outer["response"]["is_complete"], "cut")

@@ -27,7 +27,7 @@ from troth.verifiers.receipt import (
 from troth.verifiers.receipt_check import verify_receipt
 from troth.verifiers.registry import signed_parts_of, verdict_for
 from troth.verifiers.strict_json import MAX_PARTS, parse_strict
-from troth.verifiers.trust import Measurement, Trust, TrustedRoot
+from troth.verifiers.trust import Expectation, Measurement, Trust, TrustedRoot
 from verifiers.enclave import ISSUED_AT, Machine, binding
 from verifiers.setting import ASKED_AT, FACTS, REQUEST, STAMP, exchange_of, pin, pinned_trust
 from verifiers.signer import Gateway, make_key
@@ -200,6 +200,34 @@ def test_a_better_verdict_in_the_file_changes_nothing() -> None:
     received = receipt_bytes(Trust())
     verdict = json.loads(received)["verdict"] | {"state": "verified-attested"}
     assert states(edited(received, verdict=verdict), Trust())[0] is State.SIGNED_UNKNOWN_KEY
+
+
+def test_a_signature_that_its_maker_missed_is_missed_by_a_stranger_too() -> None:
+    """What was expected is known to the maker alone: an expectation is made by what came before."""
+    reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
+    url = "https://api.example/v1/chat/completions"
+    exchange = exchange_of(REQUEST, json.dumps(reply).encode(), url=url, is_stream=False)
+    facts = replace(FACTS, provider="plain")
+    trust = Trust(expectations=(Expectation("plain", "*", "opengradient"),))
+    verdict = verdict_for(exchange, {}, trust, ASKED_AT, facts=facts)
+    assert verdict.state is State.UNSIGNED_EXPECTED
+    received = build_receipt(exchange, {}, verdict, None, facts=facts)
+    assert set(states(received, Trust())) == {State.UNSIGNED_EXPECTED}
+    then = verify_receipt(parse_receipt(received), Trust(), LATER).then
+    missed = [check for check in then.checks if check.name == "expectation"]
+    assert [(c.outcome, "expected a signature" in c.detail) for c in missed] == [
+        (Outcome.FAILED, True)
+    ]
+
+
+def test_a_replay_that_its_maker_saw_is_one_for_a_stranger_too() -> None:
+    received = receipt_bytes(TRUST)
+    assert states(received, TRUST)[0] is State.VERIFIED_PINNED
+    checks = [
+        check | ({"outcome": "failed"} if check["name"] == "replay" else {})
+        for check in json.loads(received)["checks"]
+    ]
+    assert set(states(edited(received, checks=checks), TRUST)) == {State.FAILED}
 
 
 def test_times_that_were_rolled_do_not_pass() -> None:

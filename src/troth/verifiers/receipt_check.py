@@ -11,11 +11,24 @@ from datetime import datetime, timedelta
 from troth.domain.exchange import HttpResponse
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.verifiers.base import Evidence
-from troth.verifiers.fold import weakest
+from troth.verifiers.fold import NAMES, weakest
 from troth.verifiers.opengradient_names import SIGNING_KEY
 from troth.verifiers.receipt import Receipt
 from troth.verifiers.registry import SCHEMES, signed_parts_of, verdict_for, with_channel_of
 from troth.verifiers.trust import Expectation, Trust
+
+_REMEMBERED = {
+    "expectation": (
+        State.UNSIGNED_EXPECTED,
+        "Whoever made this receipt expected a signature on this reply, and there was none.",
+    ),
+    "replay": (
+        State.FAILED,
+        "Whoever made this receipt had seen this very signature before, with another reply.",
+    ),
+}
+"""Checks that rest on what the maker remembered: name -> what is left, and why. They are his word,
+which is believed here alone: it can make a reply worth less, and never more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,10 @@ def verify_receipt(receipt: Receipt, trust: Trust, now: datetime) -> ReceiptVerd
         for moment in (came_at, max(now, came_at))
     )
     check, ceiling = _receipt_check(receipt, evidence, trust, now)
-    return ReceiptVerdicts(_lowered(then, check, ceiling), _lowered(today, check, ceiling))
+    then, today = (
+        _as_remembered(_lowered(verdict, check, ceiling), receipt) for verdict in (then, today)
+    )
+    return ReceiptVerdicts(then, today)
 
 
 def _with_scheme(receipt: Receipt, trust: Trust) -> Trust:
@@ -95,3 +111,17 @@ def _receipt_check(
 def _lowered(verdict: Verdict, check: Check, ceiling: State | None) -> Verdict:
     state = verdict.state if ceiling is None else weakest([verdict.state, ceiling])
     return replace(verdict, state=state, checks=(*verdict.checks, check))
+
+
+def _as_remembered(verdict: Verdict, receipt: Receipt) -> Verdict:
+    """Return the verdict with what the maker's memory found to be wrong."""
+    failed = {c.name for c in receipt.verdict.checks if c.outcome is Outcome.FAILED}
+    for name in _REMEMBERED.keys() & failed:
+        ceiling, reason = _REMEMBERED[name]
+        others = [check for check in verdict.checks if check.name != name]
+        checks = sorted(
+            [*others, Check(name, Outcome.FAILED, reason)], key=lambda c: NAMES.index(c.name)
+        )
+        state = weakest([verdict.state, ceiling])
+        verdict = replace(verdict, state=state, checks=tuple(checks))
+    return verdict
