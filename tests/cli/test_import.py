@@ -98,6 +98,9 @@ def test_export_says_what_it_needs(with_vault: Troth) -> None:
     assert with_vault("export").code == 2
     assert with_vault("export", "x", "--all").code == 2
     assert "-o DIR" in with_vault("export", "--all").err
+    nobody = with_vault("export", "--all", "-o", "~nobody-here/chats")
+    said = " ".join(nobody.err.split()).lower()
+    assert (nobody.code, "nobody here is called 'nobody-here'" in said) == (2, True), said
 
 
 def test_an_export_makes_no_folder_for_a_file(with_vault: Troth, tmp_path: Path) -> None:

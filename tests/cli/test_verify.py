@@ -202,6 +202,12 @@ def test_a_receipt_goes_down_a_pipe(with_vault: Troth) -> None:
     assert (ran.code, ran.out.startswith("VERIFIED\n")) == (0, True)
 
 
+@pytest.mark.parametrize("words", [("receipt",), ("registry", "ask")])
+def test_the_last_of_no_replies_tells_what_to_do(with_vault: Troth, words: tuple[str, ...]) -> None:
+    ran = with_vault(*words, "last")
+    assert (ran.code, "ask first" in " ".join(ran.err.split())) == (2, True), ran.err
+
+
 def test_files_that_are_no_receipts_are_told_apart(inside: Inside, tmp_path: Path) -> None:
     assert inside("verify", str(tmp_path / "nowhere")).code == 2
     folder = inside("verify", str(tmp_path))

@@ -21,8 +21,18 @@ def write_file(file: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that a person names for files, unless it is there; raise NotWritten."""
+    """Make a folder that a person names for files, unless it is there.
+
+    Raises NotWritten, and UsageError for `~NAME` that is nobody's: made as it is written, the
+    folder would lie where nobody looks for it.
+    """
+    path = typed_path(folder)
+    if path.parts[:1] and path.parts[0].startswith("~") and not os.path.isdir(path.parts[0]):
+        raise UsageError(
+            f"nobody here is called {path.parts[0][1:]!r}",
+            step=f"Write ./{path} if you mean a folder of that name.",
+        )
     try:
-        typed_path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise NotWritten(str(folder), error.strerror or type(error).__name__) from error

@@ -99,6 +99,10 @@ _LISTINGS: Mapping[str, Mapping[Face, str]] = {
     "key": {"app": "/setup sets one.", "shell": "`troth keys list`"},
     "key in trust.toml": {"shell": "`troth trust list`"},
     "code in trust.toml": {"shell": "`troth trust list`"},
+    "reply": {
+        "shell": "Only a checked reply of a kept chat has a name: ask first, with `troth ask` or in"
+        " the app; `troth search --json WORDS` tells ids.",
+    },
     "file": dict.fromkeys(("app", "columns", "shell", "plain"), "Check the path."),
 }
 
