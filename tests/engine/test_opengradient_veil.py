@@ -11,8 +11,9 @@ import pytest
 
 from enclaves import Enclave, Registry, registry_record
 from engine.opengradient_home import ADDRESS, Home, outcome
-from servers import Answer, RecordedRequest
+from servers import Answer, RecordedRequest, json_answer
 from troth.domain.verdict import Outcome, State
+from troth.explain import explain_failure
 from verifiers.signer import Gateway, make_key
 
 
@@ -59,6 +60,24 @@ async def test_its_word_alone_is_never_green(home: Home) -> None:
     assert verdict is not None
     assert not verdict.is_verified
     assert any("og-veil says that it verified" in check.detail for check in verdict.checks)
+
+
+class LoggedOut(Veil):
+    """Its account's login has ended."""
+
+    def chat(self, request: RecordedRequest) -> Answer:
+        return json_answer({"detail": "Not authenticated"}, status=401)
+
+
+async def test_a_login_that_it_lacks_is_its_own_matter(home: Home) -> None:
+    """A key of Troth's would not help, and `troth login` logs in elsewhere."""
+    server = await home.serve(LoggedOut())
+    await home.open(server.url, route="veil")
+    message, verdict = await home.ask()
+    assert verdict is None
+    assert message.failure is not None
+    assert message.failure.kind == "login-elsewhere"
+    assert "og-veil itself" in explain_failure(message.failure).next_step
 
 
 async def test_a_pin_that_the_registry_does_not_share_is_told(home: Home) -> None:

@@ -318,6 +318,11 @@ OTHERS = {
         "Its relay wants an account, or the login has ended.",
         "{log_in} opens the browser; or {pick_model}.",
     ),
+    "login-elsewhere": Words(
+        "{program} on this computer is not logged in",
+        "It holds a login of its own; Troth cannot log in for it.",
+        "Log in with {program} itself, then {again}.",
+    ),
     "login-failed": Words(
         "The login did not work",
         "Nothing of it was kept. {reason_words}",

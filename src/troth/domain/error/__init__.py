@@ -32,6 +32,7 @@ TrothError
 ├── PaymentRefused        the asked payment is not one that may be made
 ├── PaymentNotTaken       an authorisation left, and the gateway did not accept it
 ├── LoginMissing          no login for this provider, or it has ended; LoginFailed: it did not work
+├── LoginElsewhere        a program on this computer that holds its own login has none
 ├── ExtraMissing          a part of Troth that is installed apart
 ├── VaultError
 │   ├── VaultMissing  VaultExists  VaultLocked  WrongPassphrase  WrongRecoveryWords
@@ -96,6 +97,7 @@ from troth.domain.error.own import (
     KeyMissing,
     LocalModelError,
     LocalModelMissing,
+    LoginElsewhere,
     LoginFailed,
     LoginMissing,
     ModelFileRefused,
@@ -155,6 +157,7 @@ __all__ = [
     "KeyringFailed",
     "LocalModelError",
     "LocalModelMissing",
+    "LoginElsewhere",
     "LoginFailed",
     "LoginMissing",
     "ModelFileRefused",

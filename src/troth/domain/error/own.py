@@ -79,6 +79,17 @@ class LoginMissing(TrothError):
         self.provider = provider
 
 
+class LoginElsewhere(TrothError):
+    """A program on this computer that holds a login of its own has none, or its login ended."""
+
+    kind = "login-elsewhere"
+
+    def __init__(self, provider: str, program: str) -> None:
+        super().__init__(f"{program} has no login")
+        self.provider = provider
+        self.program = program
+
+
 class LoginFailed(TrothError):
     kind = "login-failed"
 

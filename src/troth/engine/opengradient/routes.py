@@ -77,7 +77,7 @@ class Routes:
                 return RelayChannel(way, self._logins)
             case "veil":
                 source = self._named_registry(endpoint, trust)
-                return VeilChannel(self._ways.transport, self._registries, source)
+                return VeilChannel(self._ways.transport, self._registries, source, endpoint.name)
             case _:
                 raise UsageError("route is one of direct, relay and veil")
 

@@ -6,9 +6,10 @@ registry can say: one is read where the endpoint names it, and not otherwise.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-from troth.domain.error import RegistryFailed
+from troth.domain.error import LoginElsewhere, RegistryFailed
 from troth.domain.exchange import HttpRequest
 from troth.engine.channel import Answer, Fetched, Trace
 from troth.engine.opengradient.gateways import records_evidence
@@ -23,11 +24,16 @@ class VeilChannel:
     is_repeatable = True
 
     def __init__(
-        self, transport: Transport, registries: Registries, source: RegistrySource | None
+        self,
+        transport: Transport,
+        registries: Registries,
+        source: RegistrySource | None,
+        provider: str,
     ) -> None:
         self._transport = transport
         self._registries = registries
         self._source = source
+        self._provider = provider
         self._evidence: Fetched = {}
 
     async def prepare(self, request: HttpRequest) -> HttpRequest:
@@ -39,8 +45,12 @@ class VeilChannel:
             self._evidence = records_evidence(listing.records)
         return request
 
-    def open(self, request: HttpRequest) -> AbstractAsyncContextManager[Answer]:
-        return self._transport.stream(request, purpose="chat")
+    @asynccontextmanager
+    async def open(self, request: HttpRequest) -> AsyncGenerator[Answer]:
+        async with self._transport.stream(request, purpose="chat") as answer:
+            if answer.status == 401:
+                raise LoginElsewhere(self._provider, "og-veil")  # a key of ours would not help
+            yield answer
 
     def trace(self) -> Trace:
         return Trace(route="veil", evidence=self._evidence)
