@@ -54,6 +54,18 @@ def test_a_fingerprint_is_read_as_people_write_it(inside: Inside) -> None:
     assert inside("trust", "unpin", "9f:3c:" * 16).code == 0
 
 
+def test_a_second_key_of_a_provider_tells_that_the_first_counts_still(inside: Inside) -> None:
+    first, second, elsewhere = "ab" * 32, "cd" * 32, "ef" * 32
+    assert "counts there still" not in inside("trust", "pin", first, "--provider", "mine").err
+    assert "counts there still" not in inside("trust", "pin", elsewhere, "--provider", "b").err
+    said = " ".join(inside("trust", "pin", second, "--provider", "mine").err.split())
+    assert f"troth trust unpin {first}" in said
+    assert elsewhere not in said
+    assert inside("trust", "unpin", first).code == 0
+    again = inside("trust", "pin", second, "--provider", "mine")
+    assert "counts there still" not in again.err
+
+
 def test_a_distrusted_key_is_listed_and_taken_back(inside: Inside) -> None:
     name = "0x" + "ab" * 32
     assert inside("trust", "distrust", name, "--reason", "leaked").code == 0

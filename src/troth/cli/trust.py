@@ -162,20 +162,24 @@ async def run_pin(arguments: Arguments, console: Console) -> int:
     if not name:
         name = Path(arguments.text("key")).stem if spki else fingerprint[:8]
     trust_file = _file()
-    await trust_file.pin(
-        PinnedKey(
-            name=name,
-            fingerprint=fingerprint,
-            scheme=arguments.text("scheme"),
-            spki=spki,
-            providers=providers,
-            since=date.today(),
-            source="pinned by hand",
-        )
+    key = PinnedKey(
+        name=name,
+        fingerprint=fingerprint,
+        scheme=arguments.text("scheme"),
+        spki=spki,
+        providers=providers,
+        since=date.today(),
+        source="pinned by hand",
     )
+    await trust_file.pin(key)
     console.line(fingerprint)
     where = f"for {', '.join(providers)}" if providers else "for every provider"
     console.note(f"Pinned as {name}, {where}. It stands in {trust_file.file}.")
+    for other in trust_file.pinned_beside(key):
+        console.note(
+            f"{other.name} counts there still. If this key came in its place:"
+            f" `troth trust unpin {other.fingerprint}`."
+        )
     return ExitCode.OK
 
 

@@ -76,18 +76,18 @@ def known_key_of(
     )
 
 
-async def pin_known(trust_file: TrustFile, key: KnownKey, name: str) -> None:
-    """Pin a key for the provider whose reply it signed."""
-    await trust_file.pin(
-        PinnedKey(
-            name=name,
-            fingerprint=key.fingerprint,
-            scheme=key.scheme,
-            spki=key.spki,
-            providers=(key.provider,) if key.provider else (),
-            source="pinned from a reply",
-        )
+async def pin_known(trust_file: TrustFile, key: KnownKey, name: str) -> tuple[PinnedKey, ...]:
+    """Pin a key for the provider whose reply it signed; return those that count there beside it."""
+    pinned = PinnedKey(
+        name=name,
+        fingerprint=key.fingerprint,
+        scheme=key.scheme,
+        spki=key.spki,
+        providers=(key.provider,) if key.provider else (),
+        source="pinned from a reply",
     )
+    await trust_file.pin(pinned)
+    return trust_file.pinned_beside(pinned)
 
 
 async def know_code(trust_file: TrustFile, key: KnownKey, name: str) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from troth.engine.trusting import TrustFile
     from troth.verifiers.meaning import Seen
     from troth.verifiers.opengradient_standing import Standing
+    from troth.verifiers.trust import PinnedKey
 
 
 _SIGNER_KNOWN = frozenset(State) - {
@@ -150,11 +151,11 @@ class Proofs:
             facts_of(message, endpoint),
         )
 
-    async def pin(self, key: KnownKey, name: str) -> None:
-        """Trust a key under a name, where its provider answers."""
+    async def pin(self, key: KnownKey, name: str) -> tuple[PinnedKey, ...]:
+        """Trust a key under a name, where its provider answers; return those that do so still."""
         from troth.engine.known_keys import pin_known
 
-        await pin_known(self.trust_file, key, name)
+        return await pin_known(self.trust_file, key, name)
 
     async def know_code(self, key: KnownKey, name: str) -> None:
         """Know by a name what runs on the machine that holds a key."""

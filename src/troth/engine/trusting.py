@@ -66,6 +66,16 @@ class TrustFile:
         check_pin(key)
         await self._edit(lambda text: with_pin(text, replace(key, since=key.since or date.today())))
 
+    def pinned_beside(self, key: PinnedKey) -> tuple[PinnedKey, ...]:
+        """Return the user's other keys that count where this one was pinned: it replaces none."""
+        return tuple(
+            other
+            for other in self.own().keys
+            if other.scheme == key.scheme
+            and other.fingerprint != key.fingerprint
+            and not set(key.providers).isdisjoint(other.providers)
+        )
+
     async def unpin(self, fingerprint: str) -> None:
         """Take back a pin; raise NotFound."""
         self._find(fingerprint, self.own().keys)

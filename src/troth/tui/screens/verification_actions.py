@@ -161,11 +161,12 @@ class VerificationActions:
             await self._ask_registry(chat, message)
             return
         proofs = self._talking.engine.proofs
-        key = choice.key
+        key, beside = choice.key, ""
         try:
             match choice.act:
                 case "pin":
-                    await proofs.pin(key, choice.name)
+                    others = await proofs.pin(key, choice.name)
+                    beside = "".join(f" Pinned there as well: {pin.name}." for pin in others)
                 case "unpin":
                     await proofs.trust_file.unpin(key.fingerprint)
                 case "distrust":
@@ -184,6 +185,7 @@ class VerificationActions:
         words = verdict_words(verdict.state)
         self._screen.announce(
             f"{_DONE[choice.act]} Kept in {proofs.trust_file.file}. This reply: {words.short}."
+            + beside
         )
 
     async def _ask_registry(self, chat: Chat, message: Message) -> None:
