@@ -24,7 +24,7 @@ from servers import (
     make_certificate,
     openai_chat_stream,
 )
-from troth.domain.error import PolicyRefused
+from troth.domain.error import EnclaveRefused, PolicyRefused
 from troth.domain.message import Finish, Message
 from troth.domain.model import Endpoint
 from troth.domain.verdict import Outcome, State, Verdict
@@ -256,6 +256,28 @@ async def test_whoever_steps_in_between_after_the_proof_is_told_nothing(tmp_path
             assert "does not hold" in reason_of(message)
     assert machine.asked == [DOCUMENT_PATH]
     assert all(b"for the enclave alone" not in body for body in stolen)
+
+
+async def test_the_list_of_models_and_the_key_go_to_the_machine_alone(
+    open_setting: Opener,
+) -> None:
+    setting = await open_setting()
+    await setting.engine.providers.test_key(MODEL.provider, "the-key")
+    await setting.engine.providers.refresh_models(MODEL.provider)
+    assert setting.machine.asked == [DOCUMENT_PATH, "/v1/models", "/v1/models"]
+    assert {line.purpose for line in setting.engine.ledger.entries} == {"attestation", "model list"}
+    message = (await setting.ask())[1]
+    assert message.text == "It never left."
+    assert setting.machine.asked.count(DOCUMENT_PATH) == 1, "one proof serves both"
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_no_key_leaves_where_the_proof_does_not_hold(open_setting: Opener, name: str) -> None:
+    machine, words = ATTACKS[name]
+    setting = await open_setting(replace(machine, asked=[], prompts=[]))
+    with pytest.raises(EnclaveRefused, match=words):
+        await setting.engine.providers.test_key(MODEL.provider, "the-key")
+    assert set(setting.machine.asked) == {DOCUMENT_PATH}
 
 
 async def test_a_cut_document_is_no_document(open_setting: Opener) -> None:

@@ -1,28 +1,31 @@
 """To a provider whose connection ends in a machine that proves itself: asked first, then told.
 
-The machine is asked what it is, its answer is judged here, and the prompt leaves on a connection
-with the key that the answer binds, or not at all. Where several machines answer at one address, or
-one was restarted, the key is another: then it is asked again before a word leaves.
+The machine is asked what it is, its answer is judged here, and prompts and the provider's key leave
+on a connection with the key that the answer binds, or not at all. Where several machines answer at
+one address, or one was restarted, the key is another: then it is asked again before a word leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from troth.domain.error import EnclaveRefused, OtherKey
 from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.domain.model import Endpoint
 from troth.engine.channel import Answer, Fetched, Trace
 from troth.engine.makers import Makers, fetch
-from troth.transport import ResponseStream, Transport, origin_of
+from troth.transport import Transport, origin_of
 from troth.vault.vault import Vault
 from troth.verifiers.tinfoil import BeforeSend, check_before_send, wanted_about, wanted_document
 from troth.verifiers.trust import Trust
+
+Received = TypeVar("Received")
 
 _FRESH = timedelta(minutes=10)
 _DOCUMENT_BYTES = 4 << 20
@@ -105,7 +108,12 @@ class AttestedChannel:
     @asynccontextmanager
     async def open(self, request: HttpRequest) -> AsyncGenerator[Answer]:
         async with AsyncExitStack() as stack:
-            answer = await self._send(request, stack)
+            answer = await self._held_to_its_key(
+                origin_of(request.url),
+                lambda key: stack.enter_async_context(
+                    self._machines.transport.stream(request, purpose="chat", pinned_key=key)
+                ),
+            )
             self._shown = answer.peer_certificate
             yield answer
 
@@ -128,17 +136,24 @@ class AttestedChannel:
     def _refused(self, reason: str) -> EnclaveRefused:
         return EnclaveRefused(self._endpoint.name, reason, policy=self._policy)
 
-    async def _send(self, request: HttpRequest, stack: AsyncExitStack) -> ResponseStream:
+    async def ask(self, request: HttpRequest, *, purpose: str, timeout_s: float) -> HttpResponse:
+        """Ask something that is no chat, of the machine alone; return the whole answer."""
+        request = await self.prepare(request)
+        return await self._held_to_its_key(
+            origin_of(request.url),
+            lambda key: self._machines.transport.send(
+                request, purpose=purpose, timeout_s=timeout_s, pinned_key=key
+            ),
+        )
+
+    async def _held_to_its_key(
+        self, origin: str, send: Callable[[bytes], Awaitable[Received]]
+    ) -> Received:
         """Send to the machine that was checked; ask again where another one took the call."""
-        origin = origin_of(request.url)
         for left in reversed(range(_MOST_MACHINES)):
             assert self._checked is not None
             try:
-                return await stack.enter_async_context(
-                    self._machines.transport.stream(
-                        request, purpose="chat", pinned_key=self._checked.before.tls_key
-                    )
-                )
+                return await send(self._checked.before.tls_key)
             except OtherKey as error:
                 self._machines.forget(origin)
                 if not left:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, KeyMissing, NotFound, TrothError, UsageError
-from troth.domain.exchange import HttpResponse
+from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.engine.endpoints import (
     DEMO_PROVIDER,
@@ -34,6 +34,9 @@ from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
     from troth.local.probe import Probe
+
+Ask = Callable[[Endpoint, HttpRequest, float], Awaitable[HttpResponse]]
+"""Asks a provider, by the way that prompts take there; the last is the limit in seconds."""
 
 _LOCAL_ENDPOINT = Endpoint(
     LOCAL_PROVIDER, "openai-chat", "", title="this computer", needs_key=False, is_own=True
@@ -109,10 +112,16 @@ class Directory:
     """Providers, keys and model lists of one engine."""
 
     def __init__(
-        self, settings: Settings, vault: Vault, transport: Transport, environ: Mapping[str, str]
+        self,
+        settings: Settings,
+        vault: Vault,
+        transport: Transport,
+        environ: Mapping[str, str],
+        ask: Ask,
     ) -> None:
         self._vault = vault
         self._transport = transport
+        self._ask = ask
         self._environ = environ
         self._keys: dict[str, _StoredKey] = {}
         self._live: dict[str, tuple[ModelInfo, ...]] = {}
@@ -323,7 +332,7 @@ class Directory:
             request = provider.description_request(endpoint, key, listed.ref)
             async with room:
                 try:
-                    answer = await self._transport.send(request, purpose="model list", timeout_s=10)
+                    answer = await self._ask(endpoint, request, 10)
                     if answer.status != 200:
                         return listed
                     return provider.parse_description(answer.body, listed)
@@ -346,9 +355,7 @@ class Directory:
             # Found by a registry or a login: there is no one server whose list would be theirs.
             raise UsageError(f"{endpoint.name} has no model list to ask for; its models are known")
         provider = provider_for(endpoint.wire)
-        answer = await self._transport.send(
-            provider.list_models(endpoint, key), purpose="model list", timeout_s=20
-        )
+        answer = await self._ask(endpoint, provider.list_models(endpoint, key), 20)
         if answer.status == 404 and not _has_list(endpoint):
             return ()  # it is there and serves no list; what it carries is known
         if answer.status != 200:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from troth.domain.conversation import Conversation, SearchHit
 from troth.domain.error import ConfigError, TrothError
+from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.domain.message import BlobPart, Part
 from troth.domain.model import Endpoint, ModelRef
 from troth.domain.verdict import Verdict
@@ -67,7 +68,7 @@ class Engine:
             proxy=settings.proxy or None, ca_file=settings.ca_file or None, ledger=self.ledger
         )
         self._feed = Feed()
-        self._directory = Directory(settings, vault, self._transport, environ)
+        self._directory = Directory(settings, vault, self._transport, environ, self._ask_provider)
         self._local = LocalModels(paths.models_dir, self.ledger)
         self.recent_models = RecentModels()
         self.providers = Providers(
@@ -320,6 +321,13 @@ class Engine:
     async def verdict(self, chat: Chat, message_id: str) -> Verdict | None:
         """Return a reply's newest verdict, if any."""
         return chat.verdicts.get(message_id)
+
+    async def _ask_provider(
+        self, endpoint: Endpoint, request: HttpRequest, timeout_s: float
+    ) -> HttpResponse:
+        return await self._verification.ask(
+            endpoint, request, purpose="model list", timeout_s=timeout_s
+        )
 
     async def _reach(self, ref: ModelRef) -> tuple[Endpoint, str | None]:
         if ref.provider == LOCAL_PROVIDER:

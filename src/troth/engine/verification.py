@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, PolicyRefused, UsageError
+from troth.domain.exchange import HttpRequest, HttpResponse
 from troth.domain.message import Message
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.verdict import Check, Outcome, State, Verdict
@@ -21,7 +22,7 @@ from troth.transport import Transport
 from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
-    from troth.engine.attested import Machines
+    from troth.engine.attested import AttestedChannel, Machines
     from troth.engine.judging import Judge
     from troth.engine.opengradient.routes import Routes
     from troth.engine.payment import Payments
@@ -112,7 +113,19 @@ class Verification:
             return PlainChannel(self._transport)
         return self.routes().channel(endpoint, policy)
 
-    def _attested(self, endpoint: Endpoint, policy: str) -> Channel:
+    async def ask(
+        self, endpoint: Endpoint, request: HttpRequest, *, purpose: str, timeout_s: float
+    ) -> HttpResponse:
+        """Ask a provider what is no chat and may carry its key, by the way that prompts take.
+
+        Raises NetworkError, and EnclaveRefused where a machine did not prove itself.
+        """
+        if not _has_channel(endpoint):
+            return await self._transport.send(request, purpose=purpose, timeout_s=timeout_s)
+        channel = self._attested(endpoint, ANY)
+        return await channel.ask(request, purpose=purpose, timeout_s=timeout_s)
+
+    def _attested(self, endpoint: Endpoint, policy: str) -> AttestedChannel:
         from troth.engine.attested import AttestedChannel, Machines
         from troth.verifiers.tinfoil_names import CHANNEL_SCHEMES
 

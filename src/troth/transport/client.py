@@ -48,7 +48,7 @@ class _Terms:
     timeout_s: float
     limit_bytes: int
     sight: Sight | None
-    pinned_certificate: bytes | None
+    pins: _Pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +151,17 @@ class Transport:
         retries: int = 0,
         sight: Sight | None = None,
         pinned_certificate: bytes | None = None,
+        pinned_key: bytes | None = None,
     ) -> HttpResponse:
         """Return the whole answer, whatever its status; `timeout_s` is for each try.
 
         Redirects are followed for requests that carry nothing (GET, no secret header), never from
-        https to http, never to this machine or a private address. Tries again up to `retries`
-        times where `retry_delay_s` says so.
+        https to http, never to this machine or a private address, and never where one end is
+        pinned (as in `stream`). Tries again up to `retries` times where `retry_delay_s` says so.
         """
         await _import_late()  # not on the time of a probe that has 300 ms
-        terms = _Terms(purpose, timeout_s, limit_bytes, sight, pinned_certificate)
+        pins = _Pins(pinned_certificate, pinned_key)
+        terms = _Terms(purpose, timeout_s, limit_bytes, sight, pins)
         attempt = 0
         while True:
             attempt += 1
@@ -180,7 +182,7 @@ class Transport:
         for _ in range(1 + MOST_REDIRECTS):
             response = await self._send_once(request, terms)
             redirected = redirected_request(request, response)
-            if redirected is None or terms.pinned_certificate is not None:
+            if redirected is None or terms.pins.are_set:
                 return response
             request = redirected
         raise ConnectFailed(_parse(request.url).host, "too many redirects")
@@ -195,7 +197,8 @@ class Transport:
                     purpose=terms.purpose,
                     connect_timeout_s=terms.timeout_s,
                     read_timeout_s=terms.timeout_s,
-                    pinned_certificate=terms.pinned_certificate,
+                    pinned_certificate=terms.pins.certificate,
+                    pinned_key=terms.pins.key_sha256,
                     limit_bytes=terms.limit_bytes,
                     sight=terms.sight,
                 ) as answer,
