@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
+from troth.verifiers import c2pa
 from troth.verifiers.c2pa import PictureState, verify_picture
+from troth.verifiers.c2pa_binding import digest_of
 from troth.verifiers.picture_file import C2PA_KIND, MAX_PARTS, read_picture
 from troth.verifiers.trust import Trust
 from verifiers import credentials as make
@@ -387,6 +389,29 @@ def test_credentials_of_endless_pieces_are_given_up(signer: Signer, trust: Trust
         proof = verify_picture(make.signed(make.plain(), signer, recipe), trust, NOW)
         assert proof.state is S.UNREADABLE
         assert "far too many" in proof.reason or "too many" in proof.reason
+
+
+def test_a_manifest_that_many_things_name_is_hashed_once(
+    signer: Signer, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, label = Stored(), make.new_label()
+    large = [("org.example.notes", {"text": "x" * 1_000_000})]
+    before = store.manifest(signer, label=label, more=large)
+    _, said = ingredient(label, before, "componentOf")
+    names = ["c2pa.ingredient.v3", *(f"c2pa.ingredient.v3__{place}" for place in range(1, 64))]
+    own = store.manifest(signer, more=[(name, said) for name in names])
+    hashed: list[int] = []
+
+    def counting(algorithm: str, pieces: Iterable[bytes | memoryview]) -> bytes:
+        pieces = list(pieces)
+        hashed.extend(map(len, pieces))
+        return digest_of(algorithm, pieces)
+
+    monkeypatch.setattr(c2pa, "digest_of", counting)
+    proof = verify_picture(store.with_store(before, own), trust, NOW)
+    assert proof.is_signed, proof.reason
+    assert len(proof.ingredients) == 64
+    assert sum(hashed) < 2_000_000
 
 
 def test_the_title_of_an_ingredient_speaks_in_quotes(signer: Signer, trust: Trust) -> None:

@@ -151,6 +151,8 @@ class _Check:
         self._redacted = frozenset(
             place for manifest in self._chain for place in _redacted_by(manifest)
         )
+        self._digests: dict[tuple[str, tuple[str, ...], str], bytes] = {}
+        """By place and algorithm: many ingredients may name one large manifest."""
 
     def proof(self, trust: Trust, at: datetime) -> PictureProof:
         chain = self._chain
@@ -173,9 +175,11 @@ class _Check:
         except _Altered as error:
             return replace(facts, state=PictureState.ALTERED, reason=str(error))
         said = [*chain, *(one.manifest for one in ingredients if one.is_parent and one.manifest)]
+        named = {one.manifest.label: one.manifest for one in ingredients if one.manifest}
+        signers = {label: _signer_words(manifest, trust, at) for label, manifest in named.items()}
         facts = replace(
             facts,
-            ingredients=tuple(_described(one, trust, at) for one in ingredients),
+            ingredients=tuple(_described(one, signers) for one in ingredients),
             left_out=bound.left_out,
             is_made_by_model=any(source_type_of(m) == "trainedAlgorithmicMedia" for m in said),
         )
@@ -236,7 +240,11 @@ class _Check:
 
     def _digest(self, uri: HashedUri, manifest: Manifest, payload: memoryview) -> bytes:
         own: CborMap = {"alg": uri.algorithm} if uri.algorithm else {}
-        return digest_of(algorithm_of(own, manifest.claim), [payload])
+        algorithm = algorithm_of(own, manifest.claim)
+        place = uri.manifest, uri.path, algorithm
+        if place not in self._digests:
+            self._digests[place] = digest_of(algorithm, [payload])
+        return self._digests[place]
 
     def _ingredients(self) -> list[_Ingredient]:
         """Return what the picture was made from; raise _Altered where the manifests of ingredients
@@ -286,14 +294,17 @@ def _ingredient_uri(fields: CborMap, manifest: Manifest) -> HashedUri | None:
     return None
 
 
-def _described(ingredient: _Ingredient, trust: Trust, at: datetime) -> str:
-    """Say what an ingredient is, with its signer: anybody can write any name where no authority
-    that counts vouches for it."""
+def _described(ingredient: _Ingredient, signers: Mapping[str, str]) -> str:
+    """Say what an ingredient is; `signers` has the words on each manifest's signer by its label."""
     title, manifest = ingredient.title, ingredient.manifest
     if ingredient.is_cut:
         return f"{title}, out of whose credentials something was taken"
-    if manifest is None:
-        return f"{title}, unsigned"
+    return f"{title}, unsigned" if manifest is None else f"{title}, {signers[manifest.label]}"
+
+
+def _signer_words(manifest: Manifest, trust: Trust, at: datetime) -> str:
+    """Say who signed a manifest: anybody can write any name where no authority that counts vouches
+    for it."""
     try:
         signature = parse_signature(manifest.signature, manifest.claim_bytes)
         name = name_of(signature.leaf.subject) if holds(signature) else ""
@@ -303,8 +314,8 @@ def _described(ingredient: _Ingredient, trust: Trust, at: datetime) -> str:
     else:
         proof = _trusted(PictureProof(PictureState.UNKNOWN_SIGNER), signature, trust, at)
         if name and not proof.is_signed:
-            return f"{title}, signed by one who gives the name {name!r}"
-    return f"{title}, signed by {name}" if name else f"{title}, whose signature does not hold"
+            return f"signed by one who gives the name {name!r}"
+    return f"signed by {name}" if name else "whose signature does not hold"
 
 
 def _redacted_by(manifest: Manifest) -> list[tuple[str, tuple[str, ...]]]:
