@@ -112,6 +112,7 @@ def test_wrong_usage_is_told_in_one_line(troth: Troth) -> None:
     assert detail == " ".join(detail.split())
     assert ran.json["error"]["next_step"] == "`troth ask --help` explains it."
     assert detail in troth("ask", "--nonsense").err
+    assert "`troth trust pin --help` explains it." in troth("trust", "pin", "no-such.pem").err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -20,6 +20,7 @@ from signed_gateway import (
     gateway_script,
     honest,
     pin_gateway,
+    stale,
     tampered,
     unsigned,
 )
@@ -281,6 +282,13 @@ def test_a_failed_reply_is_told_to_scripts_too(troth: Troth) -> None:
     ran = asked(troth, tampered(), "--json")
     assert (ran.code, ran.json["verdict"]["state"]) == (4, "failed")
     assert asked(troth, honest()).code == 0
+
+
+def test_an_old_signature_is_told_to_scripts_and_is_no_failure(troth: Troth) -> None:
+    ran = asked(troth, stale())
+    assert (ran.code, bool(ran.out.strip())) == (0, True)
+    assert "this may be an old reply" in " ".join(ran.err.split())
+    assert "old reply" not in asked(troth, honest()).err
 
 
 PLAIN = '\n[providers.plain]\nwire = "openai-chat"\nbase_url = "{url}/v1"\nneeds_key = false\n'

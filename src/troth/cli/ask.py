@@ -21,6 +21,7 @@ from troth.cli.unlock import VaultUse, opened_engine
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import Finish, Message, Part, TextPart
 from troth.domain.model import ModelRef
+from troth.domain.verdict import State
 from troth.engine.chat import Chat
 from troth.engine.engine import Engine
 
@@ -228,12 +229,13 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
     from troth.cli.held import tell_loud
     from troth.cli.reply_json import reply_json
     from troth.cli.summary import file_lines, reply_summary
-    from troth.explain import explain_failure
+    from troth.explain import explain_failure, verdict_sentence
 
     message = outcome.message
     verdict = outcome.verdict
     loud = verdict if verdict is not None and verdict.is_loud else None
     words = explain_failure(message.failure, "shell") if message.failure else None
+    is_summed_up = console.stderr.isatty() or console.is_plain
     if console.is_json:
         if words is not None and message.finish is Finish.FAILED:
             console.json({"error": error_json(words)})
@@ -247,10 +249,13 @@ def finish(console: Console, chat: Chat, model: ModelRef, outcome: Outcome) -> i
             console.note(line)
         if words is not None:
             console.explain(words)
-        elif console.stderr.isatty() or console.is_plain:
+        elif is_summed_up:
             console.note(reply_summary(model, message, verdict, is_plain=console.is_plain))
         if loud is not None:
             tell_loud(console, loud)
+        elif verdict is not None and verdict.state is State.STALE and not is_summed_up:
+            # An old signature may be an old reply, played again: not for a script to miss either.
+            console.note(f"troth: {verdict_sentence(verdict)}")
     if outcome.signal_number:
         return ExitCode.INTERRUPTED
     if failed := outcome.unsaved or (message.failure.kind if message.failure else ""):

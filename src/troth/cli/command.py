@@ -90,12 +90,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         usage = " ".join(self.format_usage().split()).removeprefix("usage: ")
-        step = f"`{self.prog} --help` explains it."
-        raise UsageError(f"{message.rstrip('.')}. Usage: {usage}", step=step)
+        raise UsageError(f"{message.rstrip('.')}. Usage: {usage}", step=help_of(self.prog))
 
     def print_help(self, file: object = None) -> None:
         """Write the help to stdout; argparse itself says nothing where that fails."""
         put(sys.stdout, self.format_help())
+
+
+def help_of(prog: str) -> str:
+    """Point to the help of a command, as `troth keys set`."""
+    return f"`{prog} --help` explains it."
 
 
 def parser_for(command: Command) -> Parser:
@@ -109,6 +113,7 @@ def parser_for(command: Command) -> Parser:
         allow_abbrev=False,
     )
     module.configure(parser)
+    parser.set_defaults(prog=parser.prog)
     return parser
 
 
@@ -118,12 +123,14 @@ Subcommands: TypeAlias = "argparse._SubParsersAction[Parser]"  # pyright: ignore
 
 def add_subcommand(group: Subcommands, name: str, summary: str) -> Parser:
     """Add a subcommand such as `keys set`, with help that reads like its parent's."""
-    return group.add_parser(
+    parser = group.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
         allow_abbrev=False,
     )
+    parser.set_defaults(prog=parser.prog)
+    return parser
 
 
 class Accepts(Protocol):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
-from troth.cli.command import BY_NAME, COMMANDS, Arguments, parser_for, usage_of
+from troth.cli.command import BY_NAME, COMMANDS, Arguments, help_of, parser_for, usage_of
 from troth.cli.output import Console, ExitCode, prepare_streams, put, silence_stdout
 from troth.domain.error import Failure, TrothError, UsageError
 
@@ -80,7 +80,11 @@ def _dispatch(argv: list[str], console: Console) -> int:
     # All modules are there: they need never be looked through again.
     gc.freeze()
     gc.enable()
-    return asyncio.run(chosen(arguments, console))
+    try:
+        return asyncio.run(chosen(arguments, console))
+    except UsageError as error:
+        error.step = error.step or help_of(arguments.text("prog"))
+        raise
 
 
 def _help(names: list[str]) -> int:

@@ -121,5 +121,9 @@ class Enclaves:
     def _endpoint(self, provider: str) -> Endpoint:
         endpoint = self._directory.endpoint(provider)
         if endpoint.wire != CHECKED_WIRE:
-            raise UsageError(f"{provider} does not speak OpenGradient's wire")
+            raise UsageError(
+                f"{provider!r} is no provider of OpenGradient's: it has no registry and no wallet",
+                step="`opengradient` is one, and so is what `troth providers add NAME --wire"
+                " opengradient` adds.",
+            )
         return endpoint
