@@ -33,6 +33,7 @@ from troth.engine.engine import Engine
 from troth.engine.known_code import code_named, read_measured
 from troth.engine.trusting import TrustFile
 from troth.settings import find_paths
+from troth.verifiers.trust import DEFAULT_REQUIRED
 from verifiers.amd import Guest
 from verifiers.attested import key_of, sev_v3
 
@@ -407,6 +408,24 @@ async def test_a_channel_does_not_meet_a_policy_that_wants_signatures(
         await setting.engine.send(chat, "hi")
     assert caught.value.reason == "signs_nothing"
     assert setting.machine.asked == []
+
+
+async def test_code_that_the_trust_file_requires_is_known_before_a_word_leaves(
+    open_setting: Opener,
+) -> None:
+    usual = ", ".join(f'"{name}"' for name in sorted(DEFAULT_REQUIRED))
+    strict = f'[policy]\nrequired = [{usual}, "code", "replay"]\n'
+    setting = await open_setting(more_trust=strict)
+    _, message = await setting.ask()
+    assert setting.machine.prompts == []
+    assert "code" in reason_of(message)
+    known = (
+        '[[measurement]]\nname = "router 7"\nplatform = "amd-sev-snp"\n'
+        f'launch = "{GUEST.measurement.hex()}"\nsource = "a test"\n'
+    )
+    setting = await open_setting(more_trust=strict + known)
+    chat, message = await setting.ask()
+    assert chat.verdicts[message.id].state is State.PRIVATE_CHANNEL
 
 
 async def test_known_code_is_named_and_distrusted_code_is_sent_nothing(

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from troth.domain.verdict import Check, Outcome, State, Verdict
 from troth.verifiers.base import VERIFIER
-from troth.verifiers.trust import Policy, Trust
+from troth.verifiers.trust import DEFAULT_REQUIRED, Policy, Trust
 
 STRENGTH: tuple[State, ...] = (
     State.FAILED,
@@ -150,9 +150,13 @@ def fold_state(findings: Sequence[Finding], reached: State, policy: Policy) -> S
     """Return the headline: `reached` (what the key is worth), lowered by every finding.
 
     A check that the policy requires and that is not there, or did not pass, leaves at most
-    `cannot-check` of a state that would be verified.
+    `cannot-check` of a state that would be verified. Of a private channel, where nothing is signed,
+    the checks that it has and that the user added to the usual ones.
     """
     state = weakest([reached, *(c for f in findings if (c := _ceiling(f)) is not None)])
+    if state is State.PRIVATE_CHANNEL:
+        added = (policy.required - DEFAULT_REQUIRED) & {f.name for f in findings}
+        return state if all(_passes(name, findings) for name in added) else State.CANNOT_CHECK
     if _RANK[state] < _RANK[State.VERIFIED_PINNED] and state is not State.PARTLY_COVERED:
         return state
     is_met = all(_passes(name, findings) for name in policy.required)

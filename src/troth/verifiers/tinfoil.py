@@ -60,7 +60,9 @@ class BeforeSend:
     def reason(self) -> str:
         """Return why not, as a sentence: what failed, else what is open and holds it back."""
         said = [f for f in self.findings if f.outcome is Outcome.FAILED]
-        said += [f for f in self.findings if f.outcome is Outcome.CANNOT_CHECK and f.name != "code"]
+        # Unknown code holds nothing back unless the policy requires it: then it is all there is.
+        open_ones = [f for f in self.findings if f.outcome is Outcome.CANNOT_CHECK]
+        said += sorted(open_ones, key=lambda f: f.name == "code")
         return said[0].detail if said else "It does not prove which machine would read your words."
 
 
