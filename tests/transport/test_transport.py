@@ -219,13 +219,13 @@ async def test_a_server_that_never_answers_times_out(transport: Transport) -> No
 async def test_silence_in_mid_stream_times_out_after_what_came(transport: Transport) -> None:
     async with (
         ScriptedServer(Answer(200, (), (b"half", Stall()), "chunked")) as server,
-        transport.stream(get(server.url), purpose="x", read_timeout_s=0.1) as answer,
+        transport.stream(get(server.url), purpose="x", read_timeout_s=1) as answer,
     ):
         chunks = answer.chunks()
         assert await anext(chunks) == b"half"
         with pytest.raises(TimedOut) as caught:
             await anext(chunks)
-        assert caught.value.limit_s == 0.1
+        assert caught.value.limit_s == 1
         assert not answer.is_complete
 
 

@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
@@ -125,12 +126,19 @@ class PtyApp:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.exit_code = os.waitstatus_to_exitcode(status)
+                self._read_rest()
                 return self.exit_code
             try:
                 self.pump(0.05)
             except (OSError, ValueError):
                 time.sleep(0.02)  # the terminal is gone: nothing to wait on but the clock
         raise AssertionError(f"still runs:\n{self.text}")
+
+    def _read_rest(self) -> None:
+        """Take in what was written last: the end of a program outruns its own words."""
+        with suppress(OSError, ValueError):  # the terminal was taken away
+            while select.select([self._fd], [], [], 0)[0] and self.pump(0):
+                pass
 
     def kill(self) -> None:
         if self.exit_code is None:
