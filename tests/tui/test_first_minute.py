@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -190,6 +191,17 @@ def test_a_quit_gives_the_terminal_back_as_it_was(start: Start) -> None:
     app.type("\x11")
     app.until_true(lambda: bool(app.terminal_flags & termios.ECHO), "echo again")
     assert app.terminal_flags & termios.ICANON
+
+
+def test_quitting_waits_for_no_pipe_that_nobody_writes_to(start: Start, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    app = start("--memory")
+    app.until("Ask, or / for commands")
+    app.type(f"/attach {pipe}\r")
+    app.until("Reading pipe")
+    app.type("\x11")
+    assert app.wait() == 0
 
 
 def test_sigterm_leaves_in_order(start: Start) -> None:

@@ -3,18 +3,19 @@ process; nothing is uploaded."""
 
 from __future__ import annotations
 
-import asyncio
 import mimetypes
 import os
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from troth.domain.error import NotFound, UsageError
 from troth.domain.message import BlobPart, Part, TextPart
 from troth.engine.assembly import describe_blob
 from troth.engine.pdf_text import pdf_text
+from troth.engine.unwaited import in_unwaited_thread
 from troth.settings import typed_path
 
 MAX_ATTACHMENT_BYTES = 32 << 20
@@ -43,7 +44,7 @@ def is_folder(path: Path) -> bool:
 
 async def read_attachment(path: Path) -> tuple[BlobPart, bytes]:
     """Read a file; raise NotFound or UsageError (too large, a folder, not readable)."""
-    part, content = await asyncio.to_thread(_read, path)
+    part, content = await in_unwaited_thread(partial(_read, path))
     if part.blob.media_type == "application/pdf":
         # Now, though this model may read PDFs: the next one of the conversation may not.
         part = replace(part, extracted_text=await pdf_text(content))

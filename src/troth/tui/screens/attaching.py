@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from troth.domain.error import TrothError
 from troth.domain.message import BlobPart
 from troth.engine.attach import is_folder
 from troth.engine.engine import Engine
+from troth.engine.unwaited import in_unwaited_thread
 from troth.explain import explain, folder_words, left_behind_words
 from troth.tui.screens.entries import attachment_lines, written_bytes
 from troth.tui.widgets.notice_bar import Words
@@ -69,7 +70,7 @@ class Attaching:
     async def _read(self, path: Path) -> Words | None:
         """Read it; return what is to be said of it."""
         try:
-            if not await asyncio.to_thread(is_folder, path):
+            if not await in_unwaited_thread(partial(is_folder, path)):
                 self.take([await self._engine.attach(path)])
                 return None
             taken = await self._engine.attach_folder(path)
