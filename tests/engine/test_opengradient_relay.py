@@ -158,6 +158,18 @@ async def test_the_enclave_is_never_asked_directly(stage: Stage) -> None:
     assert {entry.purpose for entry in stage.engine.ledger.entries} == {"registry", "chat, sealed"}
 
 
+async def test_a_registry_without_sealing_keys_names_the_way_that_it_can_be_used(
+    stage: Stage,
+) -> None:
+    """The published contract's records have none."""
+    stage.chain.records = [registry_record(stage.relay.enclave.gateway)]
+    await stage.open()
+    message, _ = await stage.home.ask()
+    kind, reason = failure_of(message)
+    assert (kind, "take the direct route" in reason) == ("enclave-refused", True), reason
+    assert stage.relay.asked == []
+
+
 async def test_a_key_that_the_registry_does_not_list_gets_nothing(stage: Stage) -> None:
     stage.chain.records = []
     await stage.open()

@@ -75,6 +75,11 @@ class Picker:
                 return Picked(record, checked)
             if is_fresh:
                 nobody = f"{source.name} lists no enclave that could be used."
+                if needs_sealing and usable(listing, needs_sealing=False):
+                    nobody = (
+                        f"{source.name} lists enclaves without a key to seal a prompt to, and"
+                        " through a relay nothing goes unsealed: take the direct route there."
+                    )
                 raise refused or silent or EnclaveRefused(provider, nobody, policy=policy)
         raise AssertionError("the second round returns or raises")
 
