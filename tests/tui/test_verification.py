@@ -19,6 +19,7 @@ from troth.tui.screens.dialogs import TextDialog
 from troth.tui.screens.network import NetworkScreen
 from troth.tui.screens.verification_key import KeyChoice, KeyScreen
 from troth.tui.widgets.verification_lines import PaneCheck, PaneWords, lines_of
+from troth.verifiers.trust import PinnedKey
 from tui.app_stage import Stage
 from tui.signed_stage import ask, open_pane, pane_text, run_signed, verdicts
 
@@ -201,6 +202,21 @@ async def test_a_key_is_pinned_by_hand_and_the_reply_checked_again(tmp_path: Pat
         file = tmp_path / "config" / "trust.toml"
         assert "[[distrusted]]" in file.read_text("utf-8")
         assert last_state(stage) is State.FAILED
+
+
+async def test_after_a_rotation_the_old_pin_and_the_missing_key_are_told(tmp_path: Path) -> None:
+    async with run_signed(tmp_path, is_pinned=False) as stage:
+        proofs = stage.desk.engine.proofs
+        old = PinnedKey("the old key", "ab" * 32, providers=("scripted",))
+        await proofs.trust_file.pin(old)
+        await ask(stage, "which lock")
+        assert last_state(stage) is State.FAILED
+        await open_pane(stage)
+        await stage.pilot.press("p")
+        # Its server handed out no key; that is not to say that no key signed.
+        await stage.until(lambda: "did not hand it out" in " ".join(stage.text.split()))
+        new = KnownKey("cd" * 32, "opengradient", "scripted")
+        assert [pin.name for pin in await proofs.pin(new, "the new key")] == ["the old key"]
 
 
 async def test_the_registry_is_asked_about_a_key_by_hand(tmp_path: Path) -> None:

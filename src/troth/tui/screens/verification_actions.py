@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from troth.domain.error import TrothError
 from troth.domain.exchange import Exchange
 from troth.domain.message import Message
-from troth.domain.verdict import Verdict
+from troth.domain.verdict import Outcome, Verdict
 from troth.engine.boundary import falls_short
 from troth.explain import verdict_words
 from troth.tui.clipboard import words_after_copy
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from troth.tui.application import TrothApp
 
 ResultT = TypeVar("ResultT")
+
+_NO_KEY = "No key signed this reply."
+_KEY_UNKNOWN = (
+    "The key that signed this reply is not known here, and its server did not hand it out. With the"
+    " key as a file, `troth trust pin FILE.pem` in a shell pins it."
+)
 
 
 class Speaker(Protocol):
@@ -135,7 +141,7 @@ class VerificationActions:
             return None
         verdict = target[0].verdicts.get(target[1].id)
         if verdict is None or not verdict.key_fingerprint:
-            self._screen.announce("No key signed this reply.")
+            self._screen.announce(_KEY_UNKNOWN if _is_by_unknown_key(verdict) else _NO_KEY)
             return None
         return verdict.key_fingerprint
 
@@ -265,3 +271,9 @@ def _again_words(before: Verdict | None, after: Verdict) -> str:
         return f"Checked again, here, from what is kept: {words.short}, as before."
     old = verdict_words(before.state)
     return f"Checked again, here, from what is kept: {words.short}. Before: {old.short}."
+
+
+def _is_by_unknown_key(verdict: Verdict | None) -> bool:
+    """Whether there is a signature that could not be checked for want of its key."""
+    checks = verdict.checks if verdict is not None else ()
+    return any(c.name == "signature" and c.outcome is Outcome.CANNOT_CHECK for c in checks)
