@@ -75,6 +75,42 @@ async def test_an_undo_goes_in_slices_and_tells_each(vault: Vault) -> None:
     await assert_undone(vault)
 
 
+async def take_line(vault: Vault, batch: str, length: int, *, after: str | None = None) -> None:
+    """Import messages that answer one another into one chat."""
+    await vault.intake.set_record(batch, "{}")
+    names = [f"{batch}-{place}" for place in range(length)]
+    parents = [after, *names]
+    arrivals = [
+        Arrival(replace(said(name, name, chat_id="line", parent=parent), is_imported=True))
+        for name, parent in zip(names, parents, strict=False)
+    ]
+    conversation = replace(chat("line"), head_id=names[-1])
+    await vault.intake.append_many(conversation, arrivals, batch_id=batch, is_new=after is None)
+
+
+@pytest.mark.usefixtures("small_slices")
+async def test_an_undo_that_goes_on_leaves_what_was_imported_meanwhile(vault: Vault) -> None:
+    """SQLite gives the last row ids out again: the later import lies where the first one was."""
+    await take_line(vault, "one", 25)
+    first = asyncio.Event()
+    undo = asyncio.create_task(
+        vault.intake.withdraw("one", on_progress=lambda _went, _total: first.set())
+    )
+    await first.wait()
+    undo.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await undo
+    [listed] = await vault.intake.records()
+    before = [message.id for message in await vault.messages("line")]
+    assert (listed.messages, len(before)) == (15, 15)
+    await take_line(vault, "two", 3, after=before[-1])
+    undone = await vault.intake.withdraw("one")
+    assert (undone.messages, undone.kept_messages) == (0, 15)
+    after = [message.id for message in await vault.messages("line")]
+    assert after == [*before, "two-0", "two-1", "two-2"]
+    assert (await vault.intake.withdraw("two")).messages == 3
+
+
 async def test_others_write_between_two_slices(
     made: MadeVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,8 @@ from troth.vault.wiping import remove_words
 RECORD = "import:"
 """State rows: what an import is, by batch."""
 ITEM = "import-item:"
-"""State rows: the first and the last message row that an import wrote, by chat and batch."""
+"""State rows: the first and the last message row that an import wrote, by chat and batch; one more
+such pair for each further file of the import that held more of the chat."""
 MESSAGES_AT_ONCE = 500
 """About so many go in one transaction: half a second in a vault of half a million."""
 
@@ -43,18 +44,21 @@ class Withdrawn:
         )
 
 
+Spans = tuple[tuple[int, int], ...]
+"""First and last message rows."""
+
+
 class Item(NamedTuple):
     """What one import wrote into one chat."""
 
     name: str
     conversation: str
-    first: int
-    last: int
+    spans: Spans
 
     @property
     def size(self) -> int:
-        """How many messages it was when it came in."""
-        return self.last - self.first + 1
+        """How many messages it was when it came in, or when an undo of it was cut."""
+        return sum(last - first + 1 for first, last in self.spans)
 
 
 class _Share(NamedTuple):
@@ -63,9 +67,13 @@ class _Share(NamedTuple):
     row_id: int
     conversation: str
     removable: dict[int, int | None]
-    is_last: bool
-    """Whether nothing more of this import can be taken out of the chat after that."""
+    left: Spans
+    """What can still be taken out of the chat after that lies in these; empty for nothing."""
     kept: int
+
+    @property
+    def is_last(self) -> bool:
+        return not self.left
 
 
 def items_by_batch(store: Store) -> dict[str, list[Item]]:
@@ -78,9 +86,13 @@ def items_by_batch(store: Store) -> dict[str, list[Item]]:
     items: dict[str, list[Item]] = {}
     for name, value in rows:
         conversation, _, batch = name.removeprefix(ITEM).rpartition(":")
-        first, last = (int(number) for number in value.split())
-        items.setdefault(batch, []).append(Item(name, conversation, first, last))
+        items.setdefault(batch, []).append(Item(name, conversation, _spans(value)))
     return items
+
+
+def _spans(value: str) -> Spans:
+    numbers = [int(number) for number in value.split()]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def items_of(store: Store, batch_id: str) -> list[Item]:
@@ -109,6 +121,8 @@ def withdraw_some(
         if share is None or share.is_last:
             store.run("DELETE FROM state WHERE name = ?", (item.name,))
             done += 1
+        else:
+            _shorten(store, item, share.left)
     remove_words(store, [message for share in shares for message in share.removable])
     removed = {share.conversation for share in shares if _remove(store, share)}
     blobs.drop_unused(store)
@@ -127,6 +141,12 @@ def withdraw_some(
     return went, left
 
 
+def _shorten(store: Store, item: Item, left: Spans) -> None:
+    """SQLite gives row ids at the end out again: what is written next must not count as ours."""
+    value = " ".join(f"{first} {last}" for first, last in left)
+    store.run("UPDATE state SET value = ? WHERE name = ?", (value, item.name))
+
+
 def _forget(store: Store, batch_id: str, folders: Sequence[str]) -> None:
     store.run("DELETE FROM state WHERE name = ?", (RECORD + batch_id,))
     for folder in organize.folders(store):
@@ -139,7 +159,7 @@ def _share(store: Store, item: Item, room: int) -> _Share | None:
 
     The hash chain runs from parent to child, so taking a leaf away breaks no other link.
     """
-    listed = store.one(tuple[int], "SELECT 1 FROM state WHERE name = ?", (item.name,))
+    listed = store.one(tuple[str], "SELECT value FROM state WHERE name = ?", (item.name,))
     row = store.one(tuple[int], "SELECT id FROM conversation WHERE ulid = ?", (item.conversation,))
     if listed is None or row is None:
         return None  # somebody else undid it meanwhile, or deleted the chat for good
@@ -148,19 +168,24 @@ def _share(store: Store, item: Item, room: int) -> _Share | None:
         "SELECT id, parent_id, flags FROM message WHERE conversation_id = ? ORDER BY id DESC",
         row,
     )
+    spans = _spans(listed[0])
     parents: set[int] = set()
     removable: dict[int, int | None] = {}
-    kept = 0
+    kept = newest_kept = 0
     for message, parent, flags in rows:
-        is_ours = item.first <= message <= item.last and flags & Flag.IMPORTED
+        is_ours = flags & Flag.IMPORTED and any(low <= message <= high for low, high in spans)
         if is_ours and message not in parents:
             removable[message] = parent
             continue
-        kept += bool(is_ours)
+        if is_ours:
+            kept, newest_kept = kept + 1, max(newest_kept, message)
         if parent is not None:
             parents.add(parent)
     some = dict(islice(removable.items(), room))  # the newest: each leaf before its parent
-    return _Share(row[0], item.conversation, some, len(some) == len(removable), kept)
+    more = next(islice(removable, len(some), None), None)
+    newest_left = 0 if more is None else max(more, newest_kept)
+    left = tuple((low, min(high, newest_left)) for low, high in spans if low <= newest_left)
+    return _Share(row[0], item.conversation, some, left, kept)
 
 
 def _remove(store: Store, share: _Share) -> bool:
