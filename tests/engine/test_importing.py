@@ -52,6 +52,23 @@ async def texts(engine: Engine) -> list[list[str]]:
     return [[m.text for m in await engine.vault.messages(c.id)] for c in await engine.chats()]
 
 
+async def test_two_exports_of_one_chat_are_taken_in_and_back_together(
+    engine: Engine, tmp_path: Path
+) -> None:
+    said = [claude_message("a", "human", "and"), claude_message("b", "assistant", "so")]
+    paths = [
+        write_json(tmp_path / "old.json", [claude_chat(said[0])]),
+        write_json(tmp_path / "other.json", [gpt_simple()]),
+        write_json(tmp_path / "new.json", [claude_chat(*said)]),
+    ]
+    report = await take(engine, *paths)
+    assert (report.new_chats, report.grown_chats) == (2, 1)
+    [record] = await imports(engine)
+    assert (record.chats, record.messages, record.is_finished) == (2, 4, True)
+    assert (await undo_import(engine, record.batch_id)).messages == 4
+    assert await engine.chats() == []
+
+
 async def test_a_preview_tells_all_and_writes_nothing(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "conversations.json"
     good = f"{json.dumps(gpt_simple())}, {json.dumps(gpt_simple('two', 'Splices'))}"

@@ -222,7 +222,9 @@ def take_in(
         store.run("DELETE FROM state WHERE name >= ? AND name < ?", (low, high))
     if count:
         store.run(
-            "INSERT INTO state VALUES (?, ?)", (f"{ITEM}{ulid}:{batch_id}", f"{first} {last}")
+            "INSERT INTO state VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET value = state.value || ' ' || excluded.value",
+            (f"{ITEM}{ulid}:{batch_id}", f"{first} {last}"),
         )
     return count
 
