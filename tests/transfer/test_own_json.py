@@ -108,3 +108,11 @@ def test_bytes_under_a_wrong_digest_are_not_taken(tmp_path: Path) -> None:
 def test_facts_of_a_failure_come_back() -> None:
     failure = Failure("timed-out", MappingProxyType({"host": "x"}))
     assert from_json(Failure, through_text(failure)) == failure
+
+
+def test_a_number_that_no_computer_holds_costs_its_chat_only(tmp_path: Path) -> None:
+    broken, whole = document(said("m1")), document(said("m2"))
+    broken["conversation"]["params"]["temperature"] = 10**400
+    chats, skipped = read_all(write_json(tmp_path / "x.json", [broken, whole]))
+    assert [[m.id for m in chat.messages] for chat in chats] == [["m2"]]
+    assert len(skipped) == 1

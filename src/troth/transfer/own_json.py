@@ -217,7 +217,7 @@ def _read(hint: object, value: object) -> object:
     if hint is bytes:
         return _bytes(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _float(value)
     if hint in {str, int, float, bool}:
         if type(value) is not hint:
             raise NotOurs("a value of another type")
@@ -269,6 +269,13 @@ def _mapping(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise NotOurs("no object")
     return cast("Mapping[str, object]", value)
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise NotOurs("a number that is too large") from error
 
 
 def _moment(value: object) -> datetime:
