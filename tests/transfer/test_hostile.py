@@ -25,6 +25,7 @@ from transfer.exports import (
 from troth.domain.error import ImportRefused
 from troth.transfer import files
 from troth.transfer.chats import Kind, Reason
+from troth.transfer.html_words import html_to_words
 
 
 @pytest.mark.parametrize(
@@ -260,3 +261,29 @@ def test_a_record_in_another_encoding_is_told_apart_from_a_broken_one(tmp_path: 
     chats, skipped = read_all(path)
     assert len(chats) == 1
     assert [(s.reason, s.count) for s in skipped] == [(Reason.NOT_UTF8, 1)]
+
+
+NEVER_ENDED = ("<", "<!--", "<!", "</", "<?", "<![CDATA[", "<a ", "<a href='", "<p ", "<br")
+
+
+@pytest.mark.parametrize("piece", NEVER_ENDED)
+def test_html_that_is_never_ended_is_read_once(piece: str) -> None:
+    """Gone over again from every place it would take an hour: the suite's time limit tells."""
+    words = html_to_words(f"<p>Tie <b>it</b></p>{piece * 200_000}")
+    assert words.startswith("Tie **it**")
+
+
+def test_a_page_that_is_never_ended_is_read_once(tmp_path: Path) -> None:
+    header = '<p class="mdl-typography--title">Gemini Apps</p>'
+    body = '<div class="mdl-typography--body-1">'
+    cells = [
+        f'{header}<div class="{"mdl-typography--body-1" * 200_000} ',
+        f"{header}{body}Prompted me{'<' * 4_000_000}<br>",
+        f"{header}{body}Prompted knots<br>Mar 3, 2026, 6:25:05 AM PDT<br>A bowline<br></div>",
+    ]
+    page = "".join(f'<div class="outer-cell">{cell}</div>' for cell in cells)
+    path = tmp_path / "MyActivity.html"
+    path.write_text(f"<html><body>{page}</body></html>")
+    chats, skipped = read_all(path)
+    assert [m.text for m in chats[-1].messages] == ["knots", "A bowline"]
+    assert skipped

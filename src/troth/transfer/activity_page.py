@@ -21,11 +21,13 @@ from troth.transfer.records import ByteStream
 CHUNK_BYTES = 128 << 10
 MAX_CELL_BYTES = 8 << 20
 _CELL = b'class="outer-cell'
-_BODY = re.compile(r'<div class="[^"]*mdl-typography--body-1[^"]*">(.*)', re.DOTALL)
+_BOX = re.compile(r'<div class="([^"]*+)">')
+_BODY = "mdl-typography--body-1"
 _BODY_END = '<div class="content-cell'
 _HEADER = re.compile(r'mdl-typography--title">([^<]{0,200})')
 _BREAK = re.compile(r"<br\s*/?>")
-_TAG = re.compile(r"<[^>]{0,2000}>")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+"""No `<` inside: a row of a million of them must not be gone along from each of them."""
 _LINKED = re.compile(r'(?:href|src)="([^":/?#]{1,300})"')
 """A file that lies beside the page: an address without a scheme or a folder."""
 
@@ -64,10 +66,10 @@ def _parse(cell: bytes, setting: Setting) -> Activity | Reason:
     header = _HEADER.search(page)
     if header is None or not re.search("gemini|bard", header.group(1), re.IGNORECASE):
         return Reason.OTHER_ACTIVITY
-    body = _BODY.search(page)
+    body = next((box for box in _BOX.finditer(page) if _BODY in box[1]), None)
     if body is None:
         return Reason.FOREIGN
-    lines = _BREAK.split(body.group(1).split(_BODY_END, 1)[0])
+    lines = _BREAK.split(page[body.end() :].split(_BODY_END, 1)[0])
     said = next((n for n, line in enumerate(lines) if is_time_line(_plain(line))), len(lines))
     at = parse_time_line(_plain(lines[said])) if said < len(lines) else None
     known = None if at is None else moment(at.isoformat(), setting.now)
