@@ -13,6 +13,7 @@ from troth.domain.error import UsageError
 from troth.domain.message import TextPart
 from troth.engine import attach_folder
 from troth.engine.attach_folder import FolderTaken, read_folder
+from troth.engine.ignored import MAX_RULES
 
 
 def fill(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -90,6 +91,33 @@ def test_a_pipe_named_gitignore_holds_nothing_up(tmp_path: Path) -> None:
     folder = fill(tmp_path / "src", {"a.md": "# A"})
     os.mkfifo(folder / ".gitignore")
     assert names(taken_from(folder)) == ["src/a.md"]
+
+
+def test_a_gitignore_without_end_is_refused(tmp_path: Path) -> None:
+    """Each file is held against each pattern: a stranger's folder would take half an hour."""
+    patterns = "".join(f"{number}\n" for number in range(MAX_RULES // 2 + 1))
+    fill(tmp_path / "src", {".gitignore": patterns, "a.txt": "x", "in/a.txt": "x"})
+    assert names(taken_from(tmp_path / "src")) == ["src/a.txt", "src/in/a.txt"]
+    fill(tmp_path / "src", {"in/.gitignore": patterns})
+    with pytest.raises(UsageError, match="patterns"):
+        read_folder(tmp_path / "src")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths end at 260 letters")
+def test_folders_may_lie_a_thousand_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "src", {"a.txt": "x"})
+    monkeypatch.chdir(tmp_path / "src")
+    for _ in range(1_100):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("deep.txt").write_text("x")
+    try:
+        assert len(names(taken_from(tmp_path / "src"))) == 2
+    finally:  # whoever clears temporary folders away may not get so deep
+        os.unlink("deep.txt")
+        for _ in range(1_100):
+            os.chdir("..")
+            os.rmdir("d")
 
 
 def test_a_link_takes_nothing_from_elsewhere(tmp_path: Path) -> None:

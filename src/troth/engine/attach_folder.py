@@ -6,7 +6,7 @@ Links are not followed: one in a stranger's folder could name any file of this c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def read_folder(folder: Path) -> tuple[FolderTaken, dict[str, bytes]]:
     folder = typed_path(folder).absolute()
     name = folder.name or folder.resolve().name
     taken, contents = FolderTaken(name or str(folder)), dict[str, bytes]()
-    for entry in _walk(folder, Ignored.above(folder), taken, [0]):
+    for entry in _walk(folder, Ignored.above(folder), taken):
         inside = Path(entry.path).relative_to(folder).as_posix()
         found = _read(entry, taken)
         if isinstance(found, str):
@@ -67,33 +67,42 @@ def read_folder(folder: Path) -> tuple[FolderTaken, dict[str, bytes]]:
     return taken, contents
 
 
-def _walk(
-    folder: Path, ignored: Ignored, taken: FolderTaken, looked_at: list[int]
-) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: Path, ignored: Ignored, taken: FolderTaken) -> Iterator[os.DirEntry[str]]:
     """Yield a folder's files and then those of the folders in it, by name."""
+    looked_at = 0
+    waiting = [(folder, ignored)]
+    while waiting:  # no calls inside calls: a folder may lie a thousand folders deep
+        place, rules = waiting.pop()
+        entries = _entries(place, taken, is_first=place is folder)
+        looked_at += len(entries)
+        if looked_at > MAX_LOOKED_AT:
+            raise UsageError(f"it holds more than {MAX_LOOKED_AT:,} files; name a folder inside it")
+        rules = rules.in_(place)
+        below: list[tuple[Path, Ignored]] = []
+        for entry in entries:
+            if entry.name.startswith("."):
+                taken.hidden += 1
+            elif rules.covers(Path(entry.path), is_folder=_is_folder(entry)):
+                taken.ignored += 1
+            elif _is_folder(entry):
+                below.append((Path(entry.path), rules))
+            else:
+                yield entry
+        waiting += reversed(below)
+
+
+def _entries(folder: Path, taken: FolderTaken, *, is_first: bool) -> Sequence[os.DirEntry[str]]:
+    """Return what lies in a folder, files first, by name."""
     try:
         with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: (_is_folder(entry), entry.name))
-    except FileNotFoundError as error:
-        raise NotFound("file", str(folder)) from error
+            return sorted(found, key=lambda entry: (_is_folder(entry), entry.name))
     except OSError as error:
-        if looked_at[0]:
+        if not is_first:
             taken.left.append((folder.name, "unreadable"))
-            return
+            return ()
+        if isinstance(error, FileNotFoundError):
+            raise NotFound("file", str(folder)) from error
         raise UsageError(f"{folder} cannot be read: {error.strerror}") from error
-    looked_at[0] += len(entries)
-    if looked_at[0] > MAX_LOOKED_AT:
-        raise UsageError(f"it holds more than {MAX_LOOKED_AT:,} files; name a folder inside it")
-    ignored = ignored.in_(folder)
-    for entry in entries:
-        if entry.name.startswith("."):
-            taken.hidden += 1
-        elif ignored.covers(Path(entry.path), is_folder=_is_folder(entry)):
-            taken.ignored += 1
-        elif _is_folder(entry):
-            yield from _walk(Path(entry.path), ignored, taken, looked_at)
-        else:
-            yield entry
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -110,7 +119,10 @@ def _read(entry: os.DirEntry[str], taken: FolderTaken) -> bytes | str:
             return "large"
         if len(taken.parts) == MAX_FILES or taken.size_bytes + size > MAX_TOGETHER_BYTES:
             return "full"
-        content = Path(entry.path).read_bytes()
+        with Path(entry.path).open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)  # it may have grown since, or tell no size
     except OSError:
         return "unreadable"
-    return content[:MAX_FILE_BYTES] or "empty"
+    if len(content) > MAX_FILE_BYTES:
+        return "large"
+    return content or "empty"
