@@ -190,6 +190,21 @@ async def test_what_a_killed_backup_left_goes_and_one_in_the_making_stays(
     await vault.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes are made otherwise there")
+async def test_a_stranger_among_the_backups_prevents_none(
+    own_full: MadeVault, tmp_path: Path
+) -> None:
+    link, pipe = (tmp_path / f"troth-backup-{name}.partial" for name in ("link", "pipe"))
+    link.symlink_to("nowhere")
+    os.mkfifo(pipe)
+    vault = await open_with_words(own_full)
+    backup = await vault.upkeep.back_up(tmp_path)
+    await vault.close()
+    assert backups(tmp_path) == (backup.folder,)
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+
+
 def test_a_backup_that_cannot_be_written_leaves_nothing(
     own_full: MadeVault, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def alone(folder: Path) -> Generator[None]:
     if sys.platform == "win32":
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would keep us waiting
     try:
         _lock(descriptor, folder)
         yield

@@ -91,12 +91,15 @@ def back_up(
 
 
 def _remove_left_over(destination: Path) -> None:
-    """Remove what killed backups left; one that is being made is held by its maker."""
+    """Remove what killed backups left; one that is being made is held by its maker.
+
+    What is no folder, or is closed to us, is not ours and no reason to make no backup.
+    """
     for partial in destination.glob(f"{PREFIX}*{_PARTIAL}"):
         try:
             with alone(partial):
                 shutil.rmtree(partial, ignore_errors=True)
-        except VaultBusy:
+        except (VaultBusy, OSError):
             continue
 
 
