@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -261,6 +263,14 @@ def test_a_record_in_another_encoding_is_told_apart_from_a_broken_one(tmp_path: 
     chats, skipped = read_all(path)
     assert len(chats) == 1
     assert [(s.reason, s.count) for s in skipped] == [(Reason.NOT_UTF8, 1)]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="few disks keep such times")
+def test_a_file_from_the_far_future_is_read() -> None:
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        path = write_json(Path(folder, "conversations.json"), [gpt_simple()])
+        os.utime(path, (3e11, 3e11))
+        assert len(read_all(path)[0]) == 1
 
 
 NEVER_ENDED = ("<", "<!--", "<!", "</", "<?", "<![CDATA[", "<a ", "<a href='", "<p ", "<br")

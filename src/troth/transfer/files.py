@@ -27,6 +27,8 @@ MAX_INFLATION = 200
 FREE_BYTES = 64 << 20
 """Up to here a member may inflate as it likes: small files of one repeated byte exist."""
 
+_LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+"""Some disks keep times of the year 11,000, where a clock was wrong; Python has no such dates."""
 
 Opener = Callable[[], AbstractContextManager[ByteStream]]
 
@@ -84,7 +86,7 @@ def opened_export(path: Path) -> Generator[Export]:
     """Open what the user named. Raises ImportRefused."""
     with readable(str(path)):
         status = path.stat()
-        made_at = datetime.fromtimestamp(max(0, status.st_mtime), UTC)
+        made_at = datetime.fromtimestamp(min(max(0, status.st_mtime), _LAST_SECOND), UTC)
     with ExitStack() as stack:
         if path.is_dir():
             found = _walk(path)
