@@ -34,11 +34,19 @@ def given_passphrase(environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def command_line(command: str, *, is_windows: bool) -> str | list[str]:
+    """Return a command as `subprocess` takes it. Raises ValueError for an open quote.
+
+    Windows cuts the line itself, and there a backslash parts folders: `C:\\bin\\pass.exe`.
+    """
+    return command if is_windows else shlex.split(command)
+
+
 def _output_of(command: str) -> str:
     failed = "TROTH_PASSPHRASE_COMMAND did not give a passphrase"
     try:
         done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
-            shlex.split(command),
+            command_line(command, is_windows=os.name == "nt"),
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             check=True,
