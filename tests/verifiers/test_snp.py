@@ -11,8 +11,9 @@ import pytest
 from troth.domain.exchange import HttpResponse
 from troth.domain.verdict import Outcome, State
 from troth.verifiers.der import read_one, write
-from troth.verifiers.snp import Machine, check_machine, open_report, wanted_for_report
-from troth.verifiers.snp_report import ReportInvalid
+from troth.verifiers.machine import Machine
+from troth.verifiers.snp import check_machine, open_report, wanted_for_report
+from troth.verifiers.snp_report import ReportInvalid, SnpReport
 from troth.verifiers.trust import (
     CollateralSource,
     DistrustedKey,
@@ -49,20 +50,20 @@ def machine(
     *,
     moment: datetime = AT,
     believing: Trust | None = None,
-) -> Machine:
+) -> Machine[SnpReport]:
     evidence = AMD.evidence() if evidence is None else evidence
     return check_machine(report, evidence, believing or trust(), moment)
 
 
-def of(guest: Guest) -> Machine:
+def of(guest: Guest) -> Machine[SnpReport]:
     return machine(AMD.report(guest))
 
 
-def outcome(found: Machine, name: str) -> Outcome:
+def outcome(found: Machine[SnpReport], name: str) -> Outcome:
     return next(f.outcome for f in found.findings if f.name == name)
 
 
-def detail(found: Machine) -> str:
+def detail(found: Machine[SnpReport]) -> str:
     return " ".join(f.detail for f in found.findings)
 
 

@@ -11,8 +11,9 @@ import pytest
 from troth.domain.exchange import HttpResponse
 from troth.domain.verdict import Outcome, State
 from troth.verifiers.intel_certificates import CertificateInvalid, parse_chain
-from troth.verifiers.tdx import Machine, check_machine, open_quote, wanted_for_quote
-from troth.verifiers.tdx_quote import QuoteInvalid
+from troth.verifiers.machine import Machine
+from troth.verifiers.tdx import check_machine, open_quote, wanted_for_quote
+from troth.verifiers.tdx_quote import QuoteInvalid, TdReport
 from troth.verifiers.trust import CollateralSource, DistrustedKey, Measurement, Trust, TrustedRoot
 from troth.verifiers.trust_text import shipped_trust
 from verifiers.intel import FMSPC, Intel, Td, new_key, outdated, pem
@@ -33,16 +34,16 @@ def machine(
     *,
     moment: datetime = AT,
     believing: Trust | None = None,
-) -> Machine:
+) -> Machine[TdReport]:
     evidence = INTEL.collateral(AT) if evidence is None else evidence
     return check_machine(quote, evidence, believing or trust(), moment, AT)
 
 
-def outcome(found: Machine, name: str) -> Outcome:
+def outcome(found: Machine[TdReport], name: str) -> Outcome:
     return next(f.outcome for f in found.findings if f.name == name)
 
 
-def ceiling(found: Machine, name: str) -> State | None:
+def ceiling(found: Machine[TdReport], name: str) -> State | None:
     return next(f.ceiling for f in found.findings if f.name == name)
 
 

@@ -12,8 +12,7 @@ Source: AMD VCEK Certificate and KDS Interface Specification (publication 57230)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -25,6 +24,7 @@ from troth.domain.verdict import Outcome, State
 from troth.verifiers.amd_certificates import PLATFORM, CertificateInvalid, Chip, open_chip
 from troth.verifiers.base import Evidence, Wanted
 from troth.verifiers.fold import Finding, cannot_check, failed, passed
+from troth.verifiers.machine import Machine, find_openness, judge_time
 from troth.verifiers.machine_code import judge_code
 from troth.verifiers.snp_report import ReportInvalid, SnpReport, parse_report
 from troth.verifiers.trust import Trust
@@ -35,18 +35,6 @@ VCEK, CHAIN = "amd-vcek", "amd-chain"
 _UNSTATED_PRODUCT = "Genoa"
 """What a report of version 2, which does not say, is taken for when its certificate is asked for;
 the certificate then says what it is. As Tinfoil's own client does (tinfoil 0.15.0 on PyPI)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a report came to."""
-
-    findings: tuple[Finding, ...]
-    report: SnpReport | None = None
-    """None when the report proves nothing."""
-    is_sound: bool = False
-    """Genuine, trusted root, no debug, in time, and as up to date as the trust demands."""
-    knows_code: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -98,7 +86,9 @@ def wanted_for_report(content: bytes, trust: Trust) -> tuple[Wanted, ...]:
     )
 
 
-def check_machine(content: bytes, evidence: Evidence, trust: Trust, moment: datetime) -> Machine:
+def check_machine(
+    content: bytes, evidence: Evidence, trust: Trust, moment: datetime
+) -> Machine[SnpReport]:
     """Check a report for `moment` (aware): when the reply came, or today. Never raises."""
     try:
         certificates = [_body(evidence, name) for name in (VCEK, CHAIN)]
@@ -111,16 +101,15 @@ def check_machine(content: bytes, evidence: Evidence, trust: Trust, moment: date
     if chip.root_sha256 not in trust.root_hashes(PLATFORM):
         reason = f"The hardware report leads to a root that is not trusted: {chip.root_name}."
         return Machine((failed("hardware", reason),))
-    if report.is_debug:
-        reason = "The machine ran in debug mode: whoever runs it can read everything in it."
-        return Machine((failed("hardware", reason),))
-    if not report.is_hardened:
-        reason = "The machine was started with settings that let its host reach inside."
-        return Machine((failed("hardware", reason),))
+    if (openness := find_openness(report)) is not None:
+        return Machine((openness,))
     if report.vmpl:
         reason = "A less privileged program in the machine asked for the report, not its system."
         return Machine((failed("hardware", reason),))
-    hardware = _judge_time(chip, moment, trust)
+    words = (
+        f"A genuine AMD SEV-SNP machine ({chip.product}): its report is signed up to AMD's root."
+    )
+    hardware = judge_time(chip.valid_from, chip.valid_until, moment, trust, words)
     platform = _judge_platform(report, chip, trust)
     measured = report.measurement.hex()
     facts = (("platform", MEASURED), ("launch", measured))
@@ -146,20 +135,6 @@ def _missing(trust: Trust) -> str:
         " it: `troth trust collateral amd` lets Troth ask AMD, which then learns that you ask about"
         " this chip."
     )
-
-
-def _judge_time(chip: Chip, moment: datetime, trust: Trust) -> Finding:
-    margin = timedelta(seconds=trust.policy.clock_skew_s)
-    if moment > chip.valid_until + margin:
-        reason = f"The processor's certificates expired on {chip.valid_until:%d %b %Y}."
-        return cannot_check("hardware", reason, State.STALE)
-    if moment < chip.valid_from - margin:
-        reason = "The processor's certificates lie in the future: a clock is wrong."
-        return cannot_check("hardware", reason, State.CANNOT_CHECK)
-    reason = (
-        f"A genuine AMD SEV-SNP machine ({chip.product}): its report is signed up to AMD's root."
-    )
-    return passed("hardware", reason)
 
 
 def _judge_platform(report: SnpReport, chip: Chip, trust: Trust) -> Finding:

@@ -41,6 +41,7 @@ from troth.verifiers.intel_collateral import (
     wanted_collateral,
     worst,
 )
+from troth.verifiers.machine import Machine, find_openness, judge_time
 from troth.verifiers.machine_code import judge_code
 from troth.verifiers.tdx_quote import QuoteInvalid, TdReport, TdxQuote, parse_quote
 from troth.verifiers.trust import Trust
@@ -62,18 +63,6 @@ class Genuine:
     @property
     def report(self) -> TdReport:
         return self.quote.report
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a quote came to."""
-
-    findings: tuple[Finding, ...]
-    report: TdReport | None = None
-    """None when the quote proves nothing."""
-    is_sound: bool = False
-    """Genuine, trusted root, no debug, in time, and Intel's levels were checked."""
-    knows_code: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -122,7 +111,7 @@ def wanted_for_quote(content: bytes, trust: Trust) -> tuple[Wanted, ...]:
 
 def check_machine(
     content: bytes, evidence: Evidence, trust: Trust, moment: datetime, received_at: datetime
-) -> Machine:
+) -> Machine[TdReport]:
     """Check a quote for `moment` (aware): when the reply came, or today. Never raises."""
     try:
         genuine = open_quote(content)
@@ -133,31 +122,16 @@ def check_machine(
         reason = f"The hardware quote leads to a root that is not trusted: {root}."
         return Machine((failed("hardware", reason),))
     report = genuine.report
-    if report.is_debug:
-        reason = "The machine ran in debug mode: whoever runs it can read everything in it."
-        return Machine((failed("hardware", reason),))
-    if not report.is_hardened:
-        reason = "The machine was started with settings that let its host reach inside."
-        return Machine((failed("hardware", reason),))
-    hardware = _judge_time(genuine.chain, moment, trust)
+    if (openness := find_openness(report)) is not None:
+        return Machine((openness,))
+    words = "A genuine Intel TDX machine: its quote is signed up to Intel's root."
+    chain = genuine.chain
+    hardware = judge_time(chain.valid_from, chain.valid_until, moment, trust, words)
     platform, is_known = _judge_platform(genuine, evidence, trust, moment, received_at)
     code = _judge_code(report, trust)
     is_sound = hardware.outcome is not Outcome.FAILED and is_known
     knows_code = code.outcome is Outcome.PASSED
     return Machine((hardware, platform, code), report, is_sound, knows_code)
-
-
-def _judge_time(chain: Chain, moment: datetime, trust: Trust) -> Finding:
-    margin = timedelta(seconds=trust.policy.clock_skew_s)
-    if moment > chain.valid_until + margin:
-        until = f"{chain.valid_until:%d %b %Y}"
-        reason = f"The processor's certificates expired on {until}."
-        return cannot_check("hardware", reason, State.STALE)
-    if moment < chain.valid_from - margin:
-        reason = "The processor's certificates lie in the future: a clock is wrong."
-        return cannot_check("hardware", reason, State.CANNOT_CHECK)
-    reason = "A genuine Intel TDX machine: its quote is signed up to Intel's root."
-    return passed("hardware", reason)
 
 
 def _judge_platform(

@@ -32,6 +32,9 @@ from troth.verifiers.fold import (
     not_covered,
     passed,
 )
+from troth.verifiers.machine import Machine
+from troth.verifiers.snp_report import SnpReport
+from troth.verifiers.tdx_quote import TdReport
 from troth.verifiers.tinfoil_document import (
     PATH,
     SNP,
@@ -166,7 +169,7 @@ def _check_document(
     except DocumentInvalid as error:
         return _Proof((failed("hardware", f"The machine's document does not hold: {error}."),))
     everything = {**document.carried, **evidence}
-    machine: snp.Machine | tdx.Machine
+    machine: Machine[SnpReport] | Machine[TdReport]
     if document.platform == SNP:
         machine = snp.check_machine(document.report, everything, trust, moment)
     else:
