@@ -23,6 +23,7 @@ from typing import BinaryIO, cast
 from troth.domain.error import UsageError
 from troth.domain.model import Json
 from troth.engine.batch_row import UNSURE, encode_row
+from troth.vault.files import sync_folder
 
 KEY_LENGTH = 32
 
@@ -154,18 +155,14 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
         file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
+    put_in_place(fresh, path)
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Let a file that is on the disk take the place of another, to stay there after a crash."""
     fresh.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such thing."""
-    with suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+    with suppress(OSError):  # some shares take files and sync no folders
+        sync_folder(path.parent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import cast
 
 from troth.domain.error import UsageError
 from troth.domain.model import Endpoint, Json, ModelInfo
-from troth.engine.batch_files import sync_folder, writing
+from troth.engine.batch_files import put_in_place, writing
 from troth.engine.batch_prompts import BrokenRow, PromptFile
 from troth.engine.batch_rebuild import description
 from troth.engine.comparison_state import ColumnSpec, params_json
@@ -137,8 +137,7 @@ class Manifest:
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._path)
-        sync_folder(self._path.parent)
+        put_in_place(fresh, self._path)
 
 
 def load_manifest(results: Path) -> dict[str, Json]:
