@@ -35,7 +35,7 @@ from troth.providers.anthropic_models import (
 from troth.providers.anthropic_stream import REPLAYED_BLOCKS, WIRE, AnthropicReader
 from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
-from troth.providers.options import adapt_body, key_headers
+from troth.providers.json_requests import list_request, reply_request
 from troth.providers.parts import base64_of, content_of
 from troth.providers.replay import (
     Spoken,
@@ -51,7 +51,6 @@ from troth.providers.wirejson import (
     Object,
     as_object,
     as_text,
-    dump_json,
     parse_json,
 )
 
@@ -85,17 +84,13 @@ class AnthropicProvider:
         if turn.params.stop:
             body["stop_sequences"] = list(turn.params.stop)
         body["stream"] = True
-        return HttpRequest(
-            "POST",
+        return reply_request(
+            endpoint,
+            key,
             _url(endpoint, "messages"),
-            headers=(
-                ("content-type", "application/json"),
-                ("accept", "text/event-stream"),
-                *_version_header(endpoint),
-                *endpoint.headers,
-            ),
-            body=dump_json(adapt_body(body, endpoint)),
-            secret_headers=_secrets(endpoint, key),
+            body,
+            headers=_version_header(endpoint),
+            key_header=_key_header(key),
         )
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
@@ -110,15 +105,12 @@ class AnthropicProvider:
         return media_kind(media_type) == "pdf" or _bare(media_type) in _IMAGE_TYPES
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
-        return HttpRequest(
-            "GET",
+        return list_request(
+            endpoint,
+            key,
             _url(endpoint, "models") + "?limit=1000",
-            headers=(
-                ("accept", "application/json"),
-                *_version_header(endpoint),
-                *endpoint.headers,
-            ),
-            secret_headers=_secrets(endpoint, key),
+            headers=_version_header(endpoint),
+            key_header=_key_header(key),
         )
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
@@ -143,10 +135,10 @@ def _version_header(endpoint: Endpoint) -> Headers:
     return () if is_given else (("anthropic-version", API_VERSION),)
 
 
-def _secrets(endpoint: Endpoint, key: str | None) -> Headers:
+def _key_header(key: str | None) -> str:
     """API keys have a header of their own; OAuth tokens are bearers."""
     is_token = key is not None and key.startswith("sk-ant-oat")
-    return key_headers(endpoint, key, header="authorization" if is_token else "x-api-key")
+    return "authorization" if is_token else "x-api-key"
 
 
 def _messages(

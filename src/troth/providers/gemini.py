@@ -25,7 +25,7 @@ from troth.domain.turn import Turn
 from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
 from troth.providers.gemini_stream import OWN_ID, PART, WIRE, GeminiReader
-from troth.providers.options import adapt_body, key_headers
+from troth.providers.json_requests import list_request, reply_request
 from troth.providers.parts import base64_of, content_of
 from troth.providers.replay import in_words, is_own, lay_out, media_kind, raw_reply, sent_as
 from troth.providers.wirejson import (
@@ -34,7 +34,6 @@ from troth.providers.wirejson import (
     as_list,
     as_object,
     as_text,
-    dump_json,
     mend_surrogates,
     parse_json,
 )
@@ -62,17 +61,8 @@ class GeminiProvider:
         config = _generation_config(turn, model)
         if config:
             body["generationConfig"] = config
-        return HttpRequest(
-            "POST",
-            f"{_url(endpoint)}/{_path(model.ref.model)}:streamGenerateContent?alt=sse",
-            headers=(
-                ("content-type", "application/json"),
-                ("accept", "text/event-stream"),
-                *endpoint.headers,
-            ),
-            body=dump_json(adapt_body(body, endpoint)),
-            secret_headers=key_headers(endpoint, key, header=_KEY_HEADER),
-        )
+        url = f"{_url(endpoint)}/{_path(model.ref.model)}:streamGenerateContent?alt=sse"
+        return reply_request(endpoint, key, url, body, key_header=_KEY_HEADER)
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
         reader = GeminiReader(provider=endpoint.name, model=model.model)
@@ -86,12 +76,8 @@ class GeminiProvider:
         return media_kind(media_type) in _KINDS
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
-        return HttpRequest(
-            "GET",
-            f"{_url(endpoint)}/models?pageSize=1000",
-            headers=(("accept", "application/json"), *endpoint.headers),
-            secret_headers=key_headers(endpoint, key, header=_KEY_HEADER),
-        )
+        url = f"{_url(endpoint)}/models?pageSize=1000"
+        return list_request(endpoint, key, url, key_header=_KEY_HEADER)
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         listed = as_object(parse_json(body)).get("models")

@@ -38,7 +38,8 @@ from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
 from troth.providers.errors import error_in_stream
 from troth.providers.framing import LineBody
-from troth.providers.options import adapt_body, key_headers
+from troth.providers.json_requests import list_request, reply_request
+from troth.providers.options import key_headers
 from troth.providers.parts import (
     CONTINUE_PROMPT,
     base64_of,
@@ -87,17 +88,8 @@ class OllamaProvider:
         }
         if turn.params.effort is not None:
             body["think"] = _think(turn.params.effort)
-        return HttpRequest(
-            "POST",
-            f"{endpoint.base_url}/api/chat",
-            (
-                ("content-type", "application/json"),
-                ("accept", "application/x-ndjson"),
-                *endpoint.headers,
-            ),
-            dump_json(adapt_body(body, endpoint)),
-            key_headers(endpoint, key, header="authorization"),
-        )
+        url = f"{endpoint.base_url}/api/chat"
+        return reply_request(endpoint, key, url, body, accept="application/x-ndjson")
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
         return ReplyDecoder(
@@ -111,12 +103,7 @@ class OllamaProvider:
         return media_kind(media_type) in _IMAGES
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
-        return HttpRequest(
-            "GET",
-            f"{endpoint.base_url}/api/tags",
-            (("accept", "application/json"), *endpoint.headers),
-            secret_headers=key_headers(endpoint, key, header="authorization"),
-        )
+        return list_request(endpoint, key, f"{endpoint.base_url}/api/tags")
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         """Read `/api/tags`. It tells no context size; `/api/show` does."""

@@ -43,8 +43,8 @@ from troth.domain.turn import Turn
 from troth.providers.base import Decoder
 from troth.providers.chat_reader import WIRE, ChatReader
 from troth.providers.decoder import ReplyDecoder
+from troth.providers.json_requests import list_request, reply_request
 from troth.providers.model_list import parse_model_list
-from troth.providers.options import adapt_body, key_headers
 from troth.providers.parts import (
     CONTINUE_PROMPT,
     base64_of,
@@ -60,7 +60,6 @@ from troth.providers.wirejson import (
     as_list,
     as_object,
     as_text,
-    dump_json,
     parse_json,
 )
 
@@ -90,17 +89,8 @@ class ChatProvider:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         path = as_text(endpoint.options.get("continue_path")) if is_prefixed else ""
         path = path or as_text(endpoint.options.get("chat_path")) or "/chat/completions"
-        return HttpRequest(
-            "POST",
-            endpoint.base_url + path,
-            (
-                ("content-type", "application/json"),
-                ("accept", "text/event-stream, application/json"),
-                *endpoint.headers,
-            ),
-            dump_json(adapt_body(body, endpoint)),
-            key_headers(endpoint, key, header="authorization"),
-        )
+        accept = "text/event-stream, application/json"
+        return reply_request(endpoint, key, endpoint.base_url + path, body, accept=accept)
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
         """Return a decoder. The body's own first bytes decide whether it streams, not its type."""
@@ -119,12 +109,7 @@ class ChatProvider:
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
         path = as_text(endpoint.options.get("models_path")) or "/models"
-        return HttpRequest(
-            "GET",
-            endpoint.base_url + path,
-            (("accept", "application/json"), *endpoint.headers),
-            secret_headers=key_headers(endpoint, key, header="authorization"),
-        )
+        return list_request(endpoint, key, endpoint.base_url + path)
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         return parse_model_list(body, endpoint)

@@ -26,6 +26,7 @@ from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.turn import Turn
 from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
+from troth.providers.json_requests import list_request, reply_request
 from troth.providers.model_list import parse_model_list
 from troth.providers.openai_responses_stream import (
     CALL_ARGUMENTS,
@@ -33,7 +34,6 @@ from troth.providers.openai_responses_stream import (
     WIRE,
     ResponsesReader,
 )
-from troth.providers.options import adapt_body, key_headers
 from troth.providers.parts import content_of, data_url
 from troth.providers.replay import (
     Spoken,
@@ -50,7 +50,6 @@ from troth.providers.wirejson import (
     as_list,
     as_object,
     as_text,
-    dump_json,
 )
 
 _KINDS = frozenset({"image", "pdf"})
@@ -87,17 +86,8 @@ class ResponsesProvider:
             if params.top_p is not None:
                 body["top_p"] = params.top_p
         body["stream"] = True
-        return HttpRequest(
-            "POST",
-            f"{endpoint.base_url.rstrip('/')}/responses",
-            headers=(
-                ("content-type", "application/json"),
-                ("accept", "text/event-stream"),
-                *endpoint.headers,
-            ),
-            body=dump_json(adapt_body(body, endpoint)),
-            secret_headers=key_headers(endpoint, key, header="authorization"),
-        )
+        url = f"{endpoint.base_url.rstrip('/')}/responses"
+        return reply_request(endpoint, key, url, body)
 
     def decoder(self, endpoint: Endpoint, model: ModelRef, content_type: str) -> Decoder:
         reader = ResponsesReader(provider=endpoint.name, model=model.model)
@@ -111,12 +101,7 @@ class ResponsesProvider:
         return media_kind(media_type) in _KINDS
 
     def list_models(self, endpoint: Endpoint, key: str | None) -> HttpRequest:
-        return HttpRequest(
-            "GET",
-            f"{endpoint.base_url.rstrip('/')}/models",
-            headers=(("accept", "application/json"), *endpoint.headers),
-            secret_headers=key_headers(endpoint, key, header="authorization"),
-        )
+        return list_request(endpoint, key, f"{endpoint.base_url.rstrip('/')}/models")
 
     def parse_models(self, body: bytes, endpoint: Endpoint) -> tuple[ModelInfo, ...]:
         return parse_model_list(body, endpoint)
