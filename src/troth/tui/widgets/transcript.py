@@ -15,10 +15,11 @@ from textual.reactive import var
 from troth.tui.safe import clean
 from troth.tui.widgets import transcript_events as told
 from troth.tui.widgets.transcript_entry import Entry
-from troth.tui.widgets.transcript_message import MessageView, Part
+from troth.tui.widgets.transcript_message import MessageView
 from troth.tui.widgets.transcript_picture import PictureKey, Preview
 from troth.tui.widgets.transcript_row import FOLD_BODY, FOLD_THINKING, VARIANT_BACK, VARIANT_ON
 from troth.tui.widgets.transcript_select import code_in, links_in, read_blocks
+from troth.tui.widgets.transcript_units import Part
 from troth.tui.widgets.transcript_view import TranscriptView
 
 

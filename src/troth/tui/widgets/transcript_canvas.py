@@ -27,7 +27,6 @@ from troth.tui.widgets.transcript_events import (
     TailReached,
 )
 from troth.tui.widgets.transcript_layout import Spot, TranscriptLayout
-from troth.tui.widgets.transcript_message import Part
 from troth.tui.widgets.transcript_paint import (
     Line,
     content_width,
@@ -39,6 +38,7 @@ from troth.tui.widgets.transcript_palette import Palette, build_palette
 from troth.tui.widgets.transcript_row import BLANK
 from troth.tui.widgets.transcript_select import span_in
 from troth.tui.widgets.transcript_thumb import thumb_rows
+from troth.tui.widgets.transcript_units import Part
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle

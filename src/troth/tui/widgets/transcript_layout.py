@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from troth.tui.widgets.transcript_album import Album
-from troth.tui.widgets.transcript_message import MessageView, Unit
+from troth.tui.widgets.transcript_message import MessageView
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Row
+from troth.tui.widgets.transcript_units import Unit
 
 MOST_KEPT_ROWS = 4000
 """Drawn rows that are kept for later; the ones seen longest ago go first."""
@@ -111,7 +112,7 @@ class TranscriptLayout:
                 if drawn.picture is not None and sha256 in {"", drawn.picture.sha256}:
                     drawn.rows = None
         message, unit, row = self.top
-        units = self.messages[message].units if message < len(self.messages) else []
+        units = self.messages[message].units if message < len(self.messages) else ()
         if row and unit < len(units) and units[unit].rows is None:
             in_sight = self.messages[message].heights[unit] - row
             self.top = self._above(Place(message, unit + 1, 0), in_sight)

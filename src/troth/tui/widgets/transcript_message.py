@@ -7,16 +7,15 @@ Until somebody looks at a message it is only a guessed height.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from collections.abc import Sequence
+from dataclasses import replace
 
 from troth.tui.widgets.markdown_blocks import Block
 from troth.tui.widgets.markdown_references import Links, labels_in
 from troth.tui.widgets.markdown_render import estimate_rows, render_block
 from troth.tui.widgets.markdown_text import Canvas
 from troth.tui.widgets.transcript_album import Album, draw_from
-from troth.tui.widgets.transcript_entry import Entry, Picture
+from troth.tui.widgets.transcript_entry import Entry
 from troth.tui.widgets.transcript_flow import TextFlow
 from troth.tui.widgets.transcript_furniture import (
     draw_attachments,
@@ -30,48 +29,17 @@ from troth.tui.widgets.transcript_furniture import (
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_picture import SIZES
 from troth.tui.widgets.transcript_row import BLANK, Piece, Row
+from troth.tui.widgets.transcript_units import Part, Unit, Units
 
 CURSOR = "_"
-MOST_MEASURED = 3000
-"""Units of a message whose heights are guessed anew for another width; of more, the old guesses
-stay, which only the scroll thumb can tell."""
-
-
-class Part(Enum):
-    """What a unit belongs to."""
-
-    HEAD = auto()
-    FURNITURE = auto()
-    THINKING = auto()
-    BODY = auto()
-    GAP = auto()
-
-
-@dataclass(slots=True, eq=False)
-class Unit:
-    """A few rows that are drawn together: a block of text, or something of the app's own."""
-
-    part: Part
-    block: Block | None = None
-    draw: Callable[[Canvas], list[Row]] | None = None
-    rows: list[Row] | None = None
-    is_passing: bool = False
-    """Whether it is the unfinished end of a stream, to be replaced at the next flush."""
-    picture: Picture | None = None
-
-
-_NO_UNITS: list[Unit] = []
-_NO_HEIGHTS: list[int] = []
-"""What all messages share that are not laid out: most of a long chat are never looked at."""
 
 
 class MessageView:
-    """One entry and its rows. `heights` are true for drawn units and guesses for the others."""
+    """One entry and its rows."""
 
     __slots__ = (
-        "_album", "_body_end", "_body_start", "_canvas", "_settled_rows", "_unresolved", "body",
-        "entry", "heights", "is_body_open", "is_thinking_open", "live_meta", "ordinal", "thought",
-        "units",
+        "_album", "_canvas", "_laid_out", "_unresolved", "body", "entry", "is_body_open",
+        "is_thinking_open", "live_meta", "ordinal", "thought",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, ordinal: int) -> None:
@@ -80,15 +48,13 @@ class MessageView:
         """Rises from message to message; stays when older ones come in above."""
         self.body: TextFlow | None = None
         self.thought: TextFlow | None = None
-        self.units = _NO_UNITS
-        self.heights = _NO_HEIGHTS
         self.is_body_open = not entry.is_failed
         self.is_thinking_open = False
         self.live_meta = ""
         self._album: Album | None = None
         self._canvas: Canvas | None = None
-        self._body_start = self._body_end = 0
-        self._settled_rows = 0
+        self._laid_out: Units | None = None
+        """None until somebody looks: most of a long chat are never looked at."""
         self._unresolved: dict[str, set[Unit]] = {}
         """Label -> what was drawn while nothing said what the label stands for."""
 
@@ -102,11 +68,18 @@ class MessageView:
         thinking = self.thought.raw if self.thought else self.entry.thinking
         return bool(thinking.strip())
 
+    @property
+    def units(self) -> Sequence[Unit]:
+        return self._laid_out.units if self._laid_out else ()
+
+    @property
+    def heights(self) -> Sequence[int]:
+        return self._laid_out.heights if self._laid_out else ()
+
     def guess_height(self, width: int) -> int:
         """Return the height, or a guess that costs next to nothing."""
-        if self.units and self._canvas and self._canvas.width == width:
-            to_come = self.body.rows_to_come if self.body else 0
-            return self._settled_rows + sum(self.heights[self._body_end :]) + to_come
+        if self._laid_out and self._canvas and self._canvas.width == width:
+            return self._laid_out.rows + (self.body.rows_to_come if self.body else 0)
         text = self.text
         return 3 + text.count("\n") + len(text) // max(1, width)
 
@@ -120,24 +93,16 @@ class MessageView:
         Without an `album` pictures are named and not drawn.
         """
         canvas, self._album = self._canvas, album
-        if self.units and canvas and canvas.width == width and canvas.palette is palette:
+        if self._laid_out and canvas and canvas.width == width and canvas.palette is palette:
             return
         is_plain = self.entry.role == "user"
         self._canvas = Canvas(palette, width, palette.text, is_plain)
         self._read(show_hidden=show_hidden)
-        if self.units:
-            self._redress()
+        if self._laid_out:
+            self._laid_out.redress(self._guess)
+            self.grow()
         else:
-            self.rebuild()
-
-    def _redress(self) -> None:
-        """Draw everything again when it is looked at: the width or the colours changed."""
-        for unit in self.units:
-            unit.rows = None
-        if len(self.units) <= MOST_MEASURED:
-            self.heights = [self._guess(unit) for unit in self.units]
-        self._settled_rows = sum(self.heights[: self._body_end])
-        self.grow()
+            self.rebuild_kept()
 
     def _read(self, *, show_hidden: bool) -> None:
         entry = self.entry
@@ -169,64 +134,35 @@ class MessageView:
 
     def read_up_to(self, unit: int | None) -> None:
         """Read until a unit is there, or (None) everything."""
-        while self.has_more and (unit is None or self._body_end <= unit):
+        while self.has_more:
+            if unit is not None and self._laid_out and self._laid_out.body_end > unit:
+                return
             self.read_on()
-
-    def rebuild(self) -> None:
-        """Lay out all units again; drawn blocks of text are drawn again when looked at."""
-        self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
-        self._body_start = self._body_end = self._settled_rows = 0
-        self.rebuild_kept()
 
     def rebuild_kept(self) -> None:
         """Lay out what stands around the text again; settled blocks stay as they are."""
         if self.body is None or self._canvas is None:
             return
-        if not self.units:
-            self.units, self.heights = [], []
-        known = {
-            id(unit.block): unit
-            for unit in self.units[: self._body_start]
-            if unit.block is not None and not unit.is_passing
-        }
-        lead = [
-            unit if unit.is_passing else known.get(id(unit.block), unit)
-            for unit in self._lead_units()
-        ]
-        heights = [self._guess(unit) for unit in lead]
-        self._settled_rows += sum(heights) - sum(self.heights[: self._body_start])
-        self.units[: self._body_start], self.heights[: self._body_start] = lead, heights
-        self._body_end += len(lead) - self._body_start
-        self._body_start = len(lead)
+        if self._laid_out is None:
+            self._laid_out = Units()
+        self._laid_out.put_lead(self._lead_units(), self._guess)
         if not self.is_body_open:
-            self._settled_rows = sum(heights)
-            del self.units[len(lead) :], self.heights[len(lead) :]
-            self._body_end = len(lead)
+            self._laid_out.drop_body()
         self.grow()
 
     def grow(self) -> None:
         """Take in what the body's flow has settled since; keep everything drawn before."""
-        body = self.body
-        if body is None or not self.units:
+        body, laid_out = self.body, self._laid_out
+        if body is None or laid_out is None:
             return
-        del self.units[self._body_end :], self.heights[self._body_end :]
+        laid_out.drop_tail()
         self._resolve()
-        if self.is_body_open:
-            for block in body.settled[self._body_end - self._body_start :]:
-                unit = Unit(Part.BODY, block)
-                self.units.append(unit)
-                self.heights.append(self._guess(unit))
-                self._settled_rows += self.heights[-1]
-        self._body_end = len(self.units)
-        self._extend_tail()
-
-    def _extend_tail(self) -> None:
         tail: list[Unit] = []
-        if self.body is not None and self.is_body_open:
-            tail = [Unit(Part.BODY, block, is_passing=True) for block in self.body.tail]
-        tail += self._closing_units()
-        self.units += tail
-        self.heights += [self._guess(unit) for unit in tail]
+        if self.is_body_open:
+            known = laid_out.body_end - laid_out.body_start
+            laid_out.add_to_body(body.settled[known:], self._guess)
+            tail = [Unit(Part.BODY, block, is_passing=True) for block in body.tail]
+        laid_out.add_tail([*tail, *self._closing_units()], self._guess)
 
     def _lead_units(self) -> list[Unit]:
         entry = self.entry
@@ -281,17 +217,13 @@ class MessageView:
 
     def rows_at(self, index: int) -> list[Row]:
         """Return the rows of a unit, drawing them if need be; its height is true from then on."""
-        unit = self.units[index]
+        assert self._laid_out is not None
+        unit = self._laid_out.units[index]
         rows = unit.rows
         if rows is None:
             rows = unit.rows = self._drawn(unit, index)
-            self._set_height(index, len(rows))
+            self._laid_out.set_height(index, len(rows))
         return rows
-
-    def _set_height(self, index: int, rows: int) -> None:
-        if index < self._body_end:
-            self._settled_rows += rows - self.heights[index]
-        self.heights[index] = rows
 
     def _drawn(self, unit: Unit, index: int) -> list[Row]:
         canvas = self._canvas
@@ -349,8 +281,7 @@ class MessageView:
         raw_body = self.body.raw if self.body else self.entry.text
         raw_thought = self.thought.raw if self.thought else self.entry.thinking
         self.entry = replace(self.entry, text=raw_body, thinking=raw_thought)
-        self.body = self.thought = None
-        self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
+        self.body = self.thought = self._laid_out = None
         self._unresolved.clear()
 
     def feed(self, text: str, thinking: str, *, show_hidden: bool) -> None:
@@ -363,7 +294,7 @@ class MessageView:
             self.thought.feed(thinking)
         if text:
             self.body.feed(text)
-        if not self.units:
+        if self._laid_out is None:
             return
         if thinking or is_first:
             self.rebuild_kept()
@@ -384,8 +315,8 @@ class MessageView:
         self.entry = entry
         if not entry.is_streaming:
             self.live_meta = ""
-        if self.body is None or self.thought is None or not self.units:
-            self.units, self.heights = _NO_UNITS, _NO_HEIGHTS
+        if self.body is None or self.thought is None or not self._laid_out:
+            self._laid_out = None
             return
         self.rebuild_kept()
 

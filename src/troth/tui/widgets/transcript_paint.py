@@ -15,9 +15,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from troth.tui.widgets.transcript_message import Part
 from troth.tui.widgets.transcript_palette import Palette
 from troth.tui.widgets.transcript_row import Piece, Row
+from troth.tui.widgets.transcript_units import Part
 
 LEFT_MARGIN = 3
 """A mark for the selected message, the rail, a space."""

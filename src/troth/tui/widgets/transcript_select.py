@@ -11,8 +11,9 @@ from troth.tui.widgets.markdown_blocks import Block, Kind, numbered_code, source
 from troth.tui.widgets.markdown_inline import parse_inline
 from troth.tui.widgets.markdown_reader import BlockReader
 from troth.tui.widgets.markdown_references import labels_in
-from troth.tui.widgets.transcript_message import MessageView, Part
+from troth.tui.widgets.transcript_message import MessageView
 from troth.tui.widgets.transcript_paint import text_ordinal
+from troth.tui.widgets.transcript_units import Part
 
 _END = 1 << 60
 

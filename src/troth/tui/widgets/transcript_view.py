@@ -14,10 +14,10 @@ from textual.selection import Selection
 from troth.tui.widgets import transcript_events as told
 from troth.tui.widgets.transcript_canvas import TranscriptCanvas
 from troth.tui.widgets.transcript_layout import Spot
-from troth.tui.widgets.transcript_message import Part
 from troth.tui.widgets.transcript_paint import LEFT_MARGIN, link_at
 from troth.tui.widgets.transcript_select import selected_text
 from troth.tui.widgets.transcript_thumb import go_to_share, thumb_rows
+from troth.tui.widgets.transcript_units import Part
 
 WHEEL_ROWS = 3
 PAGE_OVERLAP_ROWS = 2
