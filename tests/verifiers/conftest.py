@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from troth.verifiers.trust import Trust
+from verifiers.picture_authority import Authority
+from verifiers.picture_authority import Signer as PictureSigner
 from verifiers.setting import Recorded, load_recorded, load_spki, pinned_trust
 from verifiers.signer import Gateway
 
@@ -34,3 +36,14 @@ def gateway() -> Gateway:
 @pytest.fixture(scope="session")
 def trust(gateway: Gateway) -> Trust:
     return pinned_trust(gateway.spki)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    """Vouches for those who sign pictures."""
+    return Authority()
+
+
+@pytest.fixture(scope="module")
+def signer(authority: Authority) -> PictureSigner:
+    return authority.signer()

@@ -20,6 +20,7 @@ from PIL import Image
 
 from verifiers.picture_authority import ALGORITHMS, Signer, der
 
+FORMS = ("png", "jpeg", "webp")
 _TAIL = "-0011-0010-8000-00aa00389b71"
 # -- pictures without credentials
 
@@ -290,6 +291,29 @@ def signed_by_boxes(
     """Return a picture whose parts are hashed one by one: where these lie is no matter."""
     binding = box_hash(embed(picture, bytes(900))[0], group=group, change=change)
     return embed(picture, store_of(manifest(signer, ("c2pa.hash.boxes", binding), Recipe())))[0]
+
+
+class Stored:
+    """A picture hashed part by part: what lies in its store is then no matter to its hash."""
+
+    def __init__(self) -> None:
+        self.picture = plain()
+        hashes = box_hash(embed(self.picture, bytes(900))[0])
+        self._binding = ("c2pa.hash.boxes", hashes)
+
+    def manifest(self, signer: Signer, **recipe: Any) -> bytes:
+        return manifest(signer, self._binding, Recipe(**recipe))
+
+    def with_store(self, *manifests: bytes) -> bytes:
+        return embed(self.picture, store_of(*manifests))[0]
+
+
+def ingredient(
+    label: str, box: bytes, relationship: str = "parentOf", title: str = "photo"
+) -> tuple[str, Any]:
+    reference = hashed(f"self#jumbf=/c2pa/{label}", box)
+    said = {"dc:title": title, "relationship": relationship, "activeManifest": reference}
+    return ("c2pa.ingredient.v3", said)
 
 
 def _placed(picture: bytes, whole: bytes, start: int, length: int) -> tuple[bytes, int, int]:

@@ -19,7 +19,7 @@ from troth.verifiers.c2pa import PictureProof, PictureState, verify_picture
 from troth.verifiers.trust import DistrustedKey, Trust, fingerprint_of
 from verifiers import credentials as make
 from verifiers import picture_authority
-from verifiers.credentials import Recipe
+from verifiers.credentials import FORMS, Recipe
 from verifiers.picture_authority import NOW, Authority, Signer
 from verifiers.reference import (
     flip,
@@ -29,18 +29,7 @@ from verifiers.reference import (
     trusting,
 )
 
-FORMS = ("png", "jpeg", "webp")
 S = PictureState
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture(scope="module")
-def signer(authority: Authority) -> Signer:
-    return authority.signer()
 
 
 @pytest.fixture(scope="module")

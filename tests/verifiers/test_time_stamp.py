@@ -29,11 +29,6 @@ LATER = NOW + timedelta(days=900)
 
 
 @pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
-
-
-@pytest.fixture(scope="module")
 def clocks() -> Authority:
     return Authority("Clocks")
 
