@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import attested_setting
 from servers import Answer, RecordedRequest, ScriptedServer
 from troth.domain.model import Endpoint, ModelRef
 from troth.engine.engine import Engine
@@ -37,3 +38,10 @@ async def open_engine(tmp_path: Path) -> AsyncIterator[Opener]:
             return engine, server
 
         yield opener
+
+
+@pytest.fixture
+async def open_setting(tmp_path: Path) -> AsyncIterator[attested_setting.Opener]:
+    """Return a function that opens an engine and a machine that proves itself to it."""
+    async with AsyncExitStack() as stack:
+        yield attested_setting.opener_in(tmp_path, stack)

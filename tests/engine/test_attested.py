@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,10 +11,9 @@ import pytest
 
 import troth
 from attested_machine import AMD, DOCUMENT_PATH, FOREIGN, GUEST, Machine, body_of, write_home
-from engine.conftest import MODEL
+from engine.attested_setting import MODEL, Opener, Setting, open_engine, outcomes, reason_of
 from servers import (
     Answer,
-    Certificate,
     RecordedRequest,
     ScriptedProxy,
     ScriptedServer,
@@ -25,82 +22,14 @@ from servers import (
     openai_chat_stream,
 )
 from troth.domain.error import EnclaveRefused, PolicyRefused
-from troth.domain.message import Finish, Message
-from troth.domain.model import Endpoint
-from troth.domain.verdict import Outcome, State, Verdict
-from troth.engine.chat import Chat
-from troth.engine.engine import Engine
+from troth.domain.message import Finish
+from troth.domain.verdict import Outcome, State
 from troth.engine.known_code import code_named, read_measured
 from troth.engine.trusting import TrustFile
 from troth.settings import find_paths
 from troth.verifiers.trust import DEFAULT_REQUIRED
 from verifiers.amd import Guest
 from verifiers.attested import key_of, sev_v3
-
-
-@dataclass
-class Setting:
-    engine: Engine
-    machine: Machine
-    server: ScriptedServer
-    home: Path
-
-    async def ask(self, text: str = "hi") -> tuple[Chat, Message]:
-        chat = await self.engine.new_chat(model=MODEL)
-        return chat, await self.ask_in(chat, text)
-
-    async def ask_in(self, chat: Chat, text: str) -> Message:
-        reply = await self.engine.send(chat, text)
-        message = await reply.wait()
-        async for _event in reply.follow():
-            pass
-        return message
-
-
-Opener = Callable[..., Awaitable[Setting]]
-
-
-@pytest.fixture
-async def open_setting(tmp_path: Path) -> AsyncIterator[Opener]:
-    async with AsyncExitStack() as stack:
-
-        async def opener(
-            machine: Machine | None = None,
-            *,
-            more_trust: str = "",
-            authorities: tuple[Certificate, ...] = (),
-        ) -> Setting:
-            machine = machine or Machine()
-            write_home(tmp_path, [machine.certificate, *authorities], more_trust=more_trust)
-            server = await stack.enter_async_context(
-                ScriptedServer(machine.answer, certificate=machine.certificate)
-            )
-            home = {"TROTH_HOME": str(tmp_path)}
-            engine = await Engine.open(paths=find_paths(home), environ=home)
-            await stack.enter_async_context(engine)
-            await engine.providers.add_endpoint(
-                Endpoint(
-                    MODEL.provider,
-                    "openai-chat",
-                    f"{server.url}/v1",
-                    needs_key=False,
-                    options={"channel": "tinfoil"},
-                )
-            )
-            return Setting(engine, machine, server, tmp_path)
-
-        yield opener
-
-
-def outcomes(verdict: Verdict) -> dict[str, Outcome]:
-    return {check.name: check.outcome for check in verdict.checks}
-
-
-def reason_of(message: Message) -> str:
-    assert message.finish is Finish.FAILED
-    assert message.failure is not None
-    assert message.failure.kind == "enclave-refused", message.failure
-    return str(message.failure.facts["reason"])
 
 
 async def test_the_machine_is_asked_first_and_the_reply_is_a_private_channel(
@@ -244,13 +173,7 @@ async def test_whoever_steps_in_between_after_the_proof_is_told_nothing(tmp_path
         write_home(tmp_path, [machine.certificate, thief])
         config = tmp_path / "config" / "config.toml"
         config.write_text(f'{config.read_text("utf-8")}proxy = "{way.url}"\n', "utf-8")
-        home = {"TROTH_HOME": str(tmp_path)}
-        async with await Engine.open(paths=find_paths(home), environ=home) as engine:
-            url = f"https://{name}/v1"
-            options = {"channel": "tinfoil"}
-            await engine.providers.add_endpoint(
-                Endpoint(MODEL.provider, "openai-chat", url, needs_key=False, options=options)
-            )
+        async with await open_engine(tmp_path, f"https://{name}/v1") as engine:
             setting = Setting(engine, machine, server, tmp_path)
             _, message = await setting.ask("for the enclave alone")
             # Asked again, he has no document to show that would name his own key.
@@ -306,74 +229,6 @@ async def test_a_channel_that_is_misspelt_sends_nothing_and_none_is_plain(
         assert message.failure.kind == "usage"
     assert len(setting.machine.prompts) == is_sent
     assert DOCUMENT_PATH not in setting.machine.asked
-
-
-async def test_without_amds_certificate_nothing_leaves_and_the_way_out_is_told(
-    open_setting: Opener,
-) -> None:
-    setting = await open_setting(Machine(is_v3=False))
-    _, message = await setting.ask()
-    assert setting.machine.prompts == []
-    assert "troth trust collateral amd" in reason_of(message)
-
-
-async def test_amd_is_asked_where_the_user_said_so_and_once_for_a_chip(
-    open_setting: Opener,
-) -> None:
-    service_certificate = make_certificate()
-    asked: list[str] = []
-
-    def answer(request: RecordedRequest) -> Answer:
-        asked.append(request.path)
-        body = AMD.chain if request.path.endswith("cert_chain") else AMD.vcek
-        return Answer(200, (("content-type", "application/octet-stream"),), (body,))
-
-    async with ScriptedServer(answer, certificate=service_certificate) as service:
-        setting = await open_setting(
-            Machine(is_v3=False),
-            more_trust=f'[[collateral]]\nplatform = "amd"\nurl = "{service.url}"\n',
-            authorities=(service_certificate,),
-        )
-        chat, message = await setting.ask()
-        await setting.ask()
-    verdict = chat.verdicts[message.id]
-    assert verdict.state is State.PRIVATE_CHANNEL, verdict
-    assert verdict.scheme == "tinfoil/v2"
-    assert outcomes(verdict)["freshness"] is Outcome.NOT_COVERED
-    assert len(asked) == 2
-    purposes = [line.purpose for line in setting.engine.ledger.entries]
-    assert "processor" in purposes
-    again = await setting.engine.proofs.check_again(chat, message.id)
-    assert again.checks == verdict.checks
-
-
-async def test_what_amd_says_is_remembered_in_the_vault_and_junk_is_not(
-    open_setting: Opener,
-) -> None:
-    """Whoever answers in AMD's place must not keep a machine from being proven for months."""
-    service_certificate = make_certificate()
-    asked: list[str] = []
-    answers = {"vcek": b"junk"}
-
-    def answer(request: RecordedRequest) -> Answer:
-        asked.append(request.path)
-        body = AMD.chain if request.path.endswith("cert_chain") else answers["vcek"]
-        return Answer(200, (("content-type", "application/octet-stream"),), (body,))
-
-    async with ScriptedServer(answer, certificate=service_certificate) as service:
-        setting = await open_setting(
-            Machine(is_v3=False),
-            more_trust=f'[[collateral]]\nplatform = "amd"\nurl = "{service.url}"\n',
-            authorities=(service_certificate,),
-        )
-        chat, message = await setting.ask()
-        assert "not what it should be" in reason_of(message)
-        answers["vcek"] = AMD.vcek
-        message = await setting.ask_in(chat, "again")
-        assert chat.verdicts[message.id].state is State.PRIVATE_CHANNEL
-        assert len(asked) == 4
-        states = await setting.engine.vault.states("maker:")
-        assert len([value for value in states.values() if value]) == 2
 
 
 async def test_where_several_machines_share_an_address_the_one_that_answers_is_asked(
