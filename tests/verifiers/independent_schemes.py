@@ -1,8 +1,12 @@
 """A second checker of the other schemes' receipts, written from SECURITY.md alone.
 
-It shares no code with Troth: `eth-account` recovers the addresses, and quotes are taken apart here.
-Intel's own answers are not asked: what comes out is who signed, and whether genuine hardware of a
-known root holds the key.
+    python independent_schemes.py FILE [ROOT ...]
+
+needs `independent_receipt.py` beside it, Python 3.11, `cryptography` and `eth-account`, which
+recovers addresses; it shares no code with Troth. ROOT is the SHA-256 of a hardware root that you
+trust, in hex, beside Intel's. Intel's own answers are not asked: what comes out is who signed, and
+whether genuine hardware of a known root holds the key. Whose key it is no receipt can show. Exit
+code 0: the signature holds; 1: it does not, and why; 2: how it is run.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import struct
 import sys
 from dataclasses import dataclass
 from hashlib import sha256, sha384
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -22,9 +27,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from verifiers.independent_receipt import Refused, _bytes, _demand, _json, _read, canonical
+sys.path.append(str(Path(__file__).resolve().parent))  # a stranger runs this from anywhere
+
+from independent_receipt import (
+    Refused,
+    _bytes,
+    _demand,
+    _json,
+    _read,
+    canonical,
+)
 
 _HALF = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141 // 2
+_INTEL = "44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3"
+"""SHA-256 of the certificate of Intel's SGX root."""
 _PROOF = {"hash", "public_key", "signature", "attestation", "tx_hash"}
 
 
@@ -275,3 +291,29 @@ def _p256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> No
 
 
 _CHECKS = {"near": _near, "aci": _aci, "eigenai": _eigenai, "galadriel": _galadriel}
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments:
+        print(__doc__)
+        return 2
+    try:
+        receipt = Path(arguments[0]).read_bytes()
+    except OSError as error:
+        print(f"cannot be read: {error}")
+        return 2
+    try:
+        signer = check(receipt, roots=frozenset({_INTEL, *arguments[1:]}))
+    except Refused as refusal:
+        print(f"not signed: {refusal}")
+        return 1
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        print(f"not signed: it is not formed as a receipt must be ({error!r})")
+        return 1
+    where = "a genuine machine holds it" if signer.is_in_machine else "no machine vouches for it"
+    print(f"signed: {signer.scheme}, by {signer.key}; {where}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,9 +20,8 @@ from troth.verifiers.fold import STRENGTH
 from troth.verifiers.receipt import parse_receipt
 from troth.verifiers.receipt_check import verify_receipt
 from troth.verifiers.trust import PinnedKey, Trust, TrustedRoot
-from verifiers import test_aci, test_near_machine
-from verifiers.independent_receipt import Refused
-from verifiers.independent_schemes import check
+from verifiers import independent_schemes, test_aci, test_near_machine
+from verifiers.independent_schemes import Refused, check
 from verifiers.setting import ASKED_AT, ROUNDS, exchange_of
 from verifiers.test_body_signature import KEY, PUBLIC
 from verifiers.test_body_signature import URL as BODY_URL
@@ -88,6 +89,32 @@ def test_a_stranger_verifies_a_receipt_of_every_scheme(fixtures_dir: Path) -> No
         assert (found.scheme, found.key) == (case.scheme, case.key)
         assert found.is_in_machine is bool(case.roots)
         assert holds(case, case.receipt())
+
+
+def run_alone(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run the checker as a stranger does: from elsewhere, nothing of ours on the path."""
+    command = [sys.executable, "-I", independent_schemes.__file__, *arguments]
+    run = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+    assert run.stderr == ""
+    return run.returncode, run.stdout
+
+
+def test_a_stranger_runs_the_checker_from_anywhere(tmp_path: Path, fixtures_dir: Path) -> None:
+    machine = next(cases(fixtures_dir))
+    path = tmp_path / "reply.receipt"
+    path.write_bytes(machine.receipt())
+    said = f"signed: near/machine, by {machine.key}; a genuine machine holds it\n"
+    assert run_alone(tmp_path, path.name, *machine.roots) == (0, said)
+    assert run_alone(tmp_path, path.name) == (1, "not signed: a root that is not known\n")
+    path.write_bytes(sealed_again(json.loads(machine.receipt()) | {"evidence": []}))
+    assert run_alone(tmp_path, path.name)[0] == 1
+    path.write_bytes(sealed_again(json.loads(machine.receipt()) | {"signed": None}))
+    code, said = run_alone(tmp_path, path.name)
+    assert code == 1
+    assert said.startswith("not signed: it is not formed")
+    assert run_alone(tmp_path, "missing")[0] == run_alone(tmp_path)[0] == 2
 
 
 def holds(case: Case, receipt: bytes) -> bool:
