@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from troth.domain.error import ConfigError, KeyMissing, NotFound, TrothError, UsageError
-from troth.domain.exchange import HttpRequest, HttpResponse
+from troth.domain.exchange import HttpResponse
 from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.engine.endpoints import (
     DEMO_PROVIDER,
@@ -23,20 +23,16 @@ from troth.engine.endpoints import (
     wants_login,
     with_table_options,
 )
+from troth.engine.model_asking import GATEWAY_WIRE, Ask, ask_described_models, ask_models
 from troth.engine.model_codec import decode_models, encode_models
 from troth.providers import catalogue
-from troth.providers.base import DescribesModels
-from troth.providers.errors import error_from
-from troth.providers.registry import known_endpoints, provider_for
+from troth.providers.registry import known_endpoints
 from troth.settings import Settings
 from troth.transport import Transport
 from troth.vault.vault import Vault
 
 if TYPE_CHECKING:
     from troth.local.probe import Probe
-
-Ask = Callable[[Endpoint, HttpRequest, float], Awaitable[HttpResponse]]
-"""Asks a provider, by the way that prompts take there; the last is the limit in seconds."""
 
 _LOCAL_ENDPOINT = Endpoint(
     LOCAL_PROVIDER, "openai-chat", "", title="this computer", needs_key=False, is_own=True
@@ -52,12 +48,8 @@ _DEMO_ENDPOINT = Endpoint(
     options={"simulated": True},
 )
 """What `troth demo` shows; its models are listed once it was asked for."""
-_GATEWAY_WIRE = "opengradient"
 _KEY_PREFIX = "key:"
 _MODELS_PREFIX = "models:"
-_ASKED_AT_ONCE = 8
-_DESCRIBED = 200
-"""Models of one list that are asked for apart."""
 _ASKED = "models"
 """State row that names the providers whose list is remembered."""
 
@@ -276,13 +268,14 @@ class Directory:
             return self._demo
         config = self._config_models.get(provider, ())
         if self._serves_gateway(provider):
-            config = (*config, *catalogue.models_of(_GATEWAY_WIRE, as_provider=provider))
+            config = (*config, *catalogue.models_of(GATEWAY_WIRE, as_provider=provider))
         return catalogue.merge(provider, live=self._live.get(provider, ()), config=config)
 
     def _serves_gateway(self, provider: str) -> bool:
         """Whether a provider is an OpenGradient gateway of the user's own: they list no models."""
         endpoint = self._endpoints.get(provider)
-        return endpoint is not None and _is_gateway(endpoint) and provider != _GATEWAY_WIRE
+        is_gateway = endpoint is not None and endpoint.wire == GATEWAY_WIRE
+        return is_gateway and provider != GATEWAY_WIRE
 
     def describe(self, ref: ModelRef) -> ModelInfo:
         """Return what is known of a model; an unknown id stays usable."""
@@ -308,61 +301,19 @@ class Directory:
     async def refresh(self, provider: str) -> tuple[ModelInfo, ...]:
         """Ask a provider for its models, and remember the answer."""
         endpoint = self.endpoint(provider)
-        key = self.key_for(provider)
-        models = await self._ask_models(endpoint, key)
-        describer = provider_for(endpoint.wire)
-        if isinstance(describer, DescribesModels):
-            models = await self._described(describer, endpoint, key, models)
+        models = await ask_described_models(self._ask, endpoint, self.key_for(provider))
         self._live[provider] = models
         await self._vault.set_state(_MODELS_PREFIX + provider, encode_models(models))
         await self._vault.set_state(_ASKED, json.dumps(sorted(self._live)))
         return self.known_models(provider)
 
-    async def _described(
-        self,
-        provider: DescribesModels,
-        endpoint: Endpoint,
-        key: str | None,
-        models: tuple[ModelInfo, ...],
-    ) -> tuple[ModelInfo, ...]:
-        """Ask for each model what the list does not tell; one that does not answer stays listed."""
-        room = asyncio.Semaphore(_ASKED_AT_ONCE)
-
-        async def describe(listed: ModelInfo) -> ModelInfo:
-            request = provider.description_request(endpoint, key, listed.ref)
-            async with room:
-                try:
-                    answer = await self._ask(endpoint, request, 10)
-                    if answer.status != 200:
-                        return listed
-                    return provider.parse_description(answer.body, listed)
-                except TrothError:
-                    return listed
-
-        described = await asyncio.gather(*map(describe, models[:_DESCRIBED]))
-        return (*described, *models[_DESCRIBED:])
-
     async def test_key(self, provider: str, key: str) -> tuple[ModelInfo, ...]:
         """Ask for the model list with a key that is not stored yet."""
-        return await self._ask_models(self.endpoint(provider), key)
+        return await ask_models(self._ask, self.endpoint(provider), key)
 
     async def test_url(self, endpoint: Endpoint, key: str | None) -> tuple[ModelInfo, ...]:
         """Ask a server that is not configured yet for its models."""
-        return await self._ask_models(endpoint, key)
-
-    async def _ask_models(self, endpoint: Endpoint, key: str | None) -> tuple[ModelInfo, ...]:
-        if not endpoint.base_url:
-            # Found by a registry or a login: there is no one server whose list would be theirs.
-            raise UsageError(f"{endpoint.name} has no model list to ask for; its models are known")
-        provider = provider_for(endpoint.wire)
-        answer = await self._ask(endpoint, provider.list_models(endpoint, key), 20)
-        if answer.status == 404 and not _has_list(endpoint):
-            return ()  # it is there and serves no list; what it carries is known
-        if answer.status != 200:
-            raise error_from(
-                answer.status, answer.headers, answer.body, provider=endpoint.name, model=""
-            )
-        return provider.parse_models(answer.body, endpoint)
+        return await ask_models(self._ask, endpoint, key)
 
     # servers on this machine
 
@@ -387,11 +338,3 @@ class Directory:
             )
         except TrothError:
             return None  # nothing listens there: that is the usual answer
-
-
-def _has_list(endpoint: Endpoint) -> bool:
-    return not _is_gateway(endpoint) and endpoint.options.get("lists_models") is not False
-
-
-def _is_gateway(endpoint: Endpoint) -> bool:
-    return endpoint.wire == _GATEWAY_WIRE
