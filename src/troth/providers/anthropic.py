@@ -23,7 +23,7 @@ from troth.domain.message import (
     ToolCallPart,
     ToolResultPart,
 )
-from troth.domain.model import Endpoint, Json, ModelInfo, ModelRef
+from troth.domain.model import Endpoint, ModelInfo, ModelRef
 from troth.domain.turn import Turn
 from troth.providers.anthropic_models import (
     claude_version,
@@ -36,7 +36,7 @@ from troth.providers.anthropic_stream import REPLAYED_BLOCKS, WIRE, AnthropicRea
 from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
 from troth.providers.json_requests import list_request, reply_request
-from troth.providers.parts import base64_of, content_of
+from troth.providers.parts import base64_of, call_arguments, content_of
 from troth.providers.replay import (
     Spoken,
     in_words,
@@ -189,7 +189,7 @@ def _block(part: Part, turn: Turn, model: ModelInfo, raw_ids: set[str]) -> dict[
                 "type": "tool_use",
                 "id": wire_id(call_id),
                 "name": name,
-                "input": _input(arguments),
+                "input": call_arguments(arguments),
             }
         case ToolResultPart(call_id, _, text):
             use_id = call_id if call_id in raw_ids else wire_id(call_id)
@@ -217,15 +217,6 @@ def _media(part: BlobPart, turn: Turn, model: ModelInfo) -> dict[str, object]:
 
 def _bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
-
-
-def _input(arguments: str) -> Json:
-    """Return a call's arguments as the object that this wire wants; "" means none."""
-    try:
-        value: Json = parse_json(arguments or "{}")
-    except ReplyMalformed:
-        value = {"arguments": arguments}
-    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def _words(block: Object) -> str:

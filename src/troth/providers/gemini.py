@@ -26,7 +26,7 @@ from troth.providers.base import Decoder
 from troth.providers.decoder import ReplyDecoder
 from troth.providers.gemini_stream import OWN_ID, PART, WIRE, GeminiReader
 from troth.providers.json_requests import list_request, reply_request
-from troth.providers.parts import base64_of, content_of
+from troth.providers.parts import base64_of, call_arguments, content_of
 from troth.providers.replay import in_words, is_own, lay_out, media_kind, raw_reply, sent_as
 from troth.providers.wirejson import (
     Object,
@@ -187,7 +187,9 @@ def _part(part: Part, turn: Turn, model: ModelInfo) -> dict[str, object]:
             data = base64_of(content_of(blob, turn.blobs))
             return {"inlineData": {"mimeType": blob.media_type, "data": data}}
         case ToolCallPart(call_id, name, arguments):
-            return {"functionCall": {**_id(call_id), "name": name, "args": _arguments(arguments)}}
+            return {
+                "functionCall": {**_id(call_id), "name": name, "args": call_arguments(arguments)}
+            }
         case ToolResultPart(call_id, name, text):
             response = {**_id(call_id), "name": name, "response": _result(text)}
             return {"functionResponse": response}
@@ -200,15 +202,6 @@ def _part(part: Part, turn: Turn, model: ModelInfo) -> dict[str, object]:
 def _id(call_id: str) -> dict[str, object]:
     """Return the id where the wire gave one: ours stand for none."""
     return {} if call_id.startswith(OWN_ID) else {"id": call_id}
-
-
-def _arguments(arguments: str) -> Json:
-    """Return a call's arguments as the object that this wire wants; "" means none."""
-    try:
-        value: Json = parse_json(arguments or "{}")
-    except ReplyMalformed:
-        value = arguments
-    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def _result(text: str) -> Json:

@@ -44,6 +44,7 @@ from troth.providers.parts import (
     CONTINUE_PROMPT,
     base64_of,
     bytes_of_base64,
+    call_arguments,
     content_of,
     merged,
     sendable,
@@ -279,7 +280,8 @@ def _reply(message: Message) -> list[Json]:
     calls: list[Json] = []
     for part in message.parts:
         if isinstance(part, ToolCallPart):
-            function: Object = {"name": part.name, "arguments": _arguments(part)}
+            written = part.arguments if part.arguments.strip() else ""
+            function: Object = {"name": part.name, "arguments": call_arguments(written)}
             calls.append({"function": function})
     if not message.text and not calls:
         return []
@@ -287,17 +289,6 @@ def _reply(message: Message) -> list[Json]:
     if calls:
         encoded["tool_calls"] = calls
     return [encoded]
-
-
-def _arguments(part: ToolCallPart) -> Object:
-    """Return arguments as an object; what a model wrote wrongly is kept in one."""
-    if not part.arguments.strip():
-        return {}
-    try:
-        value = parse_json(part.arguments)
-    except ReplyMalformed:
-        return {"arguments": part.arguments}
-    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def _prompt(message: Message, turn: Turn, model: ModelInfo) -> list[Json]:

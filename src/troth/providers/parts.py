@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from troth.domain.error import UsageError
+from troth.domain.error import ReplyMalformed, UsageError
 from troth.domain.message import (
     Blob,
     BlobPart,
@@ -25,6 +25,8 @@ from troth.domain.message import (
     ToolCallPart,
     ToolResultPart,
 )
+from troth.domain.model import Json
+from troth.providers.wirejson import Object, parse_json
 
 CONTINUE_PROMPT = (
     "Your last reply was cut off. Go on exactly where it stopped, with no introduction and "
@@ -119,6 +121,18 @@ def document_text(part: BlobPart, blobs: Mapping[str, bytes]) -> str | None:
 def _bare_name(name: str) -> str:
     """Return a file name that cannot break out of the line or attribute it is put into."""
     return re.sub(r'["<>\x00-\x1f\x7f]+', "_", name) or "document"
+
+
+def call_arguments(arguments: str) -> Object:
+    """Return a call's arguments as an object, where a wire wants one; "" means none.
+
+    What a model wrote wrongly is kept in one.
+    """
+    try:
+        value: Json = parse_json(arguments or "{}")
+    except ReplyMalformed:
+        value = arguments
+    return value if isinstance(value, dict) else {"arguments": value}
 
 
 def sendable(messages: Iterable[Message], *, keeps_raw: bool = False) -> list[Message]:
