@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.children import start_child
 from engine.conftest import MODEL
 from servers import Gate, ScriptedServer, gated_after, openai_chat_stream
 from troth.domain.error import VaultLocked
@@ -162,23 +160,12 @@ async def test_kill_9_under_the_lock_loses_no_reply_that_had_ended(tmp_path: Pat
     made = await Vault.create(tmp_path / "data", PASSPHRASE, memory_kib=65_536)
     await made.vault.close()
     async with ScriptedServer(gated_after(HELLO, 2, gate)) as server:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("locked_child.py")),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        child, chat_id = await start_child(
+            "locked_child.py",
+            tmp_path,
+            recovery_words=made.recovery_words,
+            url=server.url + "/v1",
         )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        order = {
-            "home": str(tmp_path),
-            "directory": str(tmp_path / "data"),
-            "recovery_words": made.recovery_words,
-            "url": server.url + "/v1",
-        }
-        child.stdin.write(json.dumps(order).encode() + b"\n")
-        chat_id = (await child.stdout.readline()).decode().strip()
         gate.open()
         await sealed_in(tmp_path / "data")
         child.kill()

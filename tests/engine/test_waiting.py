@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.children import start_child
 from engine.comparing import Opener as ColumnsOpener
 from engine.comparing import engines, spec
 from engine.conftest import MODEL, Opener
@@ -52,24 +51,13 @@ async def test_a_message_that_waited_at_a_crash_is_back_and_waits_for_the_user(
     made = await Vault.create(tmp_path / "data", PASSPHRASE, memory_kib=65_536)
     await made.vault.close()
     async with ScriptedServer([gated_after(HELLO, 2, Gate()), HELLO, HELLO, HELLO]) as server:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("queueing_child.py")),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        child, chat_id = await start_child(
+            "queueing_child.py",
+            tmp_path,
+            recovery_words=made.recovery_words,
+            url=server.url + "/v1",
+            file=str(picture),
         )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        order = {
-            "home": str(tmp_path),
-            "directory": str(tmp_path / "data"),
-            "recovery_words": made.recovery_words,
-            "url": server.url + "/v1",
-            "file": str(picture),
-        }
-        child.stdin.write(json.dumps(order).encode() + b"\n")
-        chat_id = (await child.stdout.readline()).decode().strip()
         child.kill()
         await child.wait()
 
