@@ -129,20 +129,13 @@ async def test_a_newer_vault_is_refused_and_left_as_it_is(own_full: MadeVault) -
 
 
 MIGRATION_SCRIPT = """
-import os, signal, sys
+import os, sys
 from pathlib import Path
 from troth.vault import copying, migrate, opening, schema
+from vault.killing import kill_at
 from vault.samples import MadeVault, unlocked
 from vault.test_migration import add_a_column
-count = int(sys.argv[3])
-def counted(work):
-    def call(*args, **kwargs):
-        global count
-        count -= 1
-        if count == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return work(*args, **kwargs)
-    return call
+counted = kill_at(int(sys.argv[3]))
 migrate.sync_folder = counted(migrate.sync_folder)
 copying.make_private_file = counted(copying.make_private_file)
 copying.copy_pages = counted(copying.copy_pages)

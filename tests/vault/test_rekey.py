@@ -72,19 +72,12 @@ async def test_rekey_waits_for_nobody_and_changes_nothing_while_in_use(
 
 
 REKEY_SCRIPT = """
-import os, signal, sys
+import os, sys
 from pathlib import Path
 from troth.vault import files, header_file, rekey, places
 from troth.vault.kdf import Cost
-count = int(sys.argv[2])
-def counted(work):
-    def call(*args, **kwargs):
-        global count
-        count -= 1
-        if count == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return work(*args, **kwargs)
-    return call
+from vault.killing import kill_at
+counted = kill_at(int(sys.argv[2]))
 for module in (files, header_file, rekey, places):
     for name in ("replace_file", "sync_folder", "write_header", "copy_to_file", "verify_copy",
                  "recount", "_reseal", "mark_seen", "make_slots"):
