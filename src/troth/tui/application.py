@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -147,7 +146,9 @@ class TrothApp(App[int]):
 
     async def _warm_up(self) -> None:
         """Import what the first message will need, without holding up a single key."""
-        await asyncio.to_thread(_make_ready)
+        from troth.tui.warming import make_ready
+
+        await asyncio.to_thread(make_ready)
         self._warm.set()
         if self._kind == "unlock":
             from troth.tui.screens.unlock import open_as_told
@@ -238,6 +239,7 @@ class TrothApp(App[int]):
     async def _seat(self, screen: ChatScreen) -> None:
         """Give the chat screen its engine, and show what was asked for."""
         from troth.tui.screens.desk import Desk
+        from troth.tui.warming import warm_engine
 
         engine = await self.engine_ready()
         screen.keymap = self.keymap
@@ -254,19 +256,12 @@ class TrothApp(App[int]):
             await desk.talking.use_model(ref)
         chat = desk.talking.chat
         model = chat.conversation.model if chat is not None else None
-        self.run_worker(self._warm_engine(engine, model), name="warm engine")
+        self.run_worker(warm_engine(engine, model), name="warm engine")
 
     async def _ask_payment(self, request: PaymentRequest) -> bool:
         from troth.tui.screens.paying import ask_payment
 
         return await ask_payment(self, request)
-
-    async def _warm_engine(self, engine: Engine, model: ModelRef | None) -> None:
-        """Do what the first message would have to wait for, its first code and its verdict."""
-        from troth.tui.widgets import markdown_code
-
-        await engine.warm_up(model)
-        await asyncio.to_thread(markdown_code.warm_up)
 
     # -- locking and leaving
 
@@ -380,12 +375,3 @@ class TrothApp(App[int]):
     def _write_raw(self, sequence: str) -> None:
         if self._driver is not None:
             self._driver.write(sequence)
-
-
-def _make_ready() -> None:
-    """Import what is needed soon, and clear up after a kill, off the event loop's thread."""
-    for name in ("tui.screens.chat", "tui.screens.desk", "tui.theme", "tui.opening", "vault.inbox"):
-        import_module(f"troth.{name}")
-    from troth.tui.editor import remove_left_over
-
-    remove_left_over()
