@@ -102,6 +102,14 @@ async def test_a_vault_that_never_saw_a_clock_goes_by_its_newest_chat(engine: En
     assert await engine.housekeeping.tidy(now + timedelta(days=1)) == 1
 
 
+async def test_who_comes_every_fortnight_has_a_trash_that_is_emptied(engine: Engine) -> None:
+    house, now = engine.housekeeping, datetime.now(UTC)
+    await add(engine.vault, "in the trash")
+    await engine.vault.trash("in the trash")
+    gone = [await house.tidy(now + timedelta(days=14 * look)) for look in range(5)]
+    assert gone == [0, 0, 0, 0, 1]
+
+
 async def test_what_another_process_writes_is_told_once(
     engine: Engine, tmp_path: Path, words: str
 ) -> None:

@@ -17,6 +17,9 @@ LEAP = timedelta(days=7)
 """From one look to the next a clock that goes right moves less, where the vault is in use."""
 PROVEN_AFTER = timedelta(days=1)
 """A leap is believed when the clock has gone on evenly for so long: whoever was away waits it."""
+EVENLY = timedelta(days=31)
+"""From one look to the next after a leap. With a week, a vault that is opened every fortnight would
+take each of its days for a new leap, and its trash would never be emptied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class ClockWatch:
         """Return what is known after another look at the clock. It may have been put back."""
         if now - self.believed <= LEAP:
             return ClockWatch(now)
-        if self.leapt_to is None or self.seen is None or not self.seen <= now <= self.seen + LEAP:
+        if self.leapt_to is None or self.seen is None or not self.seen <= now <= self.seen + EVENLY:
             return ClockWatch(self.believed, now, now)
         if now - self.leapt_to >= PROVEN_AFTER:
             return ClockWatch(now)
