@@ -53,7 +53,7 @@ async def pdf_text(content: bytes, *, time_s: float = TIME_S) -> str:
     finally:
         with suppress(ProcessLookupError):
             child.kill()
-        await child.wait()
+        await child.communicate()  # `wait` alone never ends where unread words fill the pipe
     return _joined(lines)
 
 
