@@ -157,13 +157,17 @@ def test_the_prompt_is_written_in_the_persons_own_editor(
     app.until_true(lambda: prompt in app.text and said in app.text, "the prompt after the editor")
 
 
-def test_an_editor_that_is_not_there_is_named(tmp_path: Path, start: Start) -> None:
-    app = start("--memory", environ={"EDITOR": str(tmp_path / "none")})
+@pytest.mark.parametrize(
+    ("editor", "said"), [("/none/at/all", "The editor did not start"), ("vim 'x", "is no command")]
+)
+def test_an_editor_that_does_not_start_is_named(start: Start, editor: str, said: str) -> None:
+    app = start("--memory", environ={"EDITOR": editor})
     app.until("memory only")
     app.type("draft")
     app.until("draft")
     app.type("\x07")
-    app.until("The editor did not start")
+    app.until(said)
+    app.until("draft")
 
 
 def test_the_first_frame_stands_before_textual_has_said_a_word(start: Start) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from troth.settings import (
     LoadedSettings,
     Paths,
     Settings,
+    editor_command,
     find_paths,
     load_settings,
     read_config_text,
@@ -92,7 +92,8 @@ async def run_show(_arguments: Arguments, console: Console) -> int:
 
 async def run_edit(_arguments: Arguments, console: Console) -> int:
     paths = find_paths(os.environ)
-    editor = _editor(load_settings(paths).settings.editor)
+    editor = editor_command(load_settings(paths).settings.editor, os.environ)
+    editor = editor or (["notepad"] if os.name == "nt" else ["vi"])
     if not sys.stdin.isatty():
         raise UsageError("an editor needs a terminal; `troth config set KEY VALUE` does not")
     if not read_config_text(paths):
@@ -181,15 +182,6 @@ def _report(paths: Paths, console: Console) -> int:
         place = f", line {problem.line}" if problem.line else ""
         console.note(f"troth: {problem.file}{place}: {problem.key} {problem.detail}")
     return ExitCode.USAGE if problems else ExitCode.OK
-
-
-def _editor(configured: str) -> list[str]:
-    words = configured or os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
-    try:
-        command = shlex.split(words, posix=os.name != "nt")
-    except ValueError as error:
-        raise UsageError(f"the editor {words!r} is no command") from error
-    return command or (["notepad"] if os.name == "nt" else ["vi"])
 
 
 def _shown(loaded: LoadedSettings) -> Settings:

@@ -1,5 +1,6 @@
 """config.toml as types, and where files lie. Bad content is reported, never fatal."""
 
+from troth.settings.editor import editor_command
 from troth.settings.files import (
     load_settings,
     parse_settings,
@@ -29,6 +30,7 @@ __all__ = [
     "check_model",
     "check_provider_name",
     "check_url",
+    "editor_command",
     "find_paths",
     "load_settings",
     "parse_settings",

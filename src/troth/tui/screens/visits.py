@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from troth.domain.conversation import SearchHit
-from troth.domain.error import TrothError
+from troth.domain.error import TrothError, UsageError
 from troth.domain.model import ModelRef
 from troth.engine.endpoints import wants_login
 from troth.explain import QUIET_NOTICES, explain, notice_words
-from troth.settings import set_value
+from troth.settings import editor_command, set_value
 from troth.tui.choices import choice_problems
 from troth.tui.editor import edit
 from troth.tui.safe import clean
@@ -281,7 +280,11 @@ class Visits:
 
     def edit_outside(self) -> None:
         """Open the prompt in the person's own editor."""
-        command = _editor(self._talking.engine.settings.editor)
+        try:
+            command = editor_command(self._talking.engine.settings.editor, os.environ)
+        except UsageError as error:
+            self._screen.say_error(error)
+            return
         if not command:
             self._screen.announce("Set $EDITOR, or editor in config.toml, to write there.")
             return
@@ -297,8 +300,3 @@ class Visits:
             self._screen.announce(said)
         else:
             self._screen.prompt.set_text(clean(text).rstrip("\n"))
-
-
-def _editor(configured: str) -> list[str]:
-    command = configured or os.environ.get("VISUAL", "") or os.environ.get("EDITOR", "")
-    return shlex.split(command)
